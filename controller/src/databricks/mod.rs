@@ -1,0 +1,1 @@
+//! A client of the Databricks REST API: one file per API family.
