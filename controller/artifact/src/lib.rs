@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What the controller and the runner agree on: the order a build pod gets, and what it hands back.
+//!
+//! The controller writes a [`plan`], the runner's containers find each other by the [`layout`] of the pod, a
+//! [`manifest`] describes the artifact they leave, the [`result`] says how the build ended, and [`upload`] is how all
+//! of it travels. Nothing here does I/O.
+
+pub mod digest;
+pub mod layout;
+pub mod manifest;
+pub mod notebook;
+pub mod path;
+pub mod plan;
+pub mod result;
+pub mod selection;
+pub mod upload;
+pub mod wheel;
+
+pub use digest::Digest;
+pub use manifest::Manifest;
+pub use path::ArtifactPath;
+pub use plan::BuildPlan;
+pub use result::BuildResult;
