@@ -1,1 +1,52 @@
-//! Placeholder.
+//! The API of Brickline: `brickline.dev/v1alpha1`.
+//!
+//! This crate holds the words that the controller, the plugin, the tests and the generated YAML share: one file a
+//! kind, the phases, the conditions and the labels. It does no I/O.
+
+pub mod condition;
+mod duration;
+pub mod labels;
+mod phase;
+mod pipeline;
+mod reference;
+mod release;
+mod release_status;
+mod workspace;
+
+pub use duration::GoDuration;
+pub use phase::{Phase, PhaseState, Reason};
+pub use pipeline::{
+    PipelineStage, Provider, ReleasePipeline, ReleasePipelineSpec, ReleasePipelineStatus, ReleaseTemplate, Reporting,
+    Repository, RunCounter, TemplateMetadata, TemplateSpec, Trigger, Webhook,
+};
+pub use reference::{LocalRef, SecretKeyRef};
+pub use release::{
+    Build, BuildTests, Compute, DatabricksRelease, DatabricksReleaseSpec, Deploy, DeployItem, DeployLibraries,
+    GitSource, Install, InstallLibrary, ItemKind, NotebookTest, ReleaseReason, Required, Resources, Restart, Retries,
+    Source, Test, Timeouts,
+};
+pub use release_status::{
+    Artifact, DatabricksReleaseStatus, FirstFailure, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket,
+    RunTicket, TestCounts, Tests, Ticket,
+};
+pub use workspace::{
+    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, OAuth, Token,
+};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// The API group of every kind.
+pub const GROUP: &str = "brickline.dev";
+/// The API version of every kind.
+pub const VERSION: &str = "v1alpha1";
+/// The field manager of every server-side apply the controller makes.
+pub const FIELD_MANAGER: &str = "brickline";
+/// The one finalizer of the project.
+pub const FINALIZER: &str = "finalizers.brickline.dev";
+
+/// Every CustomResourceDefinition of this version, in the order a reader meets the kinds.
+#[must_use]
+pub fn all_crds() -> Vec<CustomResourceDefinition> {
+    vec![DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd()]
+}

@@ -1,0 +1,302 @@
+//! What the controller knows of a release. Conditions, columns and result are derived from `phases`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{GoDuration, Phase, PhaseState, Reason};
+
+/// A release's status. Small by design: counts, first failures, digests and places; the rest is in the artifact store.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DatabricksReleaseStatus {
+    /// The generation last looked at; -1 until then.
+    pub observed_generation: i64,
+    /// The pipeline's number for this run: day in UTC and a counter. Example: `20261121.1`.
+    #[schemars(length(max = 20))]
+    pub run: String,
+    /// Where the release is.
+    pub state: ReleaseState,
+    /// The phase under way, or the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// How it ended; empty until then.
+    pub result: ReleaseResult,
+    /// When the first phase began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended; set exactly once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// From start to end, filled at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<GoDuration>,
+    /// Every phase, in the order of the road.
+    #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub phases: Vec<PhaseStatus>,
+    /// What the build left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
+    /// Test counts and the first failures.
+    pub tests: Tests,
+    /// The commit status last sent to the forge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub reported: Option<String>,
+    /// The trace of this release, 32 hex characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub trace_id: Option<String>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Succeeded` and one for each phase (`Built`, `Deployed`, ...).
+    #[schemars(schema_with = "crate::condition::schema")]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for DatabricksReleaseStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: -1,
+            run: String::new(),
+            state: ReleaseState::default(),
+            phase: None,
+            result: ReleaseResult::default(),
+            start_time: None,
+            completion_time: None,
+            duration: None,
+            phases: Vec::new(),
+            artifact: None,
+            tests: Tests::default(),
+            reported: None,
+            trace_id: None,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+impl DatabricksReleaseStatus {
+    /// The status of one phase, if the release has come to know it.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> Option<&PhaseStatus> {
+        self.phases.iter().find(|p| p.name == phase)
+    }
+
+    /// The same, to change it.
+    pub fn phase_mut(&mut self, phase: Phase) -> Option<&mut PhaseStatus> {
+        self.phases.iter_mut().find(|p| p.name == phase)
+    }
+}
+
+/// Where a release is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display)]
+pub enum ReleaseState {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Waits for something outside: a slot, a cluster, an approval, or its own `suspend`.
+    Waiting,
+    /// A phase is under way.
+    Running,
+    /// What is owed to others is being done: commit status, labels.
+    Finishing,
+    /// Nothing more will happen.
+    Finished,
+}
+
+/// How a release ended.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::IntoStaticStr,
+)]
+pub enum ReleaseResult {
+    /// It has not ended.
+    #[default]
+    #[serde(rename = "")]
+    #[strum(serialize = "")]
+    None,
+    /// Every phase that was asked for succeeded.
+    Succeeded,
+    /// A phase failed.
+    Failed,
+    /// A phase took too long.
+    TimedOut,
+    /// A user canceled it.
+    Canceled,
+}
+
+/// One phase of the road.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseStatus {
+    /// Which phase.
+    pub name: Phase,
+    /// Where it is.
+    #[serde(default)]
+    pub state: PhaseState,
+    /// How often it was begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When the first attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// When the next attempt begins, if a fault is waited out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
+    /// Why it is where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The same for people: what happened and where to look.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// How the phase finds work it already started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+}
+
+impl PhaseStatus {
+    /// A phase that has not begun.
+    #[must_use]
+    pub fn pending(name: Phase) -> Self {
+        Self {
+            name,
+            state: PhaseState::Pending,
+            attempts: 0,
+            start_time: None,
+            completion_time: None,
+            retry_at: None,
+            reason: None,
+            message: String::new(),
+            ticket: None,
+        }
+    }
+}
+
+/// What lets a phase find work it already started. Written before the work starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ticket {
+    /// Build: the Job's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub job: Option<String>,
+    /// Install: the clusters that must be restarted, with their Spark context before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub restarts: Vec<RestartTicket>,
+    /// Test: how many notebooks there are; 0 until they are known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub notebooks: u32,
+    /// Test: how many of them have a verdict. They are taken in order, so the next one's index is `done + inFlight`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub done: u32,
+    /// Test: runs that were submitted, or are about to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub in_flight: Vec<RunTicket>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the shape serde asks for
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A cluster to restart. The restart is done when the cluster's Spark context is another one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestartTicket {
+    /// The cluster's id.
+    #[schemars(length(max = 100))]
+    pub cluster: String,
+    /// `spark_context_id` before the restart.
+    #[schemars(length(max = 64))]
+    pub context_before: String,
+}
+
+/// One notebook's run. Its idempotency token is derived from the release's uid, the attempt and the index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunTicket {
+    /// The notebook's place in the sorted list of notebooks.
+    pub index: u32,
+    /// Databricks' run id, once it answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<i64>,
+}
+
+/// What the build left in the artifact store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Artifact {
+    /// `sha256:` and 64 hex characters.
+    #[schemars(length(max = 80))]
+    pub digest: String,
+    /// Bytes.
+    pub size: i64,
+    /// Where it is in the artifact store.
+    #[schemars(length(max = 512))]
+    pub uri: String,
+}
+
+/// Test counts and the first failures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Tests {
+    /// Passed and all, of every phase so far. Example: `3/4`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 24))]
+    pub summary: String,
+    /// The tests of the build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<TestCounts>,
+    /// The tests in notebooks; a notebook without tests of its own counts as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notebooks: Option<TestCounts>,
+    /// The first failures, at most ten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub first_failures: Vec<FirstFailure>,
+    /// Where the JUnit report of the last phase with tests is in the artifact store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub report: Option<String>,
+}
+
+/// How many tests there were and how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TestCounts {
+    /// All.
+    pub total: u32,
+    /// Passed.
+    pub passed: u32,
+    /// Failed, errors included.
+    pub failed: u32,
+    /// Skipped.
+    pub skipped: u32,
+}
+
+/// One failing test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FirstFailure {
+    /// The test's name. Example: `notebooks/dbxdemo-notebook.py: TestNotebook.test_with_status`.
+    #[schemars(length(max = 512))]
+    pub name: String,
+    /// The assertion or error.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}
