@@ -1,0 +1,1 @@
+//! The cluster: a real single-node Kubernetes, or one that the user brings.
