@@ -76,6 +76,8 @@ pub enum PhaseState {
     Failed,
     /// Took longer than its timeout.
     TimedOut,
+    /// Stopped because a user canceled the release.
+    Canceled,
     /// Not asked for, or an earlier phase did not succeed.
     Skipped,
 }
@@ -159,8 +161,12 @@ pub enum Reason {
     TimedOut,
     /// Canceled by a user.
     Canceled,
-    /// A newer commit took the place.
+    /// The commit is no longer on its ref.
     OutOfDate,
+    /// No changed path matches the trigger's.
+    PathsNotMatched,
+    /// Only merges are released, and the commit isn't one.
+    NotAMerge,
     /// A fault that could heal did not within the retry limit.
     RetriesExhausted,
     /// A fault of the controller itself.

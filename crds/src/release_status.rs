@@ -117,6 +117,7 @@ pub enum ReleaseState {
     JsonSchema,
     strum::Display,
     strum::IntoStaticStr,
+    strum::EnumIter,
 )]
 pub enum ReleaseResult {
     /// It has not ended.
@@ -132,6 +133,8 @@ pub enum ReleaseResult {
     TimedOut,
     /// A user canceled it.
     Canceled,
+    /// The build found that nothing was due.
+    Skipped,
 }
 
 /// One phase of the road.
@@ -146,6 +149,9 @@ pub struct PhaseStatus {
     /// How often it was begun.
     #[serde(default)]
     pub attempts: u32,
+    /// Faults in a row that were waited out; 0 again after any progress.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub faults: u32,
     /// When the first attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -175,6 +181,7 @@ impl PhaseStatus {
             name,
             state: PhaseState::Pending,
             attempts: 0,
+            faults: 0,
             start_time: None,
             completion_time: None,
             retry_at: None,
