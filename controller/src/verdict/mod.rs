@@ -1,1 +1,2 @@
-//! A verdict is what Brickline concludes from a finished notebook run; pure reading, no I/O.
+//! A verdict is what Brickline concludes from a finished notebook run: pure reading, no I/O.
+pub mod markup;

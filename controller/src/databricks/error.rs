@@ -1,0 +1,286 @@
+//! An error says which call failed, how, and what Databricks said about it, in words fit for a condition.
+
+use std::time::Duration;
+
+/// Longest message taken from an answer, in characters.
+pub const MAX_MESSAGE: usize = 500;
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Databricks answered with an error.
+    #[error("{operation}: {}{message}", Label(*status, code.as_deref()))]
+    Api {
+        /// The API's name, such as `jobs/runs/get`.
+        operation: &'static str,
+        /// The answer's HTTP status.
+        status: u16,
+        /// Databricks' `error_code`, if it gave one.
+        code: Option<String>,
+        /// Databricks' own words, at most [`MAX_MESSAGE`] characters.
+        message: String,
+        /// What the `Retry-After` header asked for.
+        retry_after: Option<Duration>,
+    },
+    /// No connection, or it broke.
+    #[error("{operation}: can't reach {host}: {message}")]
+    Unreachable {
+        /// The API's name.
+        operation: &'static str,
+        /// The machine that was called.
+        host: String,
+        /// What the connection reported.
+        message: String,
+    },
+    /// No complete answer in time.
+    #[error("{operation}: no answer within {} s", after.as_secs_f64())]
+    Timeout {
+        /// The API's name.
+        operation: &'static str,
+        /// How long the client waited.
+        after: Duration,
+    },
+    /// The answer is not what the API promises, or the request can't be made.
+    #[error("{operation}: {message}")]
+    Protocol {
+        /// The API's name.
+        operation: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file to send could not be read.
+    #[error("{operation}: the file to send can't be read: {message}")]
+    Source {
+        /// The API's name.
+        operation: &'static str,
+        /// What the reader reported.
+        message: String,
+    },
+}
+
+/// What kind of failure it is: the few that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Category {
+    /// The credentials are wrong, expired or missing.
+    Authentication,
+    /// The identity is known but may not do this.
+    Permission,
+    /// What was named doesn't exist.
+    NotFound,
+    /// It exists already, or somebody changed it at the same time.
+    Conflict,
+    /// The cluster or run is in a state that doesn't allow it.
+    InvalidState,
+    /// Databricks refuses the request as it is; repeating won't help.
+    Invalid,
+    /// Too many requests.
+    RateLimited,
+    /// Not reachable, or the service has a fault of its own.
+    Unavailable,
+    /// No answer in time.
+    Timeout,
+    /// The answer can't be understood.
+    Protocol,
+}
+
+impl Category {
+    /// The category's name for metrics: `not_found`, `rate_limited` and so on.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl Error {
+    /// What kind of failure it is. Databricks' `error_code` counts more than the HTTP status.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Api { status, code, message, .. } => {
+                code.as_deref().and_then(|code| by_code(code, message)).unwrap_or_else(|| by_status(*status))
+            }
+            Self::Unreachable { .. } => Category::Unavailable,
+            Self::Timeout { .. } => Category::Timeout,
+            Self::Protocol { .. } | Self::Source { .. } => Category::Protocol,
+        }
+    }
+
+    /// Whether the same call may well succeed later: the caller should come again, not give up.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.category(), Category::RateLimited | Category::Unavailable | Category::Timeout)
+            || self.says_come_again()
+    }
+
+    /// Whether what was named doesn't exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.category() == Category::NotFound
+    }
+
+    /// The name of the call that failed.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Api { operation, .. }
+            | Self::Unreachable { operation, .. }
+            | Self::Timeout { operation, .. }
+            | Self::Protocol { operation, .. }
+            | Self::Source { operation, .. } => operation,
+        }
+    }
+
+    /// How long Databricks asked to wait, if it did.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the client itself may try again within the same call. An internal error (500) is left to the caller: Databricks
+    /// answers it also where it is final, such as the output of a deleted run.
+    pub(super) fn is_worth_repeating(&self) -> bool {
+        match self {
+            Self::Api { status, .. } => {
+                self.category() == Category::RateLimited || matches!(status, 502..=504) || self.says_come_again()
+            }
+            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Protocol { .. } | Self::Source { .. } => false,
+        }
+    }
+
+    /// Databricks reports some passing faults only by their text (the list is that of its own clients).
+    fn says_come_again(&self) -> bool {
+        const PASSING: [&str; 8] = [
+            "UnknownWorkerEnvironmentException",
+            "does not have any associated worker environments",
+            "There is no worker environment with id",
+            "Unknown worker environment",
+            "ClusterNotReadyException",
+            "Unexpected error",
+            "Please try again later or try a faster operation.",
+            "RPC token bucket limit has been exceeded",
+        ];
+        match self {
+            Self::Api { message, .. } => PASSING.iter().any(|words| message.contains(words)),
+            _ => false,
+        }
+    }
+}
+
+/// `403 PERMISSION_DENIED: `, the front of an API error's message.
+struct Label<'a>(u16, Option<&'a str>);
+
+impl std::fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.1 {
+            Some(code) => write!(f, "{} {code}: ", self.0),
+            None => write!(f, "{}: ", self.0),
+        }
+    }
+}
+
+fn by_code(code: &str, message: &str) -> Option<Category> {
+    Some(match code {
+        "UNAUTHENTICATED"
+        | "LOGIN_PAGE"
+        | "INVALID_TOKEN"
+        | "invalid_client"
+        | "invalid_grant"
+        | "unauthorized_client"
+        | "invalid_token" => Category::Authentication,
+        "PERMISSION_DENIED"
+        | "CUSTOMER_UNAUTHORIZED"
+        | "UNAUTHORIZED"
+        | "FEATURE_DISABLED"
+        | "PRIVATE_LINK_REQUIRED" => Category::Permission,
+        "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND" | "FILE_NOT_FOUND" | "DIRECTORY_NOT_FOUND" => Category::NotFound,
+        // Clusters and runs that are gone are reported as a bad parameter.
+        "INVALID_PARAMETER_VALUE" if message.contains("does not exist") => Category::NotFound,
+        "ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS" | "RESOURCE_CONFLICT" | "FILE_ALREADY_EXISTS" | "ABORTED" => {
+            Category::Conflict
+        }
+        "INVALID_STATE" => Category::InvalidState,
+        "RESOURCE_EXHAUSTED" | "REQUEST_LIMIT_EXCEEDED" => Category::RateLimited,
+        "TEMPORARILY_UNAVAILABLE" | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "DATA_LOSS" => Category::Unavailable,
+        "DEADLINE_EXCEEDED" => Category::Timeout,
+        "ENDPOINT_NOT_FOUND" => Category::Protocol,
+        "INVALID_PARAMETER_VALUE"
+        | "MALFORMED_REQUEST"
+        | "BAD_REQUEST"
+        | "MAX_NOTEBOOK_SIZE_EXCEEDED"
+        | "MAX_BLOCK_SIZE_EXCEEDED" => Category::Invalid,
+        _ => return None,
+    })
+}
+
+fn by_status(status: u16) -> Category {
+    match status {
+        401 => Category::Authentication,
+        403 => Category::Permission,
+        404 => Category::NotFound,
+        409 => Category::Conflict,
+        429 => Category::RateLimited,
+        408 | 504 => Category::Timeout,
+        400..=499 => Category::Invalid,
+        500..=599 => Category::Unavailable,
+        _ => Category::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn api(status: u16, code: Option<&str>, message: &str) -> Error {
+        let code = code.map(str::to_owned);
+        Error::Api { operation: "clusters/get", status, code, message: message.to_owned(), retry_after: None }
+    }
+
+    #[rstest]
+    #[case(400, Some("INVALID_PARAMETER_VALUE"), "Cluster 1 does not exist", Category::NotFound)]
+    #[case(400, Some("INVALID_PARAMETER_VALUE"), "num_workers must be positive", Category::Invalid)]
+    #[case(400, Some("RESOURCE_ALREADY_EXISTS"), "", Category::Conflict)]
+    #[case(400, Some("INVALID_STATE"), "Cluster is terminating", Category::InvalidState)]
+    #[case(403, Some("RESOURCE_EXHAUSTED"), "", Category::RateLimited)]
+    #[case(404, Some("SOMETHING_NEW"), "", Category::NotFound)]
+    #[case(404, Some("ENDPOINT_NOT_FOUND"), "", Category::Protocol)]
+    #[case(401, None, "", Category::Authentication)]
+    #[case(403, None, "", Category::Permission)]
+    #[case(409, None, "", Category::Conflict)]
+    #[case(418, None, "", Category::Invalid)]
+    #[case(500, Some("INTERNAL_ERROR"), "", Category::Unavailable)]
+    #[case(302, None, "", Category::Protocol)]
+    fn the_code_counts_more_than_the_status(
+        #[case] status: u16,
+        #[case] code: Option<&str>,
+        #[case] message: &str,
+        #[case] category: Category,
+    ) {
+        assert_eq!(api(status, code, message).category(), category);
+    }
+
+    #[rstest]
+    #[case(api(429, None, ""), true, true)]
+    #[case(api(503, Some("TEMPORARILY_UNAVAILABLE"), ""), true, true)]
+    #[case(api(500, Some("INTERNAL_ERROR"), ""), true, false)]
+    #[case(api(400, Some("INVALID_STATE"), "ClusterNotReadyException: wait"), true, true)]
+    #[case(api(400, Some("INVALID_STATE"), ""), false, false)]
+    #[case(api(401, None, ""), false, false)]
+    #[case(Error::Timeout { operation: "x", after: Duration::ZERO }, true, true)]
+    #[case(Error::Protocol { operation: "x", message: String::new() }, false, false)]
+    fn passing_faults_are_told_from_final_ones(#[case] error: Error, #[case] later: bool, #[case] now: bool) {
+        assert_eq!((error.is_transient(), error.is_worth_repeating()), (later, now), "{error}");
+    }
+
+    #[test]
+    fn the_message_names_the_call_the_code_and_the_words() {
+        let error = api(403, Some("PERMISSION_DENIED"), "sp-release can't restart it");
+        assert_eq!(error.to_string(), "clusters/get: 403 PERMISSION_DENIED: sp-release can't restart it");
+        assert_eq!(Category::NotFound.label(), "not_found");
+    }
+}

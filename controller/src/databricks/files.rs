@@ -1,0 +1,105 @@
+//! Files of Unity Catalog volumes. API page: "Files" (`/api/2.0/fs`). Paths begin with `/Volumes/<catalog>/<schema>/<volume>`.
+
+use reqwest::Method;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use super::limits::Family;
+use super::storage::{Payload, encode_path};
+use super::transport::Call;
+use super::workspace::gone_is_done;
+use super::{Client, Error, Once};
+
+impl Client {
+    /// `PUT fs/files`: a file of at most 5 GiB; missing folders are made by Databricks. Harmless when repeated: it overwrites.
+    ///
+    /// # Errors
+    /// `NotFound` if the volume doesn't exist, `Permission`, the general ones.
+    pub(super) async fn put_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
+        let call = files("fs/files/put", Method::PUT, path).query("overwrite", "true").raw().transfer();
+        match payload {
+            Payload::Whole(bytes) => self.act(call.body("application/octet-stream", bytes)).await,
+            Payload::Stream(body) => self.send_stream(call, body).await.map(drop),
+        }
+    }
+
+    /// `HEAD fs/files`: a file's size in bytes. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, the general ones.
+    pub async fn file_size(&self, path: &str) -> Result<u64, Error> {
+        let operation = "fs/files/head";
+        let reply = self.send(files(operation, Method::HEAD, path).raw()).await?;
+        let message = "the answer has no Content-Length".to_owned();
+        reply.content_length().ok_or(Error::Protocol { operation, message })
+    }
+
+    /// `GET fs/files`: copies a file into `writer` and returns its size; refuses to copy more than `most` bytes. Sent once: what
+    /// was written can't be taken back.
+    ///
+    /// # Errors
+    /// `NotFound`, `Protocol` if the file is larger, `Source` if the writer fails, the general ones.
+    pub async fn download_file(
+        &self,
+        path: &str,
+        writer: &mut (impl AsyncWrite + Unpin),
+        most: u64,
+    ) -> Result<u64, Error> {
+        let operation = "fs/files/get";
+        let copy = self.copy_file(operation, path, writer, most);
+        let after = self.inner.timings.transfer;
+        tokio::time::timeout(after, copy).await.unwrap_or(Err(Error::Timeout { operation, after }))
+    }
+
+    async fn copy_file(
+        &self,
+        operation: &'static str,
+        path: &str,
+        writer: &mut (impl AsyncWrite + Unpin),
+        most: u64,
+    ) -> Result<u64, Error> {
+        let mut response = self.open(&files(operation, Method::GET, path).raw()).await?;
+        let mut copied = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(operation, error))? {
+            copied += chunk.len() as u64;
+            if copied > most {
+                return Err(Error::Protocol { operation, message: format!("the file is larger than {most} bytes") });
+            }
+            let written = writer.write_all(&chunk).await;
+            written.map_err(|error| Error::Source { operation, message: error.to_string() })?;
+        }
+        Ok(copied)
+    }
+
+    /// `DELETE fs/files`. Harmless when repeated: a file that is gone counts as deleted.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn delete_file(&self, path: &str) -> Result<(), Error> {
+        gone_is_done(self.act(files("fs/files/delete", Method::DELETE, path).raw()).await)
+    }
+
+    /// `PUT fs/directories`: a folder and those above it. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound` if the volume doesn't exist, the general ones.
+    pub async fn make_directory(&self, path: &str) -> Result<(), Error> {
+        self.act(directories("fs/directories/put", Method::PUT, path)).await
+    }
+
+    /// `DELETE fs/directories`: an empty folder. Harmless when repeated: a folder that is gone counts as deleted.
+    ///
+    /// # Errors
+    /// `Invalid` if it isn't empty, the general ones.
+    pub async fn delete_directory(&self, path: &str) -> Result<(), Error> {
+        gone_is_done(self.act(directories("fs/directories/delete", Method::DELETE, path)).await)
+    }
+}
+
+fn files(operation: &'static str, method: Method, path: &str) -> Call {
+    Call::new(operation, Family::Files, method, format!("/api/2.0/fs/files{}", encode_path(path)), Once::Harmless)
+}
+
+fn directories(operation: &'static str, method: Method, path: &str) -> Call {
+    let path = format!("/api/2.0/fs/directories{}", encode_path(path));
+    Call::new(operation, Family::Files, method, path, Once::Harmless).raw()
+}

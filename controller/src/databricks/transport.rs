@@ -1,0 +1,269 @@
+//! The transport: one way for every call to Databricks, with its deadline, its bounded repetitions and its bounded answer.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Body, Method, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument;
+
+use super::auth::Authorization;
+use super::error::{Category, Error};
+use super::limits::Family;
+use super::reply::{Reply, bounded};
+use super::{Client, Once};
+
+/// Largest JSON answer read into memory; only run exports and listings come near it.
+const MAX_ANSWER: usize = 64 << 20;
+/// Largest part of an error answer that is read.
+const MAX_FAULT: usize = 64 << 10;
+
+/// One call, ready to be sent as often as its [`Once`] allows.
+pub(super) struct Call {
+    pub(super) operation: &'static str,
+    family: Family,
+    once: Once,
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<(&'static str, Bytes)>,
+    json: bool,
+    transfer: bool,
+}
+
+impl Call {
+    /// A reading call: harmless when repeated.
+    pub(super) fn get(operation: &'static str, family: Family, path: impl Into<String>) -> Self {
+        Self::new(operation, family, Method::GET, path, Once::Harmless)
+    }
+
+    /// A call that changes something.
+    pub(super) fn new(
+        operation: &'static str,
+        family: Family,
+        method: Method,
+        path: impl Into<String>,
+        once: Once,
+    ) -> Self {
+        let (query, body) = (Vec::new(), None);
+        Self { operation, family, once, method, path: path.into(), query, body, json: true, transfer: false }
+    }
+
+    pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((key, value.into()));
+        self
+    }
+
+    /// Sets a JSON body.
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
+        let bytes = serde_json::to_vec(body).map_err(|error| protocol(self.operation, &error))?;
+        self.body = Some(("application/json", bytes.into()));
+        Ok(self)
+    }
+
+    pub(super) fn body(mut self, content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        self.body = Some((content_type, bytes.into()));
+        self
+    }
+
+    /// The answer is a file, not JSON.
+    pub(super) fn raw(mut self) -> Self {
+        self.json = false;
+        self
+    }
+
+    /// The call moves a file and may take longer.
+    pub(super) fn transfer(mut self) -> Self {
+        self.transfer = true;
+        self
+    }
+}
+
+impl Client {
+    /// Sends a call and reads its JSON answer; an empty answer reads as `{}`.
+    pub(super) async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        let operation = call.operation;
+        let reply = self.send(call).await?;
+        let body: &[u8] = if reply.body.trim_ascii().is_empty() { b"{}" } else { &reply.body };
+        serde_json::from_slice(body).map_err(|error| protocol(operation, &error))
+    }
+
+    /// Sends a call whose answer says nothing but that it worked.
+    pub(super) async fn act(&self, call: Call) -> Result<(), Error> {
+        self.send(call).await.map(drop)
+    }
+
+    /// Sends a call, repeating it on passing faults as far as its [`Once`] and the deadline allow.
+    pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
+        let span = self.span(&call);
+        let (start, deadline) = (Instant::now(), self.deadline(&call));
+        let last = Cell::new(None);
+        let repeated = (|| self.attempt(&call, None))
+            .retry(self.pauses())
+            .when(|error: &Error| call.once != Once::Observation && error.is_worth_repeating())
+            .adjust(|error: &Error, pause| self.pause(error, pause?, deadline.saturating_sub(start.elapsed())))
+            .notify(|error: &Error, pause| {
+                tracing::debug!(%error, ?pause, "repeating");
+                last.set(Some(error.clone()));
+            });
+        let answer = tokio::time::timeout(deadline, repeated).instrument(span).await;
+        // The error before the deadline says more than that it passed.
+        answer.unwrap_or_else(|_| {
+            Err(last.take().unwrap_or(Error::Timeout { operation: call.operation, after: deadline }))
+        })
+    }
+
+    /// Sends a call whose body is read while it is sent; a stream can't be sent twice, so neither is the call.
+    pub(super) async fn send_stream(&self, call: Call, body: Body) -> Result<Reply, Error> {
+        let (span, deadline, operation) = (self.span(&call), self.deadline(&call), call.operation);
+        let sent = tokio::time::timeout(deadline, self.attempt(&call, Some(body))).instrument(span).await;
+        sent.unwrap_or(Err(Error::Timeout { operation, after: deadline }))
+    }
+
+    /// Sends a call and leaves the answer's body to be read by the caller; sent once.
+    pub(super) async fn open(&self, call: &Call) -> Result<Response, Error> {
+        self.inner.limits.admit(call.family).await;
+        let authorization = self.inner.credentials.authorization(self).await?;
+        let (start, after) = (Instant::now(), self.inner.timings.attempt);
+        let opening = async {
+            let response = self.begin(call, None, &authorization).await?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let reply = self.take(call, response).await?.check(call.operation, false);
+            reply.and(Err(protocol(call.operation, &"no file in the answer")))
+        };
+        let late = Err(Error::Timeout { operation: call.operation, after });
+        let opened = tokio::time::timeout(after, opening).await.unwrap_or(late);
+        let opened = opened.map_err(|error| authorization.redact(error));
+        self.observe(call, opened.as_ref().err(), start.elapsed());
+        opened
+    }
+
+    fn span(&self, call: &Call) -> tracing::Span {
+        let host = self.inner.host.host_str().unwrap_or_default();
+        tracing::debug_span!("databricks", operation = call.operation, host)
+    }
+
+    fn deadline(&self, call: &Call) -> Duration {
+        if call.transfer { self.inner.timings.transfer } else { self.inner.timings.deadline }
+    }
+
+    fn pauses(&self) -> ExponentialBuilder {
+        let timings = &self.inner.timings;
+        ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(timings.first_pause)
+            .with_max_delay(timings.longest_pause)
+            .with_max_times(timings.attempts.saturating_sub(1))
+    }
+
+    /// The pause before the next attempt; `None` if it would end after the deadline: then the caller comes again later.
+    fn pause(&self, error: &Error, own: Duration, left: Duration) -> Option<Duration> {
+        let jitter = self.inner.timings.first_pause.mul_f64(rand::random::<f64>());
+        let pause = error.retry_after().map_or(own, |asked| asked.max(own) + jitter);
+        (pause < left).then_some(pause)
+    }
+
+    /// One attempt. A cached token that is refused although it should hold is fetched anew, once.
+    async fn attempt(&self, call: &Call, stream: Option<Body>) -> Result<Reply, Error> {
+        self.inner.limits.admit(call.family).await;
+        let authorization = self.inner.credentials.authorization(self).await?;
+        let streamed = stream.is_some();
+        let first = self.exchange(call, stream, &authorization).await;
+        let refused = matches!(&first, Err(error) if error.category() == Category::Authentication);
+        if !refused || !self.inner.credentials.forget(&authorization).await || streamed {
+            return first;
+        }
+        let authorization = self.inner.credentials.authorization(self).await?;
+        self.exchange(call, None, &authorization).await
+    }
+
+    /// Sends the request once and reads the bounded answer; observed.
+    pub(super) async fn exchange(
+        &self,
+        call: &Call,
+        stream: Option<Body>,
+        authorization: &Authorization,
+    ) -> Result<Reply, Error> {
+        let start = Instant::now();
+        let longest = if call.transfer { self.inner.timings.transfer } else { self.inner.timings.attempt };
+        let exchange = async {
+            let response = self.begin(call, stream, authorization).await?;
+            self.take(call, response).await?.check(call.operation, call.json)
+        };
+        let timed = tokio::time::timeout(longest, exchange).await;
+        let outcome = timed
+            .unwrap_or(Err(Error::Timeout { operation: call.operation, after: longest }))
+            .map_err(|error| authorization.redact(error));
+        self.observe(call, outcome.as_ref().err(), start.elapsed());
+        outcome
+    }
+
+    async fn begin(&self, call: &Call, body: Option<Body>, authorization: &Authorization) -> Result<Response, Error> {
+        let sent = self.request(call, body, authorization).send().await;
+        sent.map_err(|error| self.broken(call.operation, error))
+    }
+
+    fn request(&self, call: &Call, stream: Option<Body>, authorization: &Authorization) -> reqwest::RequestBuilder {
+        let mut url = self.inner.host.clone();
+        url.set_path(&call.path);
+        let mut request = self.inner.http.request(call.method.clone(), url).query(&call.query);
+        if let Some(value) = authorization.header() {
+            request = request.header(AUTHORIZATION, value);
+        }
+        match (stream, &call.body) {
+            (Some(stream), _) => request.header(CONTENT_TYPE, OCTETS).body(stream),
+            (None, Some((kind, bytes))) => request.header(CONTENT_TYPE, *kind).body(bytes.clone()),
+            (None, None) => request,
+        }
+    }
+
+    fn observe(&self, call: &Call, error: Option<&Error>, took: Duration) {
+        let label = error.map_or("ok", |error| error.category().label());
+        tracing::debug!(outcome = label, ?took, "attempt");
+        self.inner.observer.request(call.operation, label, took.as_secs_f64());
+    }
+
+    /// Reads an answer of bounded size; of an error only the beginning.
+    async fn take(&self, call: &Call, mut response: Response) -> Result<Reply, Error> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let most = if status.is_success() { MAX_ANSWER } else { MAX_FAULT };
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(call.operation, error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > most && status.is_success() {
+                return Err(protocol(call.operation, &format_args!("the answer is larger than {most} bytes")));
+            }
+            if body.len() > most {
+                break;
+            }
+        }
+        Ok(Reply { status, headers, body: body.freeze() })
+    }
+
+    /// Tells what the connection reported, without the address, which may hold more than the machine's name.
+    pub(super) fn broken(&self, operation: &'static str, error: reqwest::Error) -> Error {
+        if error.is_timeout() && !error.is_connect() {
+            return Error::Timeout { operation, after: self.inner.timings.attempt };
+        }
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let host = self.inner.host.host_str().unwrap_or_default().to_owned();
+        Error::Unreachable { operation, host, message: bounded(&cause.to_string()) }
+    }
+}
+
+/// The content type of files.
+pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+pub(super) fn protocol(operation: &'static str, problem: &impl std::fmt::Display) -> Error {
+    Error::Protocol { operation, message: bounded(&problem.to_string()) }
+}

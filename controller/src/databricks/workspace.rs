@@ -1,0 +1,262 @@
+//! The workspace tree: notebooks, files and folders. API page: "Workspace" (`/api/2.0/workspace`).
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Family;
+use super::storage::{Payload, encode_path, parent};
+use super::transport::{Call, protocol};
+use super::{Client, Error, Once};
+
+/// A notebook's language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Language {
+    /// Python.
+    Python,
+    /// SQL.
+    Sql,
+    /// Scala.
+    Scala,
+    /// R.
+    R,
+}
+
+/// How a notebook's content is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Format {
+    /// Source code with cell marks; the path is taken as it is, suffix included.
+    Source,
+    /// A Jupyter notebook.
+    Jupyter,
+}
+
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "SOURCE",
+            Self::Jupyter => "JUPYTER",
+        }
+    }
+}
+
+/// An object of the workspace tree.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ObjectInfo {
+    /// The object's id.
+    #[serde(default, deserialize_with = "super::tolerant::integer")]
+    pub object_id: Option<i64>,
+    /// What it is.
+    #[serde(default)]
+    pub object_type: ObjectType,
+    /// Where it is.
+    #[serde(default, deserialize_with = "super::tolerant::text")]
+    pub path: String,
+    /// A notebook's language.
+    #[serde(default)]
+    pub language: Option<Language>,
+    /// A file's size in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// A file's last change, in milliseconds since 1970.
+    #[serde(default)]
+    pub modified_at: Option<i64>,
+}
+
+/// What an object of the workspace tree is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ObjectType {
+    /// A notebook.
+    Notebook,
+    /// A folder.
+    Directory,
+    /// A file.
+    File,
+    /// A Git folder.
+    Repo,
+    /// A library kept in the workspace.
+    Library,
+    /// A word this client doesn't know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// A notebook to import.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    /// Where it goes, such as `/Shared/dbxdemo/notebook.py`; kept as it is.
+    pub path: &'a str,
+    /// How the content is written.
+    pub format: Format,
+    /// Its language; Databricks needs it for [`Format::Source`].
+    pub language: Option<Language>,
+    /// Whether an existing notebook is replaced.
+    pub overwrite: bool,
+    /// The content, at most 10 MB.
+    pub content: &'a [u8],
+}
+
+#[derive(Serialize)]
+struct ImportBody<'a> {
+    path: &'a str,
+    format: Format,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+    overwrite: bool,
+    content: String,
+}
+
+#[derive(Deserialize)]
+struct Exported {
+    #[serde(default)]
+    content: String,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(default, deserialize_with = "super::tolerant::list")]
+    objects: Vec<ObjectInfo>,
+}
+
+#[derive(Serialize)]
+struct PathBody<'a> {
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recursive: Option<bool>,
+}
+
+impl Client {
+    /// `POST workspace/import`. If the folder is missing it is made and the import sent again.
+    /// Harmless when repeated with `overwrite`; otherwise once by observation: the notebook exists when it worked.
+    ///
+    /// # Errors
+    /// `Conflict` if it exists and `overwrite` is off, or a file or folder is in its place; `Invalid` above 10 MB; the general ones.
+    pub async fn import_notebook(&self, import: Import<'_>) -> Result<(), Error> {
+        match self.import_once(import).await {
+            Err(error) if error.is_not_found() => {
+                self.make_folders(parent(import.path)).await?;
+                self.import_once(import).await
+            }
+            done => done,
+        }
+    }
+
+    async fn import_once(&self, import: Import<'_>) -> Result<(), Error> {
+        let Import { path, format, language, overwrite, content } = import;
+        let body = ImportBody { path, format, language, overwrite, content: BASE64_STANDARD.encode(content) };
+        let call = Call::new(
+            "workspace/import",
+            Family::Import,
+            Method::POST,
+            "/api/2.0/workspace/import",
+            if_over(overwrite),
+        );
+        self.act(call.json(&body)?).await
+    }
+
+    /// `GET workspace/export`: a notebook's or file's content, at most 10 MB. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, `Protocol` if the content is not base64, the general ones.
+    pub async fn export_notebook(&self, path: &str, format: Format) -> Result<Vec<u8>, Error> {
+        const OPERATION: &str = "workspace/export";
+        let call = Call::get(OPERATION, Family::Export, "/api/2.0/workspace/export");
+        let exported: Exported = self.read(call.query("path", path).query("format", format.name())).await?;
+        BASE64_STANDARD.decode(exported.content).map_err(|error| protocol(OPERATION, &error))
+    }
+
+    /// The size of a file whose status doesn't tell it: its content is read and counted. Harmless when repeated.
+    pub(super) async fn exported_size(&self, path: &str) -> Result<u64, Error> {
+        let call = Call::get("workspace/export", Family::Export, "/api/2.0/workspace/export").raw().transfer();
+        let reply = self.send(call.query("path", path).query("direct_download", "true")).await?;
+        Ok(reply.body.len() as u64)
+    }
+
+    /// `GET workspace/get-status`. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, the general ones.
+    pub async fn object(&self, path: &str) -> Result<ObjectInfo, Error> {
+        let call = Call::get("workspace/get-status", Family::Workspace, "/api/2.0/workspace/get-status");
+        self.read(call.query("path", path)).await
+    }
+
+    /// `GET workspace/list`: what is directly in a folder. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, the general ones.
+    pub async fn list_folder(&self, path: &str) -> Result<Vec<ObjectInfo>, Error> {
+        let call = Call::get("workspace/list", Family::Workspace, "/api/2.0/workspace/list");
+        let listing: Listing = self.read(call.query("path", path)).await?;
+        Ok(listing.objects)
+    }
+
+    /// `POST workspace/mkdirs`: a folder and those above it. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `Conflict` if something else has the name, the general ones.
+    pub async fn make_folders(&self, path: &str) -> Result<(), Error> {
+        let call =
+            Call::new("workspace/mkdirs", Family::Workspace, Method::POST, "/api/2.0/workspace/mkdirs", Once::Harmless);
+        self.act(call.json(&PathBody { path, recursive: None })?).await
+    }
+
+    /// `POST workspace/delete`. Harmless when repeated: an object that is gone counts as deleted.
+    ///
+    /// # Errors
+    /// `Invalid` for a folder that isn't empty without `recursive`, the general ones.
+    pub async fn delete_object(&self, path: &str, recursive: bool) -> Result<(), Error> {
+        let call =
+            Call::new("workspace/delete", Family::Workspace, Method::POST, "/api/2.0/workspace/delete", Once::Harmless);
+        gone_is_done(self.act(call.json(&PathBody { path, recursive: Some(recursive) })?).await)
+    }
+
+    /// `POST workspace-files/import-file`: a file, up to 500 MB, which the documented import can't take. Makes missing folders
+    /// if the file is small enough to be sent again. Harmless when repeated: it overwrites.
+    ///
+    /// # Errors
+    /// `NotFound` if the folder of a large file is missing, `Conflict` if a notebook or folder is in its place, the general ones.
+    pub(super) async fn import_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
+        match payload {
+            Payload::Whole(bytes) => self.import_bytes(path, bytes).await,
+            Payload::Stream(body) => self.send_stream(import_call(path).raw(), body).await.map(drop),
+        }
+    }
+
+    async fn import_bytes(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let send = || self.act(import_call(path).body("application/octet-stream", bytes.clone()));
+        match send().await {
+            Err(error) if error.is_not_found() => {
+                self.make_folders(parent(path)).await?;
+                send().await
+            }
+            done => done,
+        }
+    }
+}
+
+fn import_call(path: &str) -> Call {
+    let path = format!("/api/2.0/workspace-files/import-file/{}", encode_path(path.trim_start_matches('/')));
+    Call::new("workspace-files/import-file", Family::Import, Method::POST, path, Once::Harmless)
+        .query("overwrite", "true")
+        .transfer()
+}
+
+/// With `overwrite` a repetition changes nothing; without, it would be told that the object exists.
+pub(super) const fn if_over(overwrite: bool) -> Once {
+    if overwrite { Once::Harmless } else { Once::Observation }
+}
+
+/// Deleting what is gone is success.
+pub(super) fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}
