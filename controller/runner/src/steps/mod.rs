@@ -1,0 +1,55 @@
+//! Steps run in the user's image: install what is required, build the wheels, run the tests, judge the reports.
+//!
+//! Wheels come before tests, so that tests can import what is released and find what it depends on.
+
+mod install;
+pub mod ledger;
+mod python;
+pub mod reports;
+pub mod shop;
+mod tests;
+mod tree;
+mod venv;
+mod wheels;
+
+use brickline_artifact::result::{Outcome, Reason};
+
+use self::python::Need;
+use self::shop::{Failure, Shop};
+use crate::Run;
+use crate::place::name;
+use crate::source::SourceInfo;
+
+/// Runs all steps; the outcome also stands in the ledger for `collect`.
+pub fn steps(run: &Run) -> Outcome {
+    let mut shop = match Shop::open(run) {
+        Ok(shop) => shop,
+        Err(error) => return Outcome::failed(Reason::BuildFailed, &format!("the work folder: {error}")),
+    };
+    let outcome = match build(&mut shop) {
+        Ok(()) => Outcome::Succeeded,
+        Err(Failure { reason, message }) => Outcome::failed(reason, &message),
+    };
+    shop.close(&outcome);
+    outcome
+}
+
+/// The steps in their order.
+fn build(shop: &mut Shop<'_>) -> Result<(), Failure> {
+    let place = &shop.run.place;
+    let source =
+        SourceInfo::read(&place.meta).map_err(|error| Failure::build(format!("the checkout's word: {error}")))?;
+    let wheels = wheels::find(shop.run, &source)?;
+    let tests = tests::find(shop.run, &source)?;
+    let requirements = install::find(shop.run, &source, &wheels);
+    tree::copy(&place.source, &place.work.join(name::TREE))?;
+    let need = Need { wheels: !wheels.is_empty(), tests: !tests.is_empty(), requirements: !requirements.is_empty() };
+    if need.any() {
+        let python = python::find(shop, &source)?;
+        venv::make(shop, &python)?;
+        install::requirements(shop, &requirements)?;
+        wheels::build(shop, &wheels)?;
+        tests::run(shop, &tests)?;
+    }
+    reports::judge(shop, &source, !tests.is_empty())
+}
