@@ -3,11 +3,13 @@
 //! Reading order: [`args`] says what can be asked for; [`cluster`] is the Kubernetes that everything runs on; [`scenario`]
 //! holds the stories that are told against it; the rest are the tools they share.
 
+mod action;
 pub mod args;
 pub mod cache;
 pub mod cluster;
 pub mod command;
 pub mod forge;
+pub mod go;
 pub mod images;
 pub mod progress;
 pub mod requirements;
@@ -19,7 +21,6 @@ use args::Args;
 
 /// Does what the command line asks for.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
-    eprintln!("{args:?} is not there yet");
-    ExitCode::FAILURE
+pub fn run(args: Args) -> ExitCode {
+    action::run(args.action)
 }

@@ -6,5 +6,5 @@ use brickline_e2e::{args::Args, run};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    run(&Args::parse())
+    run(Args::parse())
 }

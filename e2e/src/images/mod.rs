@@ -1,1 +1,172 @@
-//! Images: the container images that the cluster runs, built here because none can be pulled.
+//! Images: the container images that the cluster runs, built here from the shipped Dockerfile because none can be pulled.
+//!
+//! Reading order: [`image`] names them; [`context`] says what each is made of; [`base`] makes what the Dockerfile starts
+//! from; [`buildah`] builds.
+
+mod base;
+mod buildah;
+mod context;
+mod image;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use image::Image;
+use thiserror::Error;
+
+use self::{
+    buildah::{Build, Buildah},
+    context::Context,
+};
+use crate::{
+    cache::{Cache, CacheError, Key},
+    command::CommandError,
+    progress::Progress,
+    requirements::{self, Need, RequirementError},
+};
+
+/// What building images runs.
+pub const REQUIREMENTS: [Need; 4] = [
+    Need { program: "buildah", package: "buildah" },
+    Need { program: "debootstrap", package: "debootstrap" },
+    Need { program: "tar", package: "tar" },
+    Need { program: "unshare", package: "util-linux" },
+];
+
+/// Why images could not be built.
+#[derive(Debug, Error)]
+pub enum ImagesError {
+    /// A program failed; its message shows the last lines of the build.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The cache could not be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A program is missing and could not be installed.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// A source or an archive could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ImagesError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// An image that is ready to be imported.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Which one.
+    pub image: Image,
+    /// The tag: a hash of what the image is made of.
+    pub tag: String,
+    /// The archive, in the format of `docker save`.
+    pub archive: PathBuf,
+}
+
+impl Built {
+    /// The whole name, as pods use it: `brickline.dev/controller:1a2b3c4d5e6f`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.image.repository(), self.tag)
+    }
+}
+
+/// Builds these images unless the cache has them already, and returns them in the same order.
+pub async fn build(cache: &Cache, progress: &Progress, images: &[Image]) -> Result<Vec<Built>, ImagesError> {
+    let checkout = checkout();
+    // One process at a time: the context must not change under a build.
+    let _lock = cache.lock("images").await?;
+    let context = Context::stage(checkout, cache.folder("images/context")?)?;
+    let wanted =
+        images.iter().map(|image| Ok((*image, context.tag(*image)?))).collect::<Result<Vec<_>, ImagesError>>()?;
+    let missing: Vec<&(Image, String)> =
+        wanted.iter().filter(|(image, tag)| !cache.holds(&part(*image), &key(tag))).collect();
+    if !missing.is_empty() {
+        requirements::ensure(cache, progress, &REQUIREMENTS).await?;
+        let workshop = Workshop { cache, progress, context: &context, buildah: Buildah::new(cache, checkout).await? };
+        workshop.make(&missing).await?;
+    }
+    let built = wanted.into_iter().map(async |(image, tag)| {
+        let folder = cache.cached(&part(image), &key(&tag), async |_| Err(vanished(image))).await?;
+        Ok(Built { image, tag, archive: folder.join(ARCHIVE) })
+    });
+    futures::future::try_join_all(built).await
+}
+
+const ARCHIVE: &str = "image.tar";
+
+fn part(image: Image) -> String {
+    format!("image-{}", image.target())
+}
+
+fn key(tag: &str) -> Key {
+    Key::new("docker-archive 1").text(tag)
+}
+
+/// A part that was just seen is gone: only another process that cleans the cache can do that.
+fn vanished(image: Image) -> ImagesError {
+    let path = PathBuf::from(part(image));
+    ImagesError::Io { path, source: io::ErrorKind::NotFound.into() }
+}
+
+/// The checkout that this program was built from.
+fn checkout() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Everything that making an image takes.
+struct Workshop<'a> {
+    cache: &'a Cache,
+    progress: &'a Progress,
+    context: &'a Context,
+    buildah: Buildah,
+}
+
+impl Workshop<'_> {
+    /// Makes the missing images: Python's beside Rust's, since one mostly waits for the network and the other for the CPU.
+    async fn make(&self, missing: &[&(Image, String)]) -> Result<(), ImagesError> {
+        let base = base::ensure(self.cache, &self.buildah);
+        self.progress.step("Make the base images", base).await?;
+        let (python, rust): (Vec<_>, Vec<_>) = missing.iter().partition(|(image, _)| *image == Image::Build);
+        futures::future::try_join(self.make_each(python), self.make_each(rust)).await?;
+        self.buildah.tidy().await
+    }
+
+    async fn make_each(&self, images: Vec<&(Image, String)>) -> Result<(), ImagesError> {
+        for (image, tag) in images {
+            let step = format!("Build the image {}:{tag}", image.repository());
+            self.progress.step(&step, self.make_one(*image, tag)).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_one(&self, image: Image, tag: &str) -> Result<(), ImagesError> {
+        let make = async |folder: PathBuf| {
+            let repository = image.repository();
+            let build = Build {
+                context: self.context.folder(),
+                dockerfile: &self.context.folder().join("Dockerfile"),
+                target: Some(image.target()),
+                name: &repository,
+                log: self.cache.log(&part(image))?,
+            };
+            self.buildah.build(build).await?;
+            let reference = format!("{repository}:{tag}");
+            self.buildah.export(&repository, &folder.join(ARCHIVE), &reference).await
+        };
+        self.cache.cached(&part(image), &key(tag), make).await?;
+        Ok(())
+    }
+}
