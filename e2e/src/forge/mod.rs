@@ -32,11 +32,13 @@ pub use self::{
 };
 use self::{
     api::Api,
+    program::Program,
     server::{Running, Server},
 };
 use crate::{
     cache::{Cache, CacheError},
     command::CommandError,
+    go::GoError,
     progress::Progress,
     requirements::RequirementError,
 };
@@ -53,6 +55,9 @@ pub enum ForgeError {
     /// A program is missing and could not be installed.
     #[error(transparent)]
     Requirement(#[from] RequirementError),
+    /// Gitea could not be built.
+    #[error(transparent)]
+    Go(#[from] GoError),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -133,7 +138,7 @@ impl Forge {
         {
             return Self::new(running, account, folder);
         }
-        let server = Server::new(folder.clone(), program::build(cache, progress).await?);
+        let server = Server::new(folder.clone(), Program::build(cache, progress).await?);
         let (running, account) = progress.step("Start the forge", server.start(ip)).await?;
         Self::new(running, account, folder)
     }

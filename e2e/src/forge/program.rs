@@ -1,14 +1,12 @@
-//! The program: Gitea's server, built from its Go module, with the templates and locales that it reads beside it.
+//! The program: Gitea's server, built from its Go module, and the templates and locales that it reads while it runs.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use super::ForgeError;
 use crate::{
     cache::{Cache, Key},
     command::Command,
+    go::GoModule,
     progress::Progress,
     requirements::{self, Need, Toolchain},
 };
@@ -22,44 +20,48 @@ pub const REQUIREMENTS: [Need; 5] = [
     Need { program: "setpriv", package: "util-linux" },
 ];
 
-const MODULE: &str = "code.gitea.io/gitea";
-/// SQLite is the only database that needs no server; Gitea leaves it out unless asked for.
-const TAGS: &str = "sqlite,sqlite_unlock_notify";
+const PACKAGE: &str = "code.gitea.io/gitea";
+/// SQLite is the only database that needs no server; it is C, and Gitea leaves it out unless asked for.
+const GITEA: GoModule = GoModule {
+    name: "gitea",
+    title: "Gitea",
+    packages: &[PACKAGE],
+    link_flags: "",
+    tags: "sqlite,sqlite_unlock_notify",
+    cgo: true,
+};
 /// Folders of the module that the server reads while it runs. The front end's scripts are not among them: they would need
 /// a build of their own, and nothing here looks at the pages with a browser.
-const STATIC: [&str; 3] = ["options", "templates", "public"];
-const DOWNLOAD_LIMIT: Duration = Duration::from_mins(15);
-const BUILD_LIMIT: Duration = Duration::from_mins(30);
+const READ: [&str; 3] = ["options", "templates", "public"];
 
-/// The folder with the server (`gitea`) and what it reads (`static`), built now if the cache doesn't have it.
-pub(super) async fn build(cache: &Cache, progress: &Progress) -> Result<PathBuf, ForgeError> {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("go/gitea");
-    let key = Key::new(TAGS).path(&module)?;
-    requirements::ensure(cache, progress, &REQUIREMENTS).await?;
-    if !cache.holds("gitea", &key) {
-        requirements::toolchain(Toolchain::Go).await?;
-        let work = cache.cached("gitea", &key, async |folder| compile(cache, &module, &folder).await);
-        return progress.step("Build Gitea", work).await;
-    }
-    cache.cached("gitea", &key, async |folder| compile(cache, &module, &folder).await).await
+/// Where the server and what it reads are.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// The folder with `gitea`.
+    pub(super) folder: PathBuf,
+    /// The folder that the settings call `STATIC_ROOT_PATH`.
+    pub(super) read: PathBuf,
 }
 
-async fn compile(cache: &Cache, module: &Path, folder: &Path) -> Result<(), ForgeError> {
-    let go = || Command::new("go").current_dir(module).env("CGO_ENABLED", "1");
-    go().args(["mod", "download"]).log(cache.log("gitea-download")?).limit(DOWNLOAD_LIMIT).run().await?;
-    go().args(["build", "-trimpath", "-ldflags", "-s -w", "-tags", TAGS, "-o"])
-        .arg(folder.join("gitea"))
-        .arg(MODULE)
-        .log(cache.log("gitea-build")?)
-        .limit(BUILD_LIMIT)
-        .run()
-        .await?;
-    let sources = go().args(["list", "-m", "-f", "{{.Dir}}", MODULE]).run().await?;
-    let sources = Path::new(sources.trim());
-    let copied = folder.join("static");
-    std::fs::create_dir_all(&copied).map_err(ForgeError::io(&copied))?;
-    // The module cache is read-only; a copy must be removable like everything else in our cache.
+impl Program {
+    /// Finds both in the cache, or builds them now.
+    pub(super) async fn build(cache: &Cache, progress: &Progress) -> Result<Self, ForgeError> {
+        requirements::ensure(cache, progress, &REQUIREMENTS).await?;
+        requirements::toolchain(Toolchain::Go).await?;
+        let folder = GITEA.build(cache, progress).await?;
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(GITEA.name);
+        let key = Key::new("1").path(&module.join("go.mod"))?;
+        let read = cache.cached("gitea-read", &key, async |folder: PathBuf| copy(&module, &folder).await).await?;
+        Ok(Self { folder, read })
+    }
+}
+
+/// Copies what the server reads. The module cache is read-only; a copy can be removed like everything else in our cache.
+async fn copy(module: &Path, folder: &Path) -> Result<(), ForgeError> {
+    let list = Command::new("go").args(["list", "-m", "-f", "{{.Dir}}", PACKAGE]).current_dir(module);
+    let sources = list.env("GOFLAGS", "").env("GOWORK", "off").run().await?;
+    let sources = READ.map(|name| Path::new(sources.trim()).join(name));
     let copy = Command::new("cp").args(["--recursive", "--no-preserve=mode,ownership"]);
-    copy.args(STATIC.map(|name| sources.join(name))).arg(&copied).run().await?;
+    copy.args(sources).arg(folder).run().await?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::{ForgeError, account::Account, settings};
+use super::{ForgeError, account::Account, program::Program, settings};
 use crate::{
     cache::remove,
     command::{Command, tail},
@@ -26,11 +26,12 @@ const USER: u32 = 61_234;
 /// folder that only root may enter. Then gives up root's rights for good, and becomes the server, keeping the process id.
 const ENTER: &str = r#"
 set -e
-program=$1 data=$2 user=$3
-shift 3
+program=$1 read=$2 data=$3 user=$4
+shift 4
 mount -t tmpfs -o mode=755,size=64k none /mnt
-mkdir /mnt/program /mnt/data
+mkdir /mnt/program /mnt/read /mnt/data
 mount --bind "$program" /mnt/program
+mount --bind "$read" /mnt/read
 mount --bind "$data" /mnt/data
 cd /mnt/data
 exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
@@ -45,7 +46,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     folder: PathBuf,
-    program: PathBuf,
+    program: Program,
 }
 
 /// A server that was started, as the next process finds it.
@@ -58,7 +59,7 @@ pub(super) struct Running {
 }
 
 impl Server {
-    pub(super) fn new(folder: PathBuf, program: PathBuf) -> Self {
+    pub(super) fn new(folder: PathBuf, program: Program) -> Self {
         Self { folder, program }
     }
 
@@ -102,7 +103,8 @@ impl Server {
     fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"])
-            .arg(&self.program)
+            .arg(&self.program.folder)
+            .arg(&self.program.read)
             .arg(self.data())
             .arg(USER.to_string())
             .args(arguments)

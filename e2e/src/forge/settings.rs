@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::SecretString;
 
-/// Where the server sees its own data and the program, whatever their real paths are.
+/// Where the server sees its own data and what it reads, whatever their real paths are.
 pub(super) const DATA: &str = "/mnt/data";
-pub(super) const PROGRAM: &str = "/mnt/program";
+pub(super) const READ: &str = "/mnt/read";
 
 /// A new secret of 256 bits.
 pub(super) fn secret() -> String {
@@ -27,7 +27,7 @@ WORK_PATH = {DATA}
 HTTP_ADDR = {ip}
 HTTP_PORT = {port}
 ROOT_URL = http://{address}/
-STATIC_ROOT_PATH = {PROGRAM}/static
+STATIC_ROOT_PATH = {READ}
 OFFLINE_MODE = true
 DISABLE_SSH = true
 LFS_START_SERVER = true

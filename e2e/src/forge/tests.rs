@@ -75,7 +75,7 @@ async fn wait_for(received: &Received, count: usize) -> Vec<(String, Vec<u8>)> {
 async fn a_merge_sends_a_signed_webhook_that_can_be_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     // The program comes from the user's cache; the server's folder is this test's own.
-    let program = program::build(&Cache::open().unwrap(), &Progress::default()).await.unwrap();
+    let program = Program::build(&Cache::open().unwrap(), &Progress::default()).await.unwrap();
     let server = Server::new(folder.path().to_owned(), program);
     let (running, account) = server.start(IpAddr::V4(Ipv4Addr::LOCALHOST)).await.unwrap();
     let forge = Forge::new(running, account, folder.path().to_owned()).unwrap();

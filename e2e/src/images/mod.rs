@@ -22,6 +22,7 @@ use self::{
 };
 use crate::{
     cache::{Cache, CacheError, Key},
+    cluster::{Cluster, ClusterError},
     command::CommandError,
     progress::Progress,
     requirements::{self, Need, RequirementError},
@@ -47,6 +48,9 @@ pub enum ImagesError {
     /// A program is missing and could not be installed.
     #[error(transparent)]
     Requirement(#[from] RequirementError),
+    /// The cluster did not take an image.
+    #[error(transparent)]
+    Cluster(#[from] Box<ClusterError>),
     /// A source or an archive could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -103,6 +107,19 @@ pub async fn build(cache: &Cache, progress: &Progress, images: &[Image]) -> Resu
         Ok(Built { image, tag, archive: folder.join(ARCHIVE) })
     });
     futures::future::try_join_all(built).await
+}
+
+/// Imports images into the local cluster, except those that it has already.
+pub async fn load(cluster: &Cluster, progress: &Progress, images: &[Built]) -> Result<(), ImagesError> {
+    let present = cluster.image_names().await.map_err(Box::new)?;
+    for image in images {
+        let reference = image.reference();
+        if !present.contains(&reference) {
+            let import = async { cluster.import_image(&image.archive).await.map_err(Box::new) };
+            progress.step(&format!("Import the image {reference}"), import).await?;
+        }
+    }
+    Ok(())
 }
 
 const ARCHIVE: &str = "image.tar";
@@ -168,5 +185,31 @@ impl Workshop<'_> {
         };
         self.cache.cached(&part(image), &key(tag), make).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "builds every image, and needs root"]
+    async fn images_are_built_once() {
+        let (cache, progress) = (Cache::open().unwrap(), Progress::default());
+        let wanted = std::env::var("IMAGES").unwrap_or_default();
+        let wanted: Vec<Image> =
+            Image::ALL.into_iter().filter(|image| wanted.is_empty() || wanted.contains(image.target())).collect();
+        let first = build(&cache, &progress, &wanted).await.unwrap();
+        for built in &first {
+            let size = std::fs::metadata(&built.archive).unwrap().len();
+            println!("{} {} MiB", built.reference(), size >> 20);
+        }
+        let started = std::time::Instant::now();
+        let again = build(&cache, &progress, &wanted).await.unwrap();
+        assert_eq!(
+            again.iter().map(Built::reference).collect::<Vec<_>>(),
+            first.iter().map(Built::reference).collect::<Vec<_>>()
+        );
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
     }
 }
