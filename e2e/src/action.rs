@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     args::Action,
     cluster::{Cluster, be_node},
-    progress::Progress,
+    progress::{Progress, human},
+    scenario, verify,
 };
 
 /// The exit code of a program that was interrupted, as shells expect it.
@@ -81,7 +82,24 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
         Action::Logs { component, lines } => print!("{}", Cluster::logs(component.as_deref(), lines)?),
         Action::Kubectl { arguments } => print!("{}", Cluster::up(progress).await?.kubectl(arguments).run().await?),
         Action::Helm { arguments } => print!("{}", Cluster::up(progress).await?.helm(arguments).run().await?),
-        other => bail!("{other:?} is not there yet"),
+        Action::Verify => verify::verify(progress).await?,
+        Action::List => scenario::all().iter().for_each(|one| println!("{:<12} {}", one.name, one.about)),
+        Action::Run { name, target } => tell(&name, target.context.as_deref(), progress).await?,
+        Action::Demo { .. } => bail!("the demo is not there yet"),
+        Action::Load { name } => bail!("there is no benchmark {name}"),
+        // Handled before anything else was set up.
+        Action::Node { .. } => {}
+    }
+    Ok(())
+}
+
+/// Tells one scenario on the cluster, which stays up for the next.
+async fn tell(name: &str, context: Option<&str>, progress: &Progress) -> anyhow::Result<()> {
+    let scenario = scenario::named(name).with_context(|| format!("no scenario {name}; see `cargo e2e list`"))?;
+    let cluster = Cluster::reach(progress, context).await?;
+    for outcome in scenario::tell(&cluster, progress, vec![scenario]).await {
+        outcome.result.with_context(|| format!("scenario {name}"))?;
+        println!("scenario {name}: passed in {}", human(outcome.took));
     }
     Ok(())
 }

@@ -164,6 +164,11 @@ impl Command {
     /// It runs in a process group of its own, which is killed when the limit passes or when this future is dropped; without
     /// [`Command::input`] it is killed as well if this process dies. Standard error is captured for the error only.
     pub async fn run(&self) -> Result<String, CommandError> {
+        // Boxed, so that the futures of all callers stay small.
+        Box::pin(self.run_to_end()).await
+    }
+
+    async fn run_to_end(&self) -> Result<String, CommandError> {
         let mut child = self.spawn()?;
         let group = Group::of(&child);
         let input = child.stdin.take();

@@ -14,6 +14,7 @@ pub mod images;
 pub mod progress;
 pub mod requirements;
 pub mod scenario;
+mod verify;
 
 use std::process::ExitCode;
 

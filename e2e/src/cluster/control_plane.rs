@@ -9,6 +9,7 @@ use super::{
     address,
     certificate::{Authority, CertificateError, Subject, write_token_keys},
     component::{Component, Door},
+    node_settings::API_READY,
     parts::Parts,
 };
 
@@ -110,13 +111,14 @@ impl ControlPlane {
         ];
         let arguments = own.into_iter().chain(self.client_arguments("kube-controller-manager"));
         let program = parts.program("kube-controller-manager");
-        Component::new("kube-controller-manager", program, arguments).after(Door::Tcp(self.api))
+        Component::new("kube-controller-manager", program, arguments).after(Door::File(self.folder.join(API_READY)))
     }
 
     /// The scheduler.
     pub fn scheduler(&self, parts: &Parts) -> Component {
         let arguments = self.client_arguments("kube-scheduler");
-        Component::new("kube-scheduler", parts.program("kube-scheduler"), arguments).after(Door::Tcp(self.api))
+        Component::new("kube-scheduler", parts.program("kube-scheduler"), arguments)
+            .after(Door::File(self.folder.join(API_READY)))
     }
 
     /// Arguments of a client of the API server that also asks it who its own callers are.

@@ -14,9 +14,9 @@ use super::{
     component::Door,
     control_plane::client_kubeconfig,
     host,
-    image::{self, PAUSE_IMAGE, PROBE_IMAGE},
+    image::{self, ImageError, PAUSE_IMAGE, PROBE_IMAGE},
     node::{PLAN, Plan},
-    node_settings::{self, CONTAINERD_SOCKET, Facts, IMAGES_READY},
+    node_settings::{self, API_READY, CONTAINERD_SOCKET, DNS_READY_PORT, Facts, IMAGES_READY},
     parts::{self, Parts},
     process,
     state::{MARK, State},
@@ -56,6 +56,8 @@ pub(crate) async fn up(progress: &Progress) -> Result<Cluster, ClusterError> {
     let state = State::open(&cache)?;
     progress.step("Start the node and the API server", start(&state, &parts)).await?;
     let cluster = cluster(&state, &parts).await?;
+    cluster.kubectl(["apply", "--server-side", "--filename", "-"]).input(include_str!("coredns.yaml")).run().await?;
+    fs::write(state.file(API_READY), "")?;
     progress.step("Import the cluster's own images", import_images(&cache, &state, &parts)).await?;
     progress.step("Wait for the node to be ready", settle(&cluster, &state)).await?;
     Ok(cluster)
@@ -67,7 +69,7 @@ async fn running(state: &State, parts: &Parts) -> Option<Cluster> {
     let cluster = cluster(state, parts).await.ok()?;
     let nodes: Api<Node> = Api::all(cluster.client());
     let node = timeout(Duration::from_secs(5), nodes.get(address::NODE_NAME)).await.ok()?.ok()?;
-    (is_ready(&node) && dns().is_open()).then_some(cluster)
+    (is_ready(&node) && dns_answers().await).then_some(cluster)
 }
 
 async fn cluster(state: &State, parts: &Parts) -> Result<Cluster, ClusterError> {
@@ -169,8 +171,6 @@ fn containerd(state: &State) -> Option<process::Process> {
 
 /// Waits until pods can run: the node is ready, names resolve, and every namespace gets its default account.
 async fn settle(cluster: &Cluster, state: &State) -> Result<(), ClusterError> {
-    let rights = cluster.kubectl(["apply", "--server-side", "--filename", "-"]).input(include_str!("coredns.yaml"));
-    rights.run().await?;
     let nodes: Api<Node> = Api::all(cluster.client());
     let logs = ["kubelet", "containerd"];
     let ready = await_condition(nodes, address::NODE_NAME, |node: Option<&Node>| node.is_some_and(is_ready));
@@ -178,7 +178,7 @@ async fn settle(cluster: &Cluster, state: &State) -> Result<(), ClusterError> {
         Ok(Ok(_)) => {}
         _ => return Err(not_ready("the node", state, &logs)),
     }
-    wait_for("CoreDNS", state, &["coredns"], async || dns().is_open().then_some(())).await
+    wait_for("CoreDNS", state, &["coredns"], async || dns_answers().await.then_some(())).await
 }
 
 fn is_ready(node: &Node) -> bool {
@@ -186,9 +186,13 @@ fn is_ready(node: &Node) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// CoreDNS opens this when it has seen the cluster's Services.
-fn dns() -> Door {
-    Door::Tcp((address::NODE, 8181).into())
+/// Whether CoreDNS has seen the cluster's Services.
+async fn dns_answers() -> bool {
+    let url = format!("http://{}:{DNS_READY_PORT}/ready", address::NODE);
+    let Ok(client) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build() else {
+        return false;
+    };
+    matches!(client.get(url).send().await, Ok(answer) if answer.status().is_success())
 }
 
 /// Looks until there is what is waited for.
@@ -224,6 +228,14 @@ pub(crate) async fn down(progress: &Progress) -> Result<(), ClusterError> {
     let state = State::open(&cache)?;
     progress.step("Take the cluster down", sweep(&state)).await?;
     Ok(state.clear()?)
+}
+
+/// See [`Cluster::crash`].
+pub(crate) async fn crash(state: &State) -> Result<(), ClusterError> {
+    let node = process::node(state.folder()).ok_or(ImageError::NoNode)?;
+    // Whether it is gone is for the caller to see.
+    let _ = Pid::from_raw(node.id).map(|pid| kill_process(pid, Signal::KILL));
+    wait_for("the end of the node", state, &[], async || process::node(state.folder()).is_none().then_some(())).await
 }
 
 /// Removes every trace of the cluster from the host but its files. The kernel takes namespaces and cgroups apart a moment

@@ -157,7 +157,12 @@ impl Cluster {
 
     /// Takes the local cluster down, whatever state it is in, and checks that nothing of it is left on the host.
     pub async fn down(progress: &Progress) -> Result<(), ClusterError> {
-        local::down(progress).await
+        Box::pin(local::down(progress)).await
+    }
+
+    /// Kills the local cluster's node without any care, as a power cut would. What it leaves, the next `up` or `down` clears.
+    pub async fn crash() -> Result<(), ClusterError> {
+        local::crash(&State::open(&Cache::open()?)?).await
     }
 
     /// A table with the local cluster's components, versions and addresses.
@@ -217,7 +222,7 @@ impl Cluster {
         let program = Command::new(self.parts.program("kubectl")).env("KUBECONFIG", &self.kubeconfig);
         match &self.context {
             Some(context) => program.arg("--context").arg(context).args(arguments),
-            None => program.args(arguments),
+            None => program.env("NO_PROXY", address::NODE.to_string()).args(arguments),
         }
     }
 
@@ -227,7 +232,7 @@ impl Cluster {
         let program = Command::new(self.parts.program("helm")).env("KUBECONFIG", &self.kubeconfig);
         match &self.context {
             Some(context) => program.arg("--kube-context").arg(context).args(arguments),
-            None => program.args(arguments),
+            None => program.env("NO_PROXY", address::NODE.to_string()).args(arguments),
         }
     }
 
@@ -246,7 +251,9 @@ pub fn be_node(state: &Path) -> Result<(), NodeError> {
 /// A client for the kubeconfig at this path.
 async fn client(kubeconfig: &Path) -> Result<Client, ClusterError> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    // No proxy of the user's lies between this host and itself.
+    config.proxy_url = None;
     Ok(Client::try_from(config)?)
 }
 

@@ -22,6 +22,11 @@ pub(crate) const CGROUP: &str = "brickline";
 /// The file that says that the store of images is clean and holds the pause image: the kubelet may start.
 pub(crate) const IMAGES_READY: &str = "images-ready";
 
+/// Where CoreDNS says that it is ready.
+pub(crate) const DNS_READY_PORT: u16 = 8181;
+/// The file that says that the API server has its access rules: its clients may start without being refused first.
+pub(crate) const API_READY: &str = "api-ready";
+
 /// The facts about the host that settings depend on.
 pub(crate) struct Facts {
     /// Name servers that are reachable from outside the host's loopback.
@@ -58,7 +63,7 @@ pub(crate) fn components(state: &State, parts: &Parts) -> Vec<Component> {
     ];
     let proxy = [format!("--config={}", state.text("kube-proxy.yaml"))];
     let dns = ["-conf".to_owned(), state.text("Corefile")];
-    let api = || Door::Tcp(state.control_plane().api);
+    let api = || Door::File(state.file(API_READY));
     vec![
         containerd,
         Component::new("kubelet", parts.program("kubelet"), kubelet).after(Door::File(state.file(IMAGES_READY))),
@@ -174,7 +179,7 @@ fn corefile(state: &State, name_servers: &[String]) -> String {
         ".:53 {{
     bind {node}
     errors
-    ready {node}:8181
+    ready {node}:{DNS_READY_PORT}
     kubernetes {domain} in-addr.arpa ip6.arpa {{
         kubeconfig {kubeconfig} brickline
         ttl 5
