@@ -39,7 +39,7 @@ fn is_reachable(session: &mut Session, commit: &str) -> Result<bool, Trouble> {
 }
 
 fn has(session: &mut Session, commit: &str) -> bool {
-    session.attempt(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_success()
+    session.attempt(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]).is_success()
 }
 
 fn out_of_date(source: &SourcePlan) -> Trouble {

@@ -33,7 +33,7 @@ pub fn check_out(session: &mut Session, source: &SourcePlan) -> Result<(), Troub
         session.journal.say("fetching large files");
         session.git(&["lfs", "pull"])?;
     }
-    if source.submodules && session.attempt(&["cat-file", "-e", "HEAD:.gitmodules"]).is_success() {
+    if source.submodules && !session.ask(&["ls-tree", "--name-only", "HEAD", "--", ".gitmodules"])?.is_empty() {
         submodules(session)?;
     }
     let head = session.ask(&["rev-parse", "HEAD"])?;
