@@ -1,0 +1,52 @@
+//! Errors in the shape that Databricks' clients expect: `{"error_code": ..., "message": ...}`.
+
+use crate::state::Refusal;
+use axum::{
+    Json,
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, code) = kind(&self);
+        if status.is_server_error() {
+            tracing::error!(error = %self, "a request failed");
+        }
+        let message = self.to_string();
+        let reason = message.parse().ok();
+        let mut response = (status, Json(json!({ "error_code": code, "message": message }))).into_response();
+        if let Some(reason) = reason {
+            response.headers_mut().insert("x-databricks-reason-phrase", reason);
+        }
+        response
+    }
+}
+
+fn kind(refusal: &Refusal) -> (StatusCode, Value) {
+    let (status, code) = match refusal {
+        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
+        Refusal::NotebookExists(_) | Refusal::DbfsExists(_) => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
+        Refusal::FileExists(_) => (StatusCode::CONFLICT, "RESOURCE_ALREADY_EXISTS"),
+        Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
+        Refusal::InvalidState(_) => (StatusCode::BAD_REQUEST, "INVALID_STATE"),
+        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "MALFORMED_REQUEST"),
+        Refusal::Unsupported(_) => (StatusCode::BAD_REQUEST, "FEATURE_DISABLED"),
+        Refusal::NotebookTooLarge(_) => (StatusCode::BAD_REQUEST, "MAX_NOTEBOOK_SIZE_EXCEEDED"),
+        Refusal::BlockTooLarge(_) => (StatusCode::BAD_REQUEST, "MAX_BLOCK_SIZE_EXCEEDED"),
+        Refusal::NotEmpty(_) => (StatusCode::BAD_REQUEST, "DIRECTORY_NOT_EMPTY"),
+        Refusal::QuotaExceeded(_) => (StatusCode::BAD_REQUEST, "QUOTA_EXCEEDED"),
+        // These two carry a number, as the real service does: a client that insists on a string is found out.
+        Refusal::NoCredential => return (StatusCode::UNAUTHORIZED, 401.into()),
+        Refusal::BadCredential => return (StatusCode::FORBIDDEN, 403.into()),
+        Refusal::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+    };
+    (status, code.into())
+}
+
+/// Answers what no route knows.
+pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
+    let message = format!("No API found for '{method} {}'", uri.path());
+    (StatusCode::NOT_FOUND, Json(json!({ "error_code": "ENDPOINT_NOT_FOUND", "message": message }))).into_response()
+}

@@ -1,0 +1,138 @@
+//! The gate that each request passes: it is recorded, may meet a fault, and must bring a valid token.
+
+use crate::{
+    api::Context,
+    fault::{Action, Faults},
+    journal::Note,
+    listen::Plug,
+    state::{Refusal, objects::now},
+    token::{Caller, Credential},
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use base64::Engine;
+use secrecy::SecretString;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Records the request, with whatever fault it meets. The emulator's own endpoints meet none and are not recorded.
+pub(crate) async fn record(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    if path == "/healthz" || path.starts_with("/emulator/") {
+        return next.run(request).await;
+    }
+    let (method, query) = (request.method().to_string(), request.uri().query().map(str::to_owned));
+    let (time, begun) = (now(), Instant::now());
+    let fault = context.faults.strike(&method, &path);
+    // Noted before the answer: a request that hangs is in the log too.
+    let place = context.journal.add(Note::new(time, method, path, query, fault.as_ref().map(Action::name)));
+    let response = match fault {
+        Some(action) => suffer(action, request, next).await,
+        None => next.run(request).await,
+    };
+    context.journal.complete(place, response.status().as_u16(), begun.elapsed());
+    let mut response = response;
+    response.headers_mut().insert("x-databricks-org-id", HeaderValue::from_static(crate::api::identity::WORKSPACE_ID));
+    response
+}
+
+async fn suffer(action: Action, request: Request, next: Next) -> Response {
+    match action {
+        Action::Status { status, retry_after, error_code, message } => {
+            unavailable(status, retry_after, error_code, message)
+        }
+        Action::Hang { seconds } => {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            StatusCode::GATEWAY_TIMEOUT.into_response()
+        }
+        Action::Html200 => Html(Faults::LOGIN_PAGE).into_response(),
+        Action::Reset => {
+            if let Some(ConnectInfo(plug)) = request.extensions().get::<ConnectInfo<Plug>>() {
+                plug.pull();
+            }
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Action::After { status } => {
+            let done = next.run(request).await;
+            tracing::debug!(status = %done.status(), "done, but answered as if it were not");
+            unavailable(status, None, None, None)
+        }
+        Action::Delay { ms } => {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            next.run(request).await
+        }
+    }
+}
+
+fn unavailable(status: u16, retry_after: Option<u64>, code: Option<String>, message: Option<String>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let code = code.unwrap_or_else(|| {
+        let usual = match status.as_u16() {
+            429 => "REQUEST_LIMIT_EXCEEDED",
+            503 => "TEMPORARILY_UNAVAILABLE",
+            _ => "INTERNAL_ERROR",
+        };
+        usual.to_owned()
+    });
+    let message = message.unwrap_or_else(|| "An injected fault.".to_owned());
+    let body = axum::Json(json!({ "error_code": code, "message": message }));
+    let mut response = (status, body).into_response();
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// Lets only those pass who bring a valid token, and tells the handlers who they are.
+pub(crate) async fn authenticate(State(context): State<Context>, mut request: Request, next: Next) -> Response {
+    let caller = match credential(request.headers()) {
+        Some(Credential::Token(token)) => context.tokens.recognise(&token).ok_or(Refusal::BadCredential),
+        Some(Credential::Client { .. }) => Err(Refusal::BadCredential),
+        None => Err(Refusal::NoCredential),
+    };
+    match caller {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => {
+            let (_, body) = request.into_parts();
+            drain(body).await;
+            refusal.into_response()
+        }
+    }
+}
+
+/// Reads a little of a refused upload, so that a client still sending sees the answer and not a broken pipe.
+async fn drain(body: Body) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let _ = tokio::time::timeout(PATIENCE, crate::api::arguments::read(body, 1024 * 1024)).await;
+}
+
+/// `Bearer TOKEN`, `Basic token:TOKEN`, or for the token endpoint `Basic CLIENT:SECRET`.
+pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Credential::Token(SecretString::from(rest.trim())));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+    let (user, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    let secret = SecretString::from(secret);
+    Some(match user {
+        "token" => Credential::Token(secret),
+        _ => Credential::Client { id: user.to_owned(), secret },
+    })
+}
+
+/// Who sent the request.
+pub(crate) type Who = Extension<Caller>;

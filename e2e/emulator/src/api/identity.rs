@@ -1,0 +1,91 @@
+//! Who is asking, and the OAuth endpoints by which a service principal gets a token.
+
+use crate::{
+    api::{
+        Context,
+        arguments::{form, read},
+        gate::{Who, credential},
+    },
+    state::Refusal,
+    token::Credential,
+};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+/// The id of the one workspace, which clients read from a header.
+pub(crate) const WORKSPACE_ID: &str = "1234567890123456";
+/// A form with more has nothing to do with a token.
+const MAX_FORM: usize = 64 * 1024;
+
+pub(crate) fn routes() -> Router<Context> {
+    Router::new().route("/preview/scim/v2/Me", get(me))
+}
+
+/// What needs no token.
+pub(crate) fn open_routes() -> Router<Context> {
+    Router::new()
+        .route("/oidc/.well-known/oauth-authorization-server", get(metadata))
+        .route("/oidc/v1/token", post(token))
+}
+
+async fn me(who: Who) -> Json<Value> {
+    Json(json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "id": "1000000000000001",
+        "userName": who.name,
+        "displayName": who.name,
+        "active": true,
+        "emails": [{ "type": "work", "value": who.name, "primary": true }],
+        "groups": [{ "display": "admins", "value": "1", "type": "direct" }],
+    }))
+}
+
+async fn metadata(State(context): State<Context>) -> Json<Value> {
+    let base = format!("{}/oidc", context.public_url);
+    Json(json!({
+        "issuer": base,
+        "authorization_endpoint": format!("{base}/v1/authorize"),
+        "token_endpoint": format!("{base}/v1/token"),
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }))
+}
+
+async fn token(State(context): State<Context>, request: Request) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let Some(bytes) = read(body, MAX_FORM).await? else { return Ok(refuse("invalid_request")) };
+    let text = String::from_utf8_lossy(&bytes);
+    let field = |name: &str| form(&text).find(|(key, _)| key == name).map(|(_, value)| value);
+    if field("grant_type").as_deref() != Some("client_credentials") {
+        return Ok(refuse("unsupported_grant_type"));
+    }
+    let client = match credential(&parts.headers) {
+        Some(Credential::Client { id, secret }) => Some((id, secret)),
+        _ => field("client_id").zip(field("client_secret").map(SecretString::from)),
+    };
+    let issued = client.and_then(|(id, secret)| context.tokens.issue(&id, &secret));
+    Ok(match issued {
+        None => refuse("invalid_client"),
+        Some((token, lifetime)) => Json(json!({
+            "access_token": token.expose_secret(),
+            "token_type": "Bearer",
+            "scope": "all-apis",
+            "expires_in": lifetime.as_secs(),
+        }))
+        .into_response(),
+    })
+}
+
+/// OAuth's own shape of an error.
+fn refuse(error: &str) -> Response {
+    let status = if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    (status, Json(json!({ "error": error, "error_description": "The client could not be authenticated." })))
+        .into_response()
+}

@@ -1,0 +1,60 @@
+//! The API: one file for each family of Databricks' endpoints, and the emulator's own.
+
+mod arguments;
+mod clusters;
+mod dbfs;
+mod emulator;
+mod error;
+mod gate;
+mod identity;
+mod libraries;
+mod runs;
+mod submit;
+mod view;
+mod volumes;
+mod workspace;
+
+use crate::{fault::Faults, journal::Journal, token::Tokens, workspace::Workspace};
+pub(crate) use arguments::encode;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use std::sync::Arc;
+
+/// The same endpoints answer under each of these versions.
+const VERSIONS: [&str; 3] = ["2.0", "2.1", "2.2"];
+
+/// What every request can reach.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) journal: Arc<Journal>,
+    /// Where users reach the emulator; part of the links it gives.
+    pub(crate) public_url: Arc<str>,
+}
+
+/// All routes.
+pub(crate) fn router(context: Context) -> Router {
+    let families = Router::new()
+        .merge(workspace::routes())
+        .merge(dbfs::routes())
+        .merge(volumes::routes())
+        .merge(libraries::routes())
+        .merge(clusters::routes())
+        .merge(runs::routes())
+        .merge(identity::routes());
+    let mut router = Router::new().merge(emulator::routes());
+    for version in VERSIONS {
+        router = router.nest(&format!("/api/{version}"), families.clone());
+    }
+    router
+        .route_layer(middleware::from_fn_with_state(context.clone(), gate::authenticate))
+        .merge(identity::open_routes())
+        .merge(emulator::open_routes())
+        .fallback(error::unknown)
+        // Uploads are bounded one by one, by what they are.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(context.clone(), gate::record))
+        .with_state(context)
+}

@@ -1,0 +1,178 @@
+//! One-time runs.
+
+use crate::{
+    api::{
+        Context,
+        arguments::{Arguments, flag, maybe_number, number},
+        gate::Who,
+        submit::Submission,
+        view,
+    },
+    export,
+    state::{
+        Refusal, Run,
+        run::{Format, Stop},
+    },
+    work,
+};
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const MAX_PAGE: usize = 25;
+
+pub(crate) fn routes() -> Router<Context> {
+    Router::new()
+        .route("/jobs/runs/submit", post(submit))
+        .route("/jobs/runs/get", get(describe))
+        .route("/jobs/runs/get-output", get(output))
+        .route("/jobs/runs/export", get(export))
+        .route("/jobs/runs/cancel", post(cancel))
+        .route("/jobs/runs/delete", post(delete))
+        .route("/jobs/runs/list", get(list))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    #[serde(deserialize_with = "number")]
+    run_id: i64,
+}
+
+fn find(context: &Context, which: &Which) -> Result<Arc<Run>, Refusal> {
+    context.workspace.runs.get(which.run_id)
+}
+
+async fn submit(
+    State(context): State<Context>,
+    who: Who,
+    Arguments(submission): Arguments<Submission>,
+) -> Result<Json<Value>, Refusal> {
+    let record = submission.accept(&who.name, &context.workspace.clusters)?;
+    let (run, is_new) = context.workspace.runs.submit(record)?;
+    let run_id = run.read(|record| record.run_id);
+    if is_new {
+        tracing::info!(run_id, "a run is submitted");
+        work::run::start(&context.workspace, run);
+    }
+    Ok(Json(json!({ "run_id": run_id })))
+}
+
+async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    let run = find(&context, &which)?;
+    Ok(Json(run.read(|record| view::run_or_task(record, which.run_id, &context.public_url))))
+}
+
+async fn output(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    let run = find(&context, &which)?;
+    run.read(|record| {
+        let several = record.format == Format::MultiTask && record.run_id == which.run_id;
+        let task = record.tasks.iter().find(|task| task.run_id == which.run_id);
+        match task {
+            Some(task) if !several => Ok(Json(view::output(record, task, &context.public_url))),
+            _ => Err(Refusal::Invalid(
+                "Retrieving the output of runs with multiple tasks is not supported. \
+                 Retrieve the output of each individual task run instead."
+                    .to_owned(),
+            )),
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct Export {
+    #[serde(deserialize_with = "number")]
+    run_id: i64,
+    #[serde(default)]
+    views_to_export: Option<String>,
+}
+
+async fn export(State(context): State<Context>, Arguments(query): Arguments<Export>) -> Result<Json<Value>, Refusal> {
+    let run = find(&context, &Which { run_id: query.run_id })?;
+    let wanted = query.views_to_export.unwrap_or_else(|| "CODE".to_owned());
+    let path = run.read(|record| {
+        record.tasks.iter().find(|task| task.run_id == query.run_id).map(|task| task.notebook_path.clone())
+    });
+    let path = path.ok_or_else(|| Refusal::Invalid("Only the run of a single task can be exported.".to_owned()))?;
+    let views = match wanted.as_str() {
+        "CODE" | "ALL" => {
+            let cells = context.workspace.runs.archive.read(query.run_id)?;
+            let name = path.rsplit('/').next().unwrap_or_default();
+            vec![json!({ "name": name, "type": "NOTEBOOK", "content": export::html(name, &cells) })]
+        }
+        "DASHBOARDS" => Vec::new(),
+        other => return Err(Refusal::Invalid(format!("views_to_export can't be {other}."))),
+    };
+    Ok(Json(json!({ "views": views })))
+}
+
+/// Cancels the whole run, also if the id is a task's. A run that has ended stays as it is.
+async fn cancel(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    find(&context, &which)?.stop(Stop::Canceled);
+    Ok(Json(json!({})))
+}
+
+async fn delete(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    let run = find(&context, &which)?;
+    let tasks = run.change(|record| {
+        if !record.state.life_cycle_state.is_terminal() {
+            return Err(Refusal::InvalidState(format!("Run {} is active and can't be deleted.", record.run_id)));
+        }
+        record.deleted = true;
+        Ok(record.tasks.iter().map(|task| task.run_id).collect::<Vec<_>>())
+    })?;
+    for id in tasks {
+        context.workspace.runs.archive.forget(id);
+    }
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, deserialize_with = "flag")]
+    active_only: bool,
+    #[serde(default, deserialize_with = "flag")]
+    completed_only: bool,
+    #[serde(default, deserialize_with = "number")]
+    offset: usize,
+    #[serde(default, deserialize_with = "maybe_number")]
+    limit: Option<usize>,
+    /// The offset of the next page, as the page before gave it.
+    #[serde(default, deserialize_with = "maybe_number")]
+    page_token: Option<usize>,
+    #[serde(default, deserialize_with = "flag")]
+    expand_tasks: bool,
+}
+
+async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
+    if query.active_only && query.completed_only {
+        return Err(Refusal::Invalid("active_only and completed_only exclude each other.".to_owned()));
+    }
+    let wanted = |run: &Arc<Run>| {
+        let ended = run.read(|record| record.state.life_cycle_state.is_terminal());
+        !(query.active_only && ended || query.completed_only && !ended)
+    };
+    let runs: Vec<_> = context.workspace.runs.all().into_iter().filter(wanted).collect();
+    let start = query.page_token.unwrap_or(query.offset);
+    let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE);
+    let page: Vec<_> = runs.iter().skip(start).take(limit).collect();
+    let next = start + page.len();
+    let show = |run: &&Arc<Run>| {
+        let mut shown = run.read(|record| view::run(record, &context.public_url));
+        if !query.expand_tasks
+            && let Some(fields) = shown.as_object_mut()
+        {
+            fields.remove("tasks");
+        }
+        shown
+    };
+    let mut shown = json!({ "runs": page.iter().map(show).collect::<Vec<_>>(), "has_more": next < runs.len() });
+    if next < runs.len() {
+        shown["next_page_token"] = next.to_string().into();
+    }
+    Ok(Json(shown))
+}

@@ -1,0 +1,45 @@
+//! Setup makes the Python environment that the emulator needs, at the versions it was tested with.
+
+use crate::args::Setup;
+use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
+use std::{path::Path, process::Stdio};
+use tokio::process::Command;
+
+/// Spark 3.5, as in runtime 14.3 LTS.
+const SERVE: &[&str] = &["pyspark==3.5.9"];
+/// For the tests. A later setuptools refuses `packages=['.']` less kindly.
+const TESTS: &[&str] = &["databricks-sdk==0.156.0", "setuptools==80.9.0", "wheel==0.45.1"];
+/// Says what was installed; written last, so that a broken-off setup is done again.
+const STAMP: &str = "brickline-emulator.stamp";
+
+/// Makes the environment, or finds that it is complete.
+pub(crate) async fn run(args: &Setup) -> anyhow::Result<()> {
+    let packages: Vec<_> = SERVE.iter().chain(TESTS.iter().filter(|_| args.tests)).copied().collect();
+    let wanted = data_encoding::HEXLOWER.encode(&Sha256::digest(packages.join("\n")));
+    let stamp = args.venv.join(STAMP);
+    let python = args.venv.join("bin/python");
+    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&python).await {
+        println!("{} is complete", args.venv.display());
+        return Ok(());
+    }
+    call(Command::new(&args.python).args(["-m", "venv", "--clear"]).arg(&args.venv)).await?;
+    let pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
+    call(Command::new(&python).args(pip).args(packages)).await?;
+    std::fs::write(&stamp, wanted)?;
+    println!("{} is ready: pass --python {} to serve", args.venv.display(), python.display());
+    Ok(())
+}
+
+/// Whether the environment's Python still runs; the one it was made with may have gone.
+async fn works(python: &Path) -> bool {
+    let status = Command::new(python).args(["-c", "import pyspark"]).stdin(Stdio::null()).status().await;
+    status.is_ok_and(|status| status.success())
+}
+
+async fn call(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.stdin(Stdio::null()).kill_on_drop(true).status().await;
+    let status = status.with_context(|| format!("{command:?} can't be run"))?;
+    ensure!(status.success(), "{command:?} failed ({status})");
+    Ok(())
+}

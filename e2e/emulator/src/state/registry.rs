@@ -1,0 +1,169 @@
+//! The registries hold all clusters and all runs, by id, as the disk knows them.
+
+use crate::state::{
+    Cluster, ClusterRecord, ClusterState, Refusal, Run, RunRecord, Termination, cells::Archive, disk, lock,
+    objects::now, run::recover,
+};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+/// All clusters.
+pub(crate) struct Clusters {
+    known: Mutex<BTreeMap<String, Arc<Cluster>>>,
+    folder: PathBuf,
+}
+
+impl Clusters {
+    /// Reads the clusters of an earlier life. Whatever ran then is terminated now, and its environments are gone.
+    pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&folder)?;
+        let clusters = Self { known: Mutex::default(), folder };
+        for entry in fs::read_dir(&clusters.folder)? {
+            let home = entry?.path();
+            let Some(record) = disk::read_json::<ClusterRecord>(&home.join("cluster.json"))? else { continue };
+            clear_environments(&home)?;
+            let cluster = Cluster::new(record, home);
+            if cluster.read(|record| record.state != ClusterState::Terminated) {
+                let reason = Termination::by_fault("DRIVER_UNREACHABLE", "The emulator was restarted.");
+                cluster.change(|record| record.terminate(reason));
+            }
+            clusters.insert(cluster);
+        }
+        Ok(clusters)
+    }
+
+    fn insert(&self, cluster: Arc<Cluster>) {
+        let id = cluster.read(|record| record.cluster_id.clone());
+        lock(&self.known).insert(id, cluster);
+    }
+
+    /// Adds a cluster unless its id is known.
+    pub(crate) fn define(&self, record: ClusterRecord) -> Arc<Cluster> {
+        if let Ok(known) = self.get(&record.cluster_id) {
+            return known;
+        }
+        let home = self.folder.join(&record.cluster_id);
+        let cluster = Cluster::new(record, home);
+        cluster.change(|_| ());
+        self.insert(Arc::clone(&cluster));
+        cluster
+    }
+
+    /// One cluster.
+    pub(crate) fn get(&self, id: &str) -> Result<Arc<Cluster>, Refusal> {
+        let known = lock(&self.known).get(id).cloned();
+        known.ok_or_else(|| Refusal::Invalid(format!("Cluster {id} does not exist")))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Cluster>> {
+        lock(&self.known).values().cloned().collect()
+    }
+
+    /// Forgets a cluster for good.
+    pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
+        match lock(&self.known).remove(id) {
+            Some(cluster) => fs::remove_dir_all(cluster.folder()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn clear_environments(home: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Known {
+    /// By the run's own id and by those of its tasks.
+    by_id: BTreeMap<i64, Arc<Run>>,
+    by_token: BTreeMap<String, Arc<Run>>,
+    /// In the order of submission.
+    order: Vec<Arc<Run>>,
+}
+
+/// All runs.
+pub(crate) struct Runs {
+    known: Mutex<Known>,
+    folder: PathBuf,
+    pub(crate) archive: Archive,
+}
+
+impl Runs {
+    /// Reads the runs of an earlier life; those that were in flight are lost and say so.
+    pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&folder)?;
+        let mut records = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(".run.json") {
+                records.extend(disk::read_json::<RunRecord>(&path)?);
+            }
+        }
+        records.sort_by_key(|record| (record.start_time, record.run_id));
+        let runs = Self { known: Mutex::default(), archive: Archive::open(folder.clone()), folder };
+        for mut record in records {
+            let lost = recover(&mut record, now());
+            let run = runs.insert(record);
+            if lost {
+                run.change(|_| ());
+            }
+        }
+        Ok(runs)
+    }
+
+    fn insert(&self, record: RunRecord) -> Arc<Run> {
+        self.insert_locked(&mut lock(&self.known), record)
+    }
+
+    fn insert_locked(&self, known: &mut Known, record: RunRecord) -> Arc<Run> {
+        let file = self.folder.join(format!("{}.run.json", record.run_id));
+        let token = record.idempotency_token.clone();
+        let ids: Vec<_> = record.tasks.iter().map(|task| task.run_id).chain([record.run_id]).collect();
+        let run = Run::new(record, file);
+        known.by_id.extend(ids.into_iter().map(|id| (id, Arc::clone(&run))));
+        known.by_token.extend(token.map(|token| (token, Arc::clone(&run))));
+        known.order.push(Arc::clone(&run));
+        run
+    }
+
+    /// Adds a run, unless its token is known: then the run it belongs to, and false.
+    pub(crate) fn submit(&self, record: RunRecord) -> Result<(Arc<Run>, bool), Refusal> {
+        let mut known = lock(&self.known);
+        let earlier = record.idempotency_token.as_ref().and_then(|token| known.by_token.get(token));
+        if let Some(run) = earlier {
+            if run.read(|record| record.deleted) {
+                return Err(Refusal::Invalid("The run of this idempotency_token has been deleted.".to_owned()));
+            }
+            return Ok((Arc::clone(run), false));
+        }
+        let run = self.insert_locked(&mut known, record);
+        drop(known);
+        run.change(|_| ());
+        Ok((run, true))
+    }
+
+    /// The run that `id` names, or that has a task of this id.
+    pub(crate) fn get(&self, id: i64) -> Result<Arc<Run>, Refusal> {
+        let known = lock(&self.known).by_id.get(&id).cloned();
+        known
+            .filter(|run| !run.read(|record| record.deleted))
+            .ok_or_else(|| Refusal::Invalid(format!("Run {id} does not exist.")))
+    }
+
+    /// All runs, the newest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Run>> {
+        let known = lock(&self.known);
+        known.order.iter().rev().filter(|run| !run.read(|record| record.deleted)).cloned().collect()
+    }
+}

@@ -1,0 +1,157 @@
+//! Tokens: who may use the workspace. They come from a file or the environment, never from the command line, and are
+//! kept as digests only.
+
+use anyhow::{Context, ensure};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use std::{
+    path::Path,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+use subtle::ConstantTimeEq;
+
+/// Whom a line without a name belongs to.
+const DEFAULT_USER: &str = "admin@example.com";
+/// Tokens given out and not yet expired.
+const MAX_ISSUED: usize = 10_000;
+
+/// Someone whose token is valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The user's name, or a service principal's application id.
+    pub(crate) name: String,
+}
+
+/// What a request brought to prove who it is.
+pub(crate) enum Credential {
+    Token(SecretString),
+    Client { id: String, secret: SecretString },
+}
+
+struct Entry {
+    digest: [u8; 32],
+    name: String,
+    expires: Option<Instant>,
+}
+
+/// All tokens and OAuth clients.
+pub(crate) struct Tokens {
+    fixed: Vec<Entry>,
+    clients: Vec<Entry>,
+    issued: Mutex<Vec<Entry>>,
+    lifetime: Duration,
+}
+
+impl Tokens {
+    /// Reads the lines of a file: `TOKEN`, `USER TOKEN` or `oauth CLIENT SECRET`; `#` begins a comment.
+    pub(crate) fn parse(text: &str, lifetime: Duration) -> anyhow::Result<Self> {
+        let mut tokens = Self { fixed: Vec::new(), clients: Vec::new(), issued: Mutex::default(), lifetime };
+        for (number, line) in text.lines().enumerate() {
+            let words: Vec<_> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            match words.as_slice() {
+                [] => {}
+                [token] => tokens.fixed.push(entry(token, DEFAULT_USER)),
+                [user, token] => tokens.fixed.push(entry(token, user)),
+                ["oauth", client, secret] => tokens.clients.push(entry(secret, client)),
+                // The line itself may hold a secret.
+                _ => {
+                    anyhow::bail!("line {} of the tokens is none of TOKEN, USER TOKEN, oauth CLIENT SECRET", number + 1)
+                }
+            }
+        }
+        ensure!(!tokens.fixed.is_empty() || !tokens.clients.is_empty(), "there is no token");
+        Ok(tokens)
+    }
+
+    /// Reads them from a file, or without one from the environment.
+    pub(crate) fn load(file: Option<&Path>, variable: &str, lifetime: Duration) -> anyhow::Result<Self> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?,
+            None => std::env::var(variable)
+                .with_context(|| format!("no tokens: give --token-file FILE, or set {variable} to the lines of one"))?,
+        };
+        Self::parse(&text, lifetime)
+    }
+
+    /// Whose token this is. Takes as long for a wrong one as for a right one.
+    pub(crate) fn recognise(&self, token: &SecretString) -> Option<Caller> {
+        let now = Instant::now();
+        let mut issued = crate::state::lock(&self.issued);
+        issued.retain(|entry| entry.expires.is_none_or(|expires| expires > now));
+        find(self.fixed.iter().chain(issued.iter()), &digest(token.expose_secret()), None)
+    }
+
+    /// Gives a token to an OAuth client that knows its secret, with the token's lifetime.
+    pub(crate) fn issue(&self, id: &str, secret: &SecretString) -> Option<(SecretString, Duration)> {
+        let caller = find(self.clients.iter(), &digest(secret.expose_secret()), Some(id))?;
+        let token = format!("oauth-{:032x}", rand::random::<u128>());
+        let mut issued = crate::state::lock(&self.issued);
+        if issued.len() >= MAX_ISSUED {
+            issued.remove(0);
+        }
+        issued.push(Entry { expires: Some(Instant::now() + self.lifetime), ..entry(&token, &caller.name) });
+        Some((SecretString::from(token), self.lifetime))
+    }
+}
+
+fn entry(secret: &str, name: &str) -> Entry {
+    Entry { digest: digest(secret), name: name.to_owned(), expires: None }
+}
+
+fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Compares with every entry, whatever is found on the way.
+fn find<'a>(entries: impl Iterator<Item = &'a Entry>, digest: &[u8; 32], name: Option<&str>) -> Option<Caller> {
+    let mut found = None;
+    for entry in entries {
+        let fits = bool::from(entry.digest.ct_eq(digest)) && name.is_none_or(|name| name == entry.name);
+        if fits {
+            found = Some(Caller { name: entry.name.clone() });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Tokens {
+        Tokens::parse(text, Duration::from_mins(1)).unwrap()
+    }
+
+    #[test]
+    fn each_line_is_someones_token() {
+        let tokens = tokens("# people\nfirst\nana@example.com second # hers\n\noauth app-1 third\n");
+        let name = |token: &str| tokens.recognise(&SecretString::from(token)).map(|caller| caller.name);
+        assert_eq!(name("first").as_deref(), Some(DEFAULT_USER));
+        assert_eq!(name("second").as_deref(), Some("ana@example.com"));
+        assert_eq!(name("third"), None);
+        assert_eq!(name(""), None);
+    }
+
+    #[test]
+    fn a_client_gets_a_token_for_its_secret_only() {
+        let tokens = tokens("oauth app-1 s1\noauth app-2 s2");
+        assert!(tokens.issue("app-1", &SecretString::from("s2")).is_none());
+        let (token, _) = tokens.issue("app-1", &SecretString::from("s1")).unwrap();
+        assert_eq!(tokens.recognise(&token).unwrap().name, "app-1");
+    }
+
+    #[test]
+    fn issued_tokens_expire() {
+        let tokens = Tokens::parse("oauth a s", Duration::ZERO).unwrap();
+        let (token, _) = tokens.issue("a", &SecretString::from("s")).unwrap();
+        assert!(tokens.recognise(&token).is_none());
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_without_showing_it() {
+        assert!(Tokens::parse("# nothing", Duration::ZERO).is_err());
+        let error = Tokens::parse("one two three four", Duration::ZERO).err().unwrap().to_string();
+        assert!(error.contains("line 1") && !error.contains("two"), "{error}");
+    }
+}

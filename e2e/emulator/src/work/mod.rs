@@ -1,0 +1,7 @@
+//! Work is what goes on by itself after a request was answered: clusters start and stop, libraries are installed, runs
+//! run.
+
+pub(crate) mod cluster;
+pub(crate) mod install;
+pub(crate) mod run;
+pub(crate) mod task;

@@ -1,0 +1,123 @@
+//! The workspace is everything that one emulator is: its state, its drivers and its settings.
+
+use crate::{
+    driver::{Generation, Program, generation::Settings, worker::Roots},
+    state::{Clusters, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
+};
+use anyhow::Context;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Delays that make a cluster as slow as a real one.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the names that users write")]
+pub(crate) struct Delays {
+    /// Milliseconds before a cluster starts, and before it starts again.
+    pub(crate) start_ms: u64,
+    pub(crate) restart_ms: u64,
+    /// Milliseconds before a library is installed.
+    pub(crate) install_ms: u64,
+}
+
+/// How the work is done.
+pub(crate) struct Work {
+    pub(crate) program: Arc<Program>,
+    pub(crate) settings: Settings,
+    pub(crate) delays: Mutex<Delays>,
+    /// The living parts of running clusters.
+    pub(crate) live: Mutex<HashMap<String, Arc<Generation>>>,
+    /// Canceled for each cluster when what it is about to do has been overtaken.
+    pub(crate) turns: Mutex<HashMap<String, CancellationToken>>,
+    pub(crate) tasks: TaskTracker,
+    /// The emulator leaves.
+    pub(crate) leaving: CancellationToken,
+}
+
+/// One emulated workspace.
+pub(crate) struct Workspace {
+    pub(crate) objects: Objects,
+    pub(crate) dbfs: Tree,
+    pub(crate) volumes: Tree,
+    pub(crate) streams: Streams,
+    pub(crate) clusters: Clusters,
+    pub(crate) runs: Runs,
+    pub(crate) work: Work,
+}
+
+impl Workspace {
+    /// Opens the state below `data`; `folders` are there from the beginning.
+    pub(crate) fn open(
+        data: &Path,
+        folders: &[String],
+        program: Program,
+        settings: Settings,
+    ) -> anyhow::Result<Arc<Self>> {
+        let staging = data.join("staging");
+        if staging.exists() {
+            std::fs::remove_dir_all(&staging).context("unfinished uploads can't be removed")?;
+        }
+        Ok(Arc::new(Self {
+            objects: Objects::open(data, folders).context("the workspace's objects can't be read")?,
+            dbfs: Tree::open(data.join("dbfs"), staging.clone()).context("DBFS can't be opened")?,
+            volumes: Tree::open(data.join("volumes"), staging).context("the volumes can't be opened")?,
+            streams: Streams::default(),
+            clusters: Clusters::open(data.join("clusters")).context("the clusters can't be read")?,
+            runs: Runs::open(data.join("runs")).context("the runs can't be read")?,
+            work: Work {
+                program: Arc::new(program),
+                settings,
+                delays: Mutex::default(),
+                live: Mutex::default(),
+                turns: Mutex::default(),
+                tasks: TaskTracker::new(),
+                leaving: CancellationToken::new(),
+            },
+        }))
+    }
+
+    /// The local folders of the trees.
+    pub(crate) fn roots(&self) -> Roots {
+        Roots {
+            workspace: self.objects.root().to_owned(),
+            dbfs: self.dbfs.root().to_owned(),
+            volumes: self.volumes.root().to_owned(),
+        }
+    }
+
+    /// The local file that a library's path names.
+    pub(crate) fn locate(&self, path: &str) -> Result<PathBuf, Refusal> {
+        let local = if path.starts_with("/Volumes/") || path.starts_with("dbfs:/Volumes/") {
+            self.volumes.locate(&SafePath::volume(path)?)
+        } else if path.starts_with("dbfs:/") {
+            self.dbfs.locate(&SafePath::dbfs(path)?)
+        } else if path.starts_with("/Workspace/") {
+            SafePath::workspace(path)?.under(self.objects.root())
+        } else {
+            return Err(Refusal::Invalid(format!("{path} is not in /Workspace, /Volumes or dbfs:/")));
+        };
+        if local.is_file() { Ok(local) } else { Err(Refusal::NotFound(format!("No such file: {path}"))) }
+    }
+
+    /// The living part of a cluster, if it runs.
+    pub(crate) fn generation(&self, cluster_id: &str) -> Option<Arc<Generation>> {
+        lock(&self.work.live).get(cluster_id).cloned()
+    }
+
+    /// Stops all work and waits, but not for ever.
+    pub(crate) async fn close(&self, patience: Duration) {
+        self.work.leaving.cancel();
+        for (_, generation) in lock(&self.work.live).drain() {
+            generation.stop();
+        }
+        self.work.tasks.close();
+        if tokio::time::timeout(patience, self.work.tasks.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time and is abandoned");
+        }
+    }
+}
