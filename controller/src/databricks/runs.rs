@@ -94,8 +94,6 @@ pub struct Run {
     /// The time it executed. 0 for runs made of tasks: read the task's.
     #[serde(default)]
     pub execution_duration: i64,
-    #[serde(default)]
-    next_page_token: Option<String>,
 }
 
 /// One task of a run. Outputs and exports are asked by its own id.
@@ -254,6 +252,15 @@ struct Submitted {
     run_id: i64,
 }
 
+/// A run with many tasks comes in pages, each with a part of them.
+#[derive(Deserialize)]
+struct RunPage {
+    #[serde(flatten)]
+    run: Run,
+    #[serde(default)]
+    next_page_token: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Views {
     #[serde(default, deserialize_with = "super::tolerant::list")]
@@ -290,14 +297,15 @@ impl Client {
     /// # Errors
     /// `NotFound` if there is no such run (they are kept 60 days), the general ones.
     pub async fn run(&self, run_id: i64) -> Result<Run, Error> {
-        let mut run: Run = self.read(get("jobs/runs/get", "get", run_id)).await?;
+        let mut page: RunPage = self.read(get("jobs/runs/get", "get", run_id)).await?;
+        let mut tasks = Vec::new();
         for _ in 1..MAX_PAGES {
-            let Some(token) = run.next_page_token.take().filter(|token| !token.is_empty()) else { break };
-            let page: Run = self.read(get("jobs/runs/get", "get", run_id).query("page_token", token)).await?;
-            run.tasks.extend(page.tasks);
-            run.next_page_token = page.next_page_token;
+            let Some(token) = page.next_page_token.take().filter(|token| !token.is_empty()) else { break };
+            tasks.append(&mut page.run.tasks);
+            page = self.read(get("jobs/runs/get", "get", run_id).query("page_token", token)).await?;
         }
-        Ok(run)
+        tasks.append(&mut page.run.tasks);
+        Ok(Run { tasks, ..page.run })
     }
 
     /// `GET jobs/runs/get-output` of a task run. Harmless when repeated.

@@ -1,6 +1,6 @@
 //! The transport: one way for every call to Databricks, with its deadline, its bounded repetitions and its bounded answer.
 
-use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -101,19 +101,20 @@ impl Client {
     pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
         let span = self.span(&call);
         let (start, deadline) = (Instant::now(), self.deadline(&call));
-        let last = Cell::new(None);
+        let last = Mutex::new(None);
         let repeated = (|| self.attempt(&call, None))
             .retry(self.pauses())
             .when(|error: &Error| call.once != Once::Observation && error.is_worth_repeating())
             .adjust(|error: &Error, pause| self.pause(error, pause?, deadline.saturating_sub(start.elapsed())))
             .notify(|error: &Error, pause| {
                 tracing::debug!(%error, ?pause, "repeating");
-                last.set(Some(error.clone()));
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
             });
         let answer = tokio::time::timeout(deadline, repeated).instrument(span).await;
-        // The error before the deadline says more than that it passed.
         answer.unwrap_or_else(|_| {
-            Err(last.take().unwrap_or(Error::Timeout { operation: call.operation, after: deadline }))
+            // The error before the deadline says more than that it passed.
+            let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+            Err(last.unwrap_or(Error::Timeout { operation: call.operation, after: deadline }))
         })
     }
 

@@ -169,3 +169,18 @@ async fn a_run_is_read_with_all_its_pages() {
     let run = client(&server).0.run(5).await.expect("a run");
     assert_eq!(run.tasks.iter().map(|task| task.run_id).collect::<Vec<_>>(), [1, 2]);
 }
+
+/// Reconcilers run on many threads.
+#[test]
+fn calls_can_move_between_threads() {
+    fn moves(_: impl Send) {}
+    let http = super::connect(&super::HttpConfig::default()).expect("connections");
+    let host = "http://127.0.0.1:1".parse().expect("an address");
+    let (auth, timings, observer) =
+        (super::Auth::Token("t".into()), super::quick(), std::sync::Arc::new(super::super::Unobserved));
+    let config = super::ClientConfig { host, auth, http, timings, requests_per_second: None, observer };
+    let client = super::Client::new(config).expect("a client");
+    moves(client.me());
+    moves(client.upload("/Volumes/a/b/c/d", Cursor::new(vec![]), 0));
+    moves(client.download_file("/Volumes/a/b/c/d", &mut Vec::new(), 0));
+}

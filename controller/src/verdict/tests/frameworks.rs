@@ -1,0 +1,106 @@
+//! What frameworks print, read.
+
+use rstest::rstest;
+
+use super::super::case::{Findings, Outcome};
+use super::super::{exit_json, nutter, pytest, unittest};
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!("../fixtures/", $name, ".txt"))
+    };
+}
+
+/// Passed, failed, error, skipped.
+fn counts(findings: &Findings) -> [usize; 4] {
+    [Outcome::Passed, Outcome::Failed, Outcome::Error, Outcome::Skipped].map(|outcome| findings.count(outcome))
+}
+
+#[rstest]
+#[case::quiet(fixture!("unittest_failed_v1"), [4, 3, 3, 1])]
+#[case::verbose(fixture!("unittest_failed_v2"), [4, 3, 3, 1])]
+#[case::ok_quiet(fixture!("unittest_ok_v1"), [2, 0, 0, 1])]
+#[case::ok_verbose(fixture!("unittest_ok_v2"), [2, 0, 0, 1])]
+#[case::old_python("test_x (__main__.TestNotebook) ... ok\n\nRan 1 test in 0.001s\n\nOK\n", [1, 0, 0, 0])]
+#[case::no_newline_before("done\nRan 1 test in 0.001s\n\nnoiseFAILED (failures=1)", [0, 1, 0, 0])]
+#[case::glued_ok("Ran 1 test in 0.001s\n\n>OK", [1, 0, 0, 0])]
+#[case::verdict_missing("Ran 2 tests in 0.001s\n", [2, 0, 1, 0])]
+#[case::only_the_verdict("FAILED (errors=2)", [0, 2, 0, 0])]
+#[case::cut_before_the_end("test_x (__main__.T.test_x) ... ok\ntest_y (__main__.T.test_y) ... printing", [1, 0, 1, 0])]
+#[case::nothing_ran("Ran 0 tests in 0.000s\n\nNO TESTS RAN", [0, 0, 0, 0])]
+#[case::two_runs("Ran 1 test in 0.001s\n\nFAILED (failures=1)\nRan 2 tests in 0.001s\n\nOK\n", [2, 1, 0, 0])]
+#[case::huge("Ran 99999999999999999999 tests in 0.001s\n\nOK", [10_000, 0, 0, 0])]
+fn unittest_texts_are_counted(#[case] text: &str, #[case] expected: [usize; 4]) {
+    assert_eq!(counts(&unittest::read(text).expect("findings")), expected);
+}
+
+#[rstest]
+#[case("")]
+#[case("loading (raw.orders) ... 3 files\nOK\n")]
+#[case("Ran 3 tests in 2s")]
+#[case("FAILED to load 3 files (none is critical)")]
+fn other_texts_are_no_unittest(#[case] text: &str) {
+    assert_eq!(unittest::read(text), None);
+}
+
+#[test]
+fn unittest_names_tests_and_assertions() {
+    insta::assert_json_snapshot!("unittest_v2", unittest::read(fixture!("unittest_failed_v2")));
+    insta::assert_json_snapshot!("unittest_v1", unittest::read(fixture!("unittest_failed_v1")));
+}
+
+#[rstest]
+#[case::plain(fixture!("pytest_failed"), [3, 2, 1, 1])]
+#[case::quiet(fixture!("pytest_failed_q"), [3, 2, 1, 1])]
+#[case::verbose(fixture!("pytest_failed_v"), [3, 2, 1, 1])]
+#[case::ok(fixture!("pytest_ok_v"), [1, 0, 0, 1])]
+#[case::collection(fixture!("pytest_collect"), [0, 0, 1, 0])]
+#[case::nothing_left(fixture!("pytest_none"), [0, 0, 0, 0])]
+#[case::counts_only("==== 1 failed, 2 passed, 1 warning in 61.20s (0:01:01) ====", [2, 1, 0, 0])]
+fn pytest_texts_are_counted(#[case] text: &str, #[case] expected: [usize; 4]) {
+    assert_eq!(counts(&pytest::read(text).expect("findings")), expected);
+}
+
+#[rstest]
+#[case("")]
+#[case("FAILED to load a.csv - missing")]
+#[case("3 files in 0.3s")]
+fn other_texts_are_no_pytest(#[case] text: &str) {
+    assert_eq!(pytest::read(text), None);
+}
+
+#[test]
+fn pytest_names_tests_and_assertions() {
+    insta::assert_json_snapshot!("pytest_v", pytest::read(fixture!("pytest_failed_v")));
+}
+
+#[test]
+fn nutter_names_tests_and_assertions() {
+    insta::assert_json_snapshot!("nutter", nutter::read(fixture!("nutter_failed")));
+    assert_eq!(nutter::read("PASSING TESTS\nx (1.0 seconds)"), None);
+}
+
+#[rstest]
+#[case(r#"{"tests":[{"name":"a","outcome":"passed"},{"name":"b","outcome":"failed","message":"1 != 2"}]}"#, [1, 1, 0, 0])]
+#[case(r#"{"tests":[{"name":"a","outcome":"splendid"},{"name":"b","outcome":"Skipped"}]}"#, [0, 1, 0, 1])]
+#[case(r#"{"tests":[]}"#, [0, 0, 0, 0])]
+#[case(r#"{"tests":[{"outcome":"passed"}]}"#, [0, 0, 1, 0])]
+#[case(r#"{"tests":[{"name":"a","outcome":"pas"#, [0, 0, 1, 0])]
+#[case(r#"{"passed":3,"failed":2,"skipped":1,"message":"b: 1 != 2"}"#, [3, 2, 0, 1])]
+#[case(r#"{"passed":3,"errors":1}"#, [3, 1, 0, 0])]
+#[case(r#"{"passed":3,"failed":-1}"#, [0, 0, 1, 0])]
+#[case(r#"{"passed":18446744073709551615}"#, [10_000, 0, 0, 0])]
+fn exit_values_are_counted(#[case] value: &str, #[case] expected: [usize; 4]) {
+    assert_eq!(counts(&exit_json::read(value).expect("findings")), expected);
+}
+
+#[rstest]
+#[case("")]
+#[case("done")]
+#[case("7")]
+#[case(r#"{"rows": 7}"#)]
+#[case(r#"{"passed": "all"}"#)]
+#[case(r#"[{"name":"a","outcome":"passed"}]"#)]
+fn other_exit_values_are_no_verdict(#[case] value: &str) {
+    assert_eq!(exit_json::read(value), None);
+}
