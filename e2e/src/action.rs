@@ -1,6 +1,6 @@
 //! An action: what one invocation of the command line does, and how it ends.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,19 +29,29 @@ pub(crate) fn run(action: Action) -> ExitCode {
     }
 }
 
-/// Runs the action; after Ctrl-C what it was building up is taken down again.
+/// Runs the action; after Ctrl-C what it was building up is taken down again, but not a cluster that was there before.
 async fn unless_interrupted(action: Action) -> ExitCode {
     let progress = Progress::default();
-    let builds_up = matches!(action, Action::Demo { .. } | Action::Verify | Action::Up { .. });
+    let takes_down = builds_up(&action) && !Cluster::exists();
     tokio::select! {
-        result = act(action, &progress) => verdict(result),
-        () = interrupted() => {
-            eprintln!("interrupted");
-            if builds_up && let Err(error) = Cluster::down(&progress).await {
-                eprintln!("{error}");
-            }
-            ExitCode::from(INTERRUPTED)
+        result = act(action, &progress) => return verdict(result),
+        () = interrupted() => eprintln!("interrupted"),
+    }
+    if takes_down {
+        tokio::select! {
+            cleared = Cluster::down(&progress) => drop(verdict(cleared.map_err(anyhow::Error::from))),
+            () = interrupted() => eprintln!("interrupted again; `cargo e2e down` clears what is left"),
         }
+    }
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Whether this action brings the local cluster up on its way.
+fn builds_up(action: &Action) -> bool {
+    match action {
+        Action::Verify | Action::Kubectl { .. } | Action::Helm { .. } => true,
+        Action::Demo { target, .. } | Action::Up { target } | Action::Run { target, .. } => target.context.is_none(),
+        _ => false,
     }
 }
 
@@ -66,24 +76,29 @@ fn verdict(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
+/// Prints for a reader who may have stopped reading, as `head` does.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
 async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
     match action {
         Action::Up { target } => {
             Cluster::reach(progress, target.context.as_deref()).await?;
             if target.context.is_none() {
-                println!("{}", Cluster::status().await?);
+                say(&Cluster::status().await?);
             }
         }
         Action::Down => {
             Cluster::down(progress).await?;
-            println!("The cluster is down, and nothing of it is left on this host.");
+            say("The cluster is down, and nothing of it is left on this host.");
         }
-        Action::Status => println!("{}", Cluster::status().await?),
-        Action::Logs { component, lines } => print!("{}", Cluster::logs(component.as_deref(), lines)?),
-        Action::Kubectl { arguments } => print!("{}", Cluster::up(progress).await?.kubectl(arguments).run().await?),
-        Action::Helm { arguments } => print!("{}", Cluster::up(progress).await?.helm(arguments).run().await?),
+        Action::Status => say(&Cluster::status().await?),
+        Action::Logs { component, lines } => say(&Cluster::logs(component.as_deref(), lines)?),
+        Action::Kubectl { arguments } => return Err(Cluster::up(progress).await?.kubectl(arguments).replace().into()),
+        Action::Helm { arguments } => return Err(Cluster::up(progress).await?.helm(arguments).replace().into()),
         Action::Verify => verify::verify(progress).await?,
-        Action::List => scenario::all().iter().for_each(|one| println!("{:<12} {}", one.name, one.about)),
+        Action::List => scenario::all().iter().for_each(|one| say(&format!("{:<12} {}", one.name, one.about))),
         Action::Run { name, target } => tell(&name, target.context.as_deref(), progress).await?,
         Action::Demo { .. } => bail!("the demo is not there yet"),
         Action::Load { name } => bail!("there is no benchmark {name}"),
@@ -99,7 +114,7 @@ async fn tell(name: &str, context: Option<&str>, progress: &Progress) -> anyhow:
     let cluster = Cluster::reach(progress, context).await?;
     for outcome in scenario::tell(&cluster, progress, vec![scenario]).await {
         outcome.result.with_context(|| format!("scenario {name}"))?;
-        println!("scenario {name}: passed in {}", human(outcome.took));
+        say(&format!("scenario {name}: passed in {}", human(outcome.took)));
     }
     Ok(())
 }

@@ -208,6 +208,15 @@ impl Command {
         child.id().ok_or_else(|| self.not_started(io::ErrorKind::NotFound.into()))
     }
 
+    /// Becomes the program: it takes this process's place with its terminal. Returns only if that failed.
+    #[must_use]
+    pub fn replace(&self) -> CommandError {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.arguments);
+        self.surround(&mut command);
+        self.not_started(std::os::unix::process::CommandExt::exec(&mut command))
+    }
+
     /// Starts a program that lives exactly as long as the returned value, and not longer than this process.
     pub fn leashed(&self) -> Result<Leashed, CommandError> {
         let child = self.spawn()?;

@@ -44,13 +44,13 @@ impl Progress {
         result
     }
 
-    /// Prints a line between the steps.
+    /// Prints a line between the steps, to standard error like all progress: standard output is for results.
     pub fn note(&self, line: &str) {
         if self.terminal {
             // The only failure is a terminal that is gone, which there is nobody left to tell.
             let _ = self.bars.println(line);
         } else {
-            println!("{line}");
+            eprintln!("{line}");
         }
     }
 
@@ -62,7 +62,7 @@ impl Progress {
 
     fn begin(&self, name: &str) -> ProgressBar {
         if !self.terminal {
-            println!("  {name} ...");
+            eprintln!("  {name} ...");
             return ProgressBar::hidden();
         }
         let bar = self.bars.add(ProgressBar::new_spinner());

@@ -103,3 +103,32 @@ fn free_ports() -> Result<[SocketAddr; 3], ClusterError> {
     }
     Err(std::io::Error::other("no two neighbouring free ports").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::{
+        Api,
+        api::{DeleteParams, ListParams},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_api_server_serves_and_then_leaves_nothing() {
+        let server = ApiServer::start().await.unwrap();
+        let namespaces: Api<Namespace> = Api::all(server.client());
+        assert!(namespaces.list(&ListParams::default()).await.unwrap().items.len() >= 3);
+        let refused = namespaces.delete("default", &DeleteParams::default()).await.unwrap_err();
+        assert!(matches!(refused, kube::Error::Api(status) if status.is_forbidden()));
+        let (folder, api) = (server.folder.path().to_owned(), server.plane.api);
+        drop(server);
+        assert!(!folder.exists());
+        let gone = async {
+            while std::net::TcpStream::connect(api).is_ok() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), gone).await.unwrap();
+    }
+}

@@ -37,18 +37,14 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// See [`Cluster::up`].
 pub(crate) async fn up(progress: &Progress) -> Result<Cluster, ClusterError> {
-    if !requirements::is_root() {
-        return Err(RequirementError::NotRoot.into());
-    }
     let cache = Cache::open()?;
-    requirements::ensure(&cache, progress, &requirements::CLUSTER).await?;
-    requirements::toolchain(Toolchain::Go).await?;
-    let parts = Parts::build(&cache, progress, parts::CLUSTER).await?;
+    let parts = prepare(&cache, progress).await?;
     let state = State::open(&cache)?;
     let _lock = cache.lock("cluster").await?;
     if let Some(cluster) = running(&state, &parts).await {
         return Ok(cluster);
     }
+    alone(&state)?;
     if !host::leftovers(&state).await.is_empty() {
         progress.step("Clear what an earlier cluster left", sweep(&state)).await?;
     }
@@ -61,6 +57,16 @@ pub(crate) async fn up(progress: &Progress) -> Result<Cluster, ClusterError> {
     progress.step("Import the cluster's own images", import_images(&cache, &state, &parts)).await?;
     progress.step("Wait for the node to be ready", settle(&cluster, &state)).await?;
     Ok(cluster)
+}
+
+/// See [`Cluster::prepare`].
+pub(crate) async fn prepare(cache: &Cache, progress: &Progress) -> Result<Parts, ClusterError> {
+    if !requirements::is_root() {
+        return Err(RequirementError::NotRoot.into());
+    }
+    requirements::ensure(cache, progress, &requirements::CLUSTER).await?;
+    requirements::toolchain(Toolchain::Go).await?;
+    Ok(Parts::build(cache, progress, parts::CLUSTER).await?)
 }
 
 /// The cluster of this state folder if it is up and well.
@@ -226,8 +232,14 @@ pub(crate) async fn down(progress: &Progress) -> Result<(), ClusterError> {
     let cache = Cache::open()?;
     let _lock = cache.lock("cluster").await?;
     let state = State::open(&cache)?;
+    alone(&state)?;
     progress.step("Take the cluster down", sweep(&state)).await?;
     Ok(state.clear()?)
+}
+
+/// Two clusters would fight for the same addresses, and clearing one would cut the other off.
+fn alone(state: &State) -> Result<(), ClusterError> {
+    process::elsewhere(state.folder()).map_or(Ok(()), |other| Err(ClusterError::Elsewhere(other)))
 }
 
 /// See [`Cluster::crash`].

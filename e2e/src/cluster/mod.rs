@@ -93,6 +93,9 @@ pub enum ClusterError {
     /// Something is left of the cluster that should be gone.
     #[error("left behind: {}", .0.join("; "))]
     Left(Vec<String>),
+    /// A host holds one local cluster, and another cache has it.
+    #[error("this host already runs the local cluster of {}; take it down first, with BRICKLINE_CACHE={}", .0.display(), .0.parent().unwrap_or(.0).display())]
+    Elsewhere(PathBuf),
     /// Only the local cluster can do this.
     #[error("{0} works with the local cluster only")]
     NotLocal(&'static str),
@@ -158,6 +161,18 @@ impl Cluster {
     /// Takes the local cluster down, whatever state it is in, and checks that nothing of it is left on the host.
     pub async fn down(progress: &Progress) -> Result<(), ClusterError> {
         Box::pin(local::down(progress)).await
+    }
+
+    /// Whether anything of the local cluster runs, in whatever state.
+    #[must_use]
+    pub fn exists() -> bool {
+        let state = Cache::open().and_then(|cache| State::open(&cache));
+        state.is_ok_and(|state| !process::marked(state.folder()).is_empty())
+    }
+
+    /// Installs and builds everything that [`Cluster::up`] needs, without starting anything.
+    pub async fn prepare(progress: &Progress) -> Result<(), ClusterError> {
+        Box::pin(local::prepare(&Cache::open()?, progress)).await.map(drop)
     }
 
     /// Kills the local cluster's node without any care, as a power cut would. What it leaves, the next `up` or `down` clears.

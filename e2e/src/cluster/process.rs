@@ -71,6 +71,20 @@ pub(crate) fn node(folder: &Path) -> Option<Process> {
     marked(folder).into_iter().find(|process| process.component == NODE && inside(process))
 }
 
+/// The state folder of another local cluster on this host. It would want the same addresses.
+pub(crate) fn elsewhere(folder: &Path) -> Option<PathBuf> {
+    let prefix = format!("{MARK}=");
+    let ids =
+        fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let environments = ids.filter_map(|id| fs::read(Path::new("/proc").join(id).join("environ")).ok());
+    let folders = environments.filter_map(|environment| {
+        let mark =
+            environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(prefix.as_bytes()))?;
+        Some(PathBuf::from(std::ffi::OsStr::from_bytes(mark)))
+    });
+    folders.into_iter().find(|other| other != folder)
+}
+
 /// Kills every process of the cluster and waits until none is left; says which stayed.
 ///
 /// The death of the node's first process takes everything inside with it, containers included.

@@ -19,8 +19,9 @@ pub(crate) async fn status(state: &State) -> Result<String, ClusterError> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["COMPONENT", "STATE", "PID"]);
     for name in components(state) {
-        let found = running.iter().find(|process| process.component == name);
-        let id = found.map_or_else(String::new, |process| process.id.to_string());
+        let first = running.iter().find(|process| process.component == name).cloned();
+        let found = if name == process::NODE { process::node(state.folder()) } else { first };
+        let id = found.as_ref().map_or_else(String::new, |process| process.id.to_string());
         table.add_row([name, if found.is_some() { "running".into() } else { "stopped".into() }, id]);
     }
     let kubeconfig = state.control_plane().kubeconfig();
@@ -47,8 +48,12 @@ async fn node(state: &State) -> String {
     };
     match timeout(Duration::from_secs(5), ask).await {
         Ok(Ok(node)) => describe(&node),
-        Ok(Err(error)) => format!("unknown: {error}"),
-        Err(_) => "unknown: the API server does not answer".to_owned(),
+        Ok(Err(ClusterError::Kube(error))) => match *error {
+            kube::Error::Api(answer) => answer.message,
+            other => other.to_string(),
+        },
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the API server does not answer".to_owned(),
     }
 }
 
