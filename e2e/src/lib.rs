@@ -12,6 +12,7 @@ pub mod forge;
 pub mod go;
 pub mod images;
 pub mod progress;
+pub mod prometheus;
 pub mod requirements;
 pub mod scenario;
 mod verify;
