@@ -65,6 +65,7 @@ impl ControlPlane {
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster=default={peer}"),
             "--unsafe-no-fsync".to_owned(),
+            format!("--quota-backend-bytes={}", 8_u64 << 30),
             "--auto-compaction-retention=1h".to_owned(),
             "--log-level=warn".to_owned(),
         ];

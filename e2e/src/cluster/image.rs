@@ -84,10 +84,29 @@ fn architecture() -> &'static str {
     }
 }
 
-/// Imports an archive (of the OCI's or of Docker's form) into the node.
+/// Imports an archive (of the OCI's or of Docker's form) into the node, and removes older builds of the same images, which
+/// would otherwise pile up in a store that outlives every cluster. Running containers keep what they run.
 pub(crate) async fn import(state: &State, archive: &Path) -> Result<(), ImageError> {
-    ctr(state)?.args(["images", "import"]).arg(archive).limit(IMPORT_LIMIT).run().await?;
+    let said = ctr(state)?.args(["images", "import"]).arg(archive).limit(IMPORT_LIMIT).run().await?;
+    let old = replaced(&imported(&said), &names(state).await?);
+    if !old.is_empty() {
+        ctr(state)?.args(["images", "remove"]).args(old).run().await?;
+    }
     Ok(())
+}
+
+/// The names in what an import says: `unpacking NAME (DIGEST)...done`.
+fn imported(said: &str) -> Vec<&str> {
+    said.lines().filter_map(|line| line.strip_prefix("unpacking ")?.split(' ').next()).collect()
+}
+
+/// The present names that are another tag of something just imported.
+fn replaced(imported: &[&str], present: &[String]) -> Vec<String> {
+    let repository = |name: &str| name.rsplit_once(':').map(|(repository, _)| repository.to_owned());
+    let new: Vec<String> = imported.iter().filter_map(|name| repository(name)).collect();
+    let old =
+        |name: &&String| !imported.contains(&name.as_str()) && repository(name).is_some_and(|name| new.contains(&name));
+    present.iter().filter(old).cloned().collect()
 }
 
 /// The names of all images on the node.
@@ -112,4 +131,17 @@ fn ctr(state: &State) -> Result<Command, ImageError> {
     let root = process::proc(node.id, "root");
     let socket = root.join(CONTAINERD_SOCKET.trim_start_matches('/'));
     Ok(Command::new("ctr").arg("--address").arg(socket).args(["--namespace", "k8s.io"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_builds_of_an_image_are_replaced() {
+        let said = "unpacking localhost/brickline/controller:2 (sha256:12)...done\n";
+        let present = ["controller:1", "controller:2", "build:1"].map(|name| format!("localhost/brickline/{name}"));
+        assert_eq!(replaced(&imported(said), &present), ["localhost/brickline/controller:1"]);
+        assert!(replaced(&[], &["sha256:12".to_owned()]).is_empty());
+    }
 }

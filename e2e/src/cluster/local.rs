@@ -28,6 +28,8 @@ use crate::{
     requirements::{self, RequirementError, Toolchain},
 };
 
+/// The file that says that the cluster came up as a whole: without it, what runs is left of a start that was cut short.
+const COMPLETE: &str = "complete";
 /// How long each part may take to get ready on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long killed processes and their traces may take to go.
@@ -41,8 +43,8 @@ pub(crate) async fn up(progress: &Progress) -> Result<Cluster, ClusterError> {
     let parts = prepare(&cache, progress).await?;
     let state = State::open(&cache)?;
     let _lock = cache.lock("cluster").await?;
-    if let Some(cluster) = running(&state, &parts).await {
-        return Ok(cluster);
+    if state.file(COMPLETE).exists() && process::node(state.folder()).is_some() {
+        return still_up(&state, &parts).await;
     }
     alone(&state)?;
     if !host::leftovers(&state).await.is_empty() {
@@ -56,6 +58,7 @@ pub(crate) async fn up(progress: &Progress) -> Result<Cluster, ClusterError> {
     fs::write(state.file(API_READY), "")?;
     progress.step("Import the cluster's own images", import_images(&cache, &state, &parts)).await?;
     progress.step("Wait for the node to be ready", settle(&cluster, &state)).await?;
+    fs::write(state.file(COMPLETE), "")?;
     Ok(cluster)
 }
 
@@ -69,13 +72,16 @@ pub(crate) async fn prepare(cache: &Cache, progress: &Progress) -> Result<Parts,
     Ok(Parts::build(cache, progress, parts::CLUSTER).await?)
 }
 
-/// The cluster of this state folder if it is up and well.
-async fn running(state: &State, parts: &Parts) -> Option<Cluster> {
-    process::node(state.folder())?;
-    let cluster = cluster(state, parts).await.ok()?;
+/// The cluster that is up already. One that is merely slow to answer, on a busy machine, is waited for and never replaced.
+async fn still_up(state: &State, parts: &Parts) -> Result<Cluster, ClusterError> {
+    let cluster = cluster(state, parts).await?;
     let nodes: Api<Node> = Api::all(cluster.client());
-    let node = timeout(Duration::from_secs(5), nodes.get(address::NODE_NAME)).await.ok()?.ok()?;
-    (is_ready(&node) && dns_answers().await).then_some(cluster)
+    let well = async || {
+        let node = timeout(Duration::from_secs(10), nodes.get(address::NODE_NAME)).await.ok()?.ok()?;
+        (is_ready(&node) && dns_answers().await).then_some(())
+    };
+    wait_for("the running cluster", state, &["kube-apiserver", "kubelet"], well).await?;
+    Ok(cluster)
 }
 
 async fn cluster(state: &State, parts: &Parts) -> Result<Cluster, ClusterError> {
