@@ -4,21 +4,32 @@ use reqwest::Method;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::limits::Family;
-use super::storage::{Payload, encode_path};
+use super::storage::{Payload, encode_path, parent};
 use super::transport::Call;
 use super::workspace::gone_is_done;
 use super::{Client, Error, Once};
 
 impl Client {
-    /// `PUT fs/files`: a file of at most 5 GiB; missing folders are made by Databricks. Harmless when repeated: it overwrites.
+    /// `PUT fs/files`: a file of at most 5 GiB. Missing folders are made: for a stream beforehand, otherwise when they are missed.
+    /// Harmless when repeated: it overwrites.
     ///
     /// # Errors
     /// `NotFound` if the volume doesn't exist, `Permission`, the general ones.
     pub(super) async fn put_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
-        let call = files("fs/files/put", Method::PUT, path).query("overwrite", "true").raw().transfer();
-        match payload {
-            Payload::Whole(bytes) => self.act(call.body("application/octet-stream", bytes)).await,
-            Payload::Stream(body) => self.send_stream(call, body).await.map(drop),
+        let call = || files("fs/files/put", Method::PUT, path).query("overwrite", "true").transfer();
+        let bytes = match payload {
+            Payload::Whole(bytes) => bytes,
+            Payload::Stream(body) => {
+                self.make_directory(parent(path)).await?;
+                return self.send_stream(call(), body).await.map(drop);
+            }
+        };
+        match self.act(call().body("application/octet-stream", bytes.clone())).await {
+            Err(error) if error.is_not_found() => {
+                self.make_directory(parent(path)).await?;
+                self.act(call().body("application/octet-stream", bytes)).await
+            }
+            done => done,
         }
     }
 
@@ -101,5 +112,5 @@ fn files(operation: &'static str, method: Method, path: &str) -> Call {
 
 fn directories(operation: &'static str, method: Method, path: &str) -> Call {
     let path = format!("/api/2.0/fs/directories{}", encode_path(path));
-    Call::new(operation, Family::Files, method, path, Once::Harmless).raw()
+    Call::new(operation, Family::Files, method, path, Once::Harmless)
 }

@@ -98,12 +98,7 @@ impl Client {
         match LibraryRoot::parse(location).map_err(|error| refused(&error))? {
             LibraryRoot::Dbfs(path) => self.dbfs_upload(&path, reader).await,
             LibraryRoot::Volume(path) => self.put_file(&path, payload(reader, size).await?).await,
-            LibraryRoot::Workspace(path) => {
-                if size > WHOLE {
-                    self.make_folders(parent(&path)).await?;
-                }
-                self.import_file(&path, payload(reader, size).await?).await
-            }
+            LibraryRoot::Workspace(path) => self.import_file(&path, payload(reader, size).await?).await,
         }
     }
 

@@ -217,15 +217,18 @@ impl Client {
         gone_is_done(self.act(call.json(&PathBody { path, recursive: Some(recursive) })?).await)
     }
 
-    /// `POST workspace-files/import-file`: a file, up to 500 MB, which the documented import can't take. Makes missing folders
-    /// if the file is small enough to be sent again. Harmless when repeated: it overwrites.
+    /// `POST workspace-files/import-file`: a file, up to 500 MB, which the documented import can't take. Missing
+    /// folders are made: for a stream beforehand, otherwise when they are missed. Harmless when repeated: it overwrites.
     ///
     /// # Errors
-    /// `NotFound` if the folder of a large file is missing, `Conflict` if a notebook or folder is in its place, the general ones.
+    /// `Conflict` if a notebook or folder is in its place, the general ones.
     pub(super) async fn import_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
         match payload {
             Payload::Whole(bytes) => self.import_bytes(path, bytes).await,
-            Payload::Stream(body) => self.send_stream(import_call(path).raw(), body).await.map(drop),
+            Payload::Stream(body) => {
+                self.make_folders(parent(path)).await?;
+                self.send_stream(import_call(path), body).await.map(drop)
+            }
         }
     }
 

@@ -74,10 +74,12 @@ async fn volumes_take_small_files_whole_and_large_ones_streamed(#[case] size: us
     let server = MockServer::start().await;
     let at = "/api/2.0/fs/files/Volumes/main/rel/libs/a%20b/x.whl";
     on(&server, "PUT", at, ResponseTemplate::new(204)).await;
+    on(&server, "PUT", "/api/2.0/fs/directories/Volumes/main/rel/libs/a%20b", ResponseTemplate::new(204)).await;
     let upload = client(&server).0;
     let location = "/Volumes/main/rel/libs/a b/x.whl";
     upload.upload(location, Cursor::new(vec![1; size]), size as u64).await.expect("uploaded");
-    let request = &sent(&server).await[0];
+    let requests = sent(&server).await;
+    let request = requests.last().expect("a request");
     assert_eq!((request.body.len(), request.url.query()), (size, Some("overwrite=true")));
     assert_eq!(request.headers["content-type"], "application/octet-stream");
 }
@@ -85,9 +87,13 @@ async fn volumes_take_small_files_whole_and_large_ones_streamed(#[case] size: us
 #[tokio::test]
 async fn only_a_file_that_can_be_sent_again_is_repeated() {
     for (size, attempts) in [(10, 2), (9 << 20, 1)] {
-        let server = super::first(1, ResponseTemplate::new(503)).await;
+        let server = MockServer::start().await;
+        on(&server, "PUT", "/api/2.0/fs/directories/Volumes/c/s/v", ResponseTemplate::new(204)).await;
+        once(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/f", ResponseTemplate::new(503)).await;
+        on(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/f", ResponseTemplate::new(204)).await;
         let put = client(&server).0.upload("/Volumes/c/s/v/f", Cursor::new(vec![1; size]), size as u64).await;
-        assert_eq!((put.is_ok(), sent(&server).await.len()), (attempts == 2, attempts));
+        let puts = paths(&server).await.iter().filter(|path| path.starts_with("fs/files")).count();
+        assert_eq!((put.is_ok(), puts), (attempts == 2, attempts));
     }
 }
 
@@ -97,6 +103,16 @@ async fn a_reader_that_lies_about_its_size_uploads_nothing() {
     let error = client(&server).0.upload("/Volumes/c/s/v/f", Cursor::new(vec![1; 10]), 11).await;
     assert!(error.expect_err("refused").to_string().contains("10 bytes instead of 11"));
     assert!(sent(&server).await.is_empty());
+}
+
+#[tokio::test]
+async fn volumes_make_the_missing_folder() {
+    let server = MockServer::start().await;
+    once(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/d/f", missing()).await;
+    on(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/d/f", ResponseTemplate::new(204)).await;
+    on(&server, "PUT", "/api/2.0/fs/directories/Volumes/c/s/v/d", ResponseTemplate::new(204)).await;
+    client(&server).0.upload("/Volumes/c/s/v/d/f", Cursor::new(b"abc".to_vec()), 3).await.expect("uploaded");
+    assert_eq!(sent(&server).await[2].body, b"abc");
 }
 
 #[tokio::test]
