@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{Pod, Service},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use super::Stage;
@@ -48,14 +48,16 @@ async fn reaches_a_service_from_the_host(service: &Service) -> anyhow::Result<()
     let address =
         service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone()).context("a Service without address")?;
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-    // The rules for a new Service are in place a moment after it is made.
-    for _ in 0..20 {
+    // The rules for a new Service are in place a moment after it is made; until then it refuses connections at once.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
         if let Ok(answer) = client.get(format!("http://{address}")).send().await {
             ensure!(answer.status().is_success(), "the Service answered {}", answer.status());
             return Ok(());
         }
+        sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("the host does not reach the Service at {address}")
+    bail!("the host does not reach the Service at {address}")
 }
 
 /// Checkouts from a forge on the host go this way.
