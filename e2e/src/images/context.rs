@@ -61,20 +61,20 @@ impl Context {
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
+}
 
-    /// The image's tag: a hash over the names and contents of its sources.
-    pub(super) fn tag(&self, image: Image) -> Result<String, ImagesError> {
-        let mut hash = Sha256::new();
-        for source in image.sources() {
-            for file in files(&self.folder.join(source))? {
-                let content = fs::read(&file).map_err(ImagesError::io(&file))?;
-                let name = file.strip_prefix(&self.folder).unwrap_or(&file);
-                hash.update(Sha256::digest(name.as_os_str().as_encoded_bytes()));
-                hash.update(Sha256::digest(content));
-            }
+/// The tag of an image that is made of the sources in `root`: a hash over their names and contents.
+pub(super) fn tag(root: &Path, image: Image) -> Result<String, ImagesError> {
+    let mut hash = Sha256::new();
+    for source in image.sources() {
+        for file in files(&root.join(source))? {
+            let content = fs::read(&file).map_err(ImagesError::io(&file))?;
+            let name = file.strip_prefix(root).unwrap_or(&file);
+            hash.update(Sha256::digest(name.as_os_str().as_encoded_bytes()));
+            hash.update(Sha256::digest(content));
         }
-        Ok(HEXLOWER.encode(&hash.finalize()[..6]))
     }
+    Ok(HEXLOWER.encode(&hash.finalize()[..6]))
 }
 
 /// The files under a path in a fixed order, or the path itself when it is a file.
@@ -124,7 +124,9 @@ mod tests {
 
     fn tags(checkout: &Path, folder: &Path) -> Vec<String> {
         let context = Context::stage(checkout, folder.to_owned()).unwrap();
-        Image::ALL.iter().map(|image| context.tag(*image).unwrap()).collect()
+        let tags = |root: &Path| Image::ALL.map(|image| tag(root, image).unwrap()).to_vec();
+        assert_eq!(tags(checkout), tags(context.folder()));
+        tags(checkout)
     }
 
     #[test]

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use self::{
     buildah::{Build, Buildah},
-    context::Context,
+    context::{Context, tag},
 };
 use crate::{
     cache::{Cache, CacheError, Key},
@@ -51,6 +51,9 @@ pub enum ImagesError {
     /// The cluster did not take an image.
     #[error(transparent)]
     Cluster(#[from] Box<ClusterError>),
+    /// An image that was there a moment ago is gone: another process must have cleaned the cache.
+    #[error("images vanished from the cache: {0}")]
+    Vanished(PathBuf),
     /// A source or an archive could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -90,23 +93,31 @@ impl Built {
 /// Builds these images unless the cache has them already, and returns them in the same order.
 pub async fn build(cache: &Cache, progress: &Progress, images: &[Image]) -> Result<Vec<Built>, ImagesError> {
     let checkout = checkout();
+    if let Some(built) = find(cache, checkout, images).await? {
+        return Ok(built);
+    }
+    requirements::ensure(cache, progress, &REQUIREMENTS).await?;
     // One process at a time: the context must not change under a build.
     let _lock = cache.lock("images").await?;
     let context = Context::stage(checkout, cache.folder("images/context")?)?;
-    let wanted =
-        images.iter().map(|image| Ok((*image, context.tag(*image)?))).collect::<Result<Vec<_>, ImagesError>>()?;
-    let missing: Vec<&(Image, String)> =
-        wanted.iter().filter(|(image, tag)| !cache.holds(&part(*image), &key(tag))).collect();
-    if !missing.is_empty() {
-        requirements::ensure(cache, progress, &REQUIREMENTS).await?;
-        let workshop = Workshop { cache, progress, context: &context, buildah: Buildah::new(cache, checkout).await? };
-        workshop.make(&missing).await?;
+    let workshop = Workshop { cache, progress, context: &context, buildah: Buildah::new(cache, checkout).await? };
+    workshop.make(images).await?;
+    find(cache, context.folder(), images).await?.ok_or_else(|| ImagesError::Vanished(cache.root().to_owned()))
+}
+
+/// The images that are made of the sources in `root`, if the cache has all of them.
+async fn find(cache: &Cache, root: &Path, images: &[Image]) -> Result<Option<Vec<Built>>, ImagesError> {
+    let mut found = Vec::new();
+    for image in images {
+        let tag = tag(root, *image)?;
+        if !cache.holds(&part(*image), &key(&tag)) {
+            return Ok(None);
+        }
+        let vanished = async |folder| Err(ImagesError::Vanished(folder));
+        let archive = cache.cached(&part(*image), &key(&tag), vanished).await?.join(ARCHIVE);
+        found.push(Built { image: *image, tag, archive });
     }
-    let built = wanted.into_iter().map(async |(image, tag)| {
-        let folder = cache.cached(&part(image), &key(&tag), async |_| Err(vanished(image))).await?;
-        Ok(Built { image, tag, archive: folder.join(ARCHIVE) })
-    });
-    futures::future::try_join_all(built).await
+    Ok(Some(found))
 }
 
 /// Imports images into the local cluster, except those that it has already.
@@ -132,12 +143,6 @@ fn key(tag: &str) -> Key {
     Key::new("docker-archive 1").text(tag)
 }
 
-/// A part that was just seen is gone: only another process that cleans the cache can do that.
-fn vanished(image: Image) -> ImagesError {
-    let path = PathBuf::from(part(image));
-    ImagesError::Io { path, source: io::ErrorKind::NotFound.into() }
-}
-
 /// The checkout that this program was built from.
 fn checkout() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -153,18 +158,21 @@ struct Workshop<'a> {
 
 impl Workshop<'_> {
     /// Makes the missing images: Python's beside Rust's, since one mostly waits for the network and the other for the CPU.
-    async fn make(&self, missing: &[&(Image, String)]) -> Result<(), ImagesError> {
+    async fn make(&self, images: &[Image]) -> Result<(), ImagesError> {
         let base = base::ensure(self.cache, &self.buildah);
         self.progress.step("Make the base images", base).await?;
-        let (python, rust): (Vec<_>, Vec<_>) = missing.iter().partition(|(image, _)| *image == Image::Build);
+        let (python, rust): (Vec<_>, Vec<_>) = images.iter().partition(|image| **image == Image::Build);
         futures::future::try_join(self.make_each(python), self.make_each(rust)).await?;
         self.buildah.tidy().await
     }
 
-    async fn make_each(&self, images: Vec<&(Image, String)>) -> Result<(), ImagesError> {
-        for (image, tag) in images {
-            let step = format!("Build the image {}:{tag}", image.repository());
-            self.progress.step(&step, self.make_one(*image, tag)).await?;
+    async fn make_each(&self, images: Vec<Image>) -> Result<(), ImagesError> {
+        for image in images {
+            let tag = tag(self.context.folder(), image)?;
+            if !self.cache.holds(&part(image), &key(&tag)) {
+                let step = format!("Build the image {}:{tag}", image.repository());
+                self.progress.step(&step, self.make_one(image, &tag)).await?;
+            }
         }
         Ok(())
     }
