@@ -49,7 +49,7 @@ async fn reaches_a_service_from_the_host(service: &Service) -> anyhow::Result<()
         service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone()).context("a Service without address")?;
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
     // The rules for a new Service are in place a moment after it is made; until then it refuses connections at once.
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while Instant::now() < deadline {
         if let Ok(answer) = client.get(format!("http://{address}")).send().await {
             ensure!(answer.status().is_success(), "the Service answered {}", answer.status());
