@@ -210,6 +210,8 @@ fn free_address() -> Result<SocketAddr, PrometheusError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
@@ -235,6 +237,44 @@ mod tests {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all((head + &body).as_bytes()).await;
+        }
+    }
+
+    fn read(path: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+    }
+
+    /// Every metric that a text names.
+    fn named(text: &str) -> BTreeSet<&str> {
+        let names = regex::Regex::new("brickline_[a-z_]+").unwrap();
+        names.find_iter(text).map(|found| found.as_str()).collect()
+    }
+
+    #[test]
+    fn rules_and_manual_name_the_metrics_that_there_are() {
+        let source = read("controller/src/metrics.rs");
+        let there = regex::Regex::new("\"(brickline_[a-z_]+)\"").unwrap();
+        let there: BTreeSet<&str> = there.captures_iter(&source).map(|found| found.extract::<1>().1[0]).collect();
+        let rules = read("charts/brickline/files/rules.yaml");
+        assert!(named(&rules).is_subset(&there), "{:?} are no metrics", named(&rules).difference(&there));
+        assert_eq!(named(&read("docs/operations.md")), there);
+
+        let outcome = regex::Regex::new("outcome=\"([a-z_]+)\"").unwrap();
+        let answers = read("controller/src/receiver/answer.rs");
+        for (_, [word]) in outcome.captures_iter(&rules).map(|found| found.extract()) {
+            assert!(answers.contains(&format!("=> \"{word}\"")), "no webhook ends {word}");
+        }
+    }
+
+    #[test]
+    fn every_alert_has_its_place_in_the_manual() {
+        let (rules, manual) = (read("charts/brickline/files/rules.yaml"), read("docs/operations.md"));
+        let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+        assert!(!alerts.is_empty());
+        for alert in alerts {
+            let runbook = format!("runbook_url: docs/operations.md#{}", alert.to_lowercase());
+            assert!(rules.contains(&runbook), "{alert} has no runbook");
+            assert!(manual.contains(&format!("\n### {alert}\n")), "{alert} has no chapter");
         }
     }
 
