@@ -1,3 +1,34 @@
-//! Brickline's controller: each module is one word of the road from a merge to a tested release.
+//! Brickline's controller. It reads in the order of the road from a merge to a tested release:
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | `receiver` | a forge's webhook becomes a `DatabricksRelease` |
+//! | `pipeline` | the status of pipelines, the numbers of runs |
+//! | `release` | the reconciler: observe, decide, record or act |
+//! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
+//! | `artifact` | what builds hand in, kept by digest |
+//! | `workspace` | from a reference to a Databricks client |
+//! | `databricks` | the REST client |
+//! | `verdict` | what a notebook's run says of its tests |
+//! | `forge` | commit statuses |
+
+mod app;
+mod args;
+mod artifact;
+mod context;
 pub mod databricks;
+mod forge;
+mod health;
+mod leader;
+mod metrics;
+mod phase;
+mod pipeline;
+mod receiver;
+mod record;
+mod release;
+mod telemetry;
 pub mod verdict;
+mod workspace;
+
+pub use app::run;
+pub use args::{Args, LogFormat};

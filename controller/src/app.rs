@@ -1,0 +1,288 @@
+//! The controller put together: servers on every replica, reconcilers on the one that leads, one shutdown for all.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use brickline_crds::{DatabricksRelease, DatabricksWorkspace, FIELD_MANAGER, ReleasePipeline};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use kube::ResourceExt;
+use kube::api::Api;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::args::Args;
+use crate::artifact::{self, Artifacts};
+use crate::context::{Context, Settings};
+use crate::databricks::{HttpConfig, connect};
+use crate::health::{self, Readiness};
+use crate::leader::{self, Leadership};
+use crate::metrics::Metrics;
+use crate::receiver::{self, Receiver};
+use crate::{pipeline, release, telemetry, workspace};
+
+/// How long open requests and reconciles get to end after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(20);
+/// The first pause after Kubernetes itself failed; kube's own client has already retried.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Runs the controller until SIGTERM, SIGINT, or the loss of leadership.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let _telemetry = telemetry::start(&args)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let shutdown = CancellationToken::new();
+    tokio::spawn(on_signal(shutdown.clone()));
+    let kube = kube::Client::try_default().await.context("no way to reach Kubernetes")?;
+    let host = args.artifact_url.host_str().context("BRICKLINE_ARTIFACT_URL names no host")?.to_owned();
+    let identity = artifact::tls::identity(&kube, &args.namespace, &host).await?;
+    let context = context(args, kube, identity.ca.clone())?;
+
+    let tasks = TaskTracker::new();
+    let readiness = Readiness::default();
+    let pipelines = watch_pipelines(&context, &tasks, &shutdown);
+    serve(&context, identity, pipelines.clone(), &readiness, &tasks, &shutdown).await?;
+    let filled = pipelines.wait_until_ready();
+    tokio::select! {
+        filled = filled => { filled?; readiness.ready() }
+        () = shutdown.cancelled() => {}
+    }
+    let args = &context.settings.args;
+    if let Some(leadership) = leader::lead(&context.kube, &args.namespace, &args.identity, &shutdown).await? {
+        reconcile(&context, &leadership, &shutdown).await;
+        if leadership.lost.is_cancelled() {
+            anyhow::bail!("leadership was lost: leaving, so that nothing is done twice");
+        }
+        leadership.release().await;
+    }
+    tasks.close();
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some requests were cut off");
+    }
+    Ok(())
+}
+
+async fn on_signal(shutdown: CancellationToken) {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => return tracing::error!(%error, "SIGTERM can't be received"),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("shutting down");
+    shutdown.cancel();
+}
+
+fn context(args: Args, kube: kube::Client, artifact_ca: String) -> anyhow::Result<Context> {
+    let bundle = args.ca_bundle.as_ref().map(std::fs::read_to_string).transpose().context("BRICKLINE_CA_BUNDLE")?;
+    let http = connect(&HttpConfig {
+        extra_ca_bundle: bundle.clone().map(String::into_bytes),
+        proxy: args.https_proxy.clone(),
+        connect_timeout: None,
+    })?;
+    let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(args.identity.clone()) };
+    Ok(Context {
+        recorder: Recorder::new(kube.clone(), reporter),
+        metrics: Metrics::new()?,
+        artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
+        clients: workspace::Clients::default(),
+        http,
+        settings: Arc::new(Settings { args, ca_bundle: bundle, artifact_ca }),
+        kube,
+    })
+}
+
+/// The pipelines, known on every replica: webhooks are matched without asking the API server.
+fn watch_pipelines(context: &Context, tasks: &TaskTracker, shutdown: &CancellationToken) -> Store<ReleasePipeline> {
+    let (store, writer) = reflector::store();
+    let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
+    let metrics = context.metrics.clone();
+    let forget = move |event: &watcher::Event<ReleasePipeline>| {
+        if let watcher::Event::Delete(pipeline) = event {
+            metrics.forget_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
+        }
+    };
+    let changes = watcher(pipelines, watcher::Config::default()).default_backoff();
+    let changes = changes.inspect_ok(forget).reflect(writer).touched_objects();
+    let stop = shutdown.clone();
+    tasks.spawn(async move {
+        let watched = changes.try_for_each(|_| async { Ok(()) });
+        tokio::select! {
+            ended = watched => tracing::error!(?ended, "the watch of pipelines ended"),
+            () = stop.cancelled() => {}
+        }
+    });
+    store
+}
+
+/// Starts the three servers.
+async fn serve(
+    context: &Context,
+    identity: artifact::tls::Identity,
+    pipelines: Store<ReleasePipeline>,
+    readiness: &Readiness,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let args = &context.settings.args;
+    let (kube, metrics) = (context.kube.clone(), context.metrics.clone());
+    let webhooks = receiver::router(Receiver { kube: kube.clone(), metrics: metrics.clone(), pipelines });
+    plain(args.webhook_address, webhooks, tasks, shutdown)?;
+    plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
+    let uploads = artifact::server::router(kube, context.artifacts.clone(), metrics);
+    let tls =
+        RustlsConfig::from_pem(identity.certificate.into_bytes(), identity.key.expose_secret().as_bytes().to_vec())
+            .await?;
+    let listener = listen(args.artifact_address)?;
+    let handle = handle(shutdown);
+    tasks.spawn(async move {
+        let served = axum_server::from_tcp_rustls(listener, tls).map(|server| server.handle(handle));
+        match served {
+            Ok(server) => log_end(server.serve(uploads.into_make_service()).await),
+            Err(error) => log_end(Err(error)),
+        }
+    });
+    Ok(())
+}
+
+fn plain(
+    address: std::net::SocketAddr,
+    router: Router,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = listen(address)?;
+    let handle = handle(shutdown);
+    tasks.spawn(async move {
+        match axum_server::from_tcp(listener) {
+            Ok(server) => log_end(server.handle(handle).serve(router.into_make_service()).await),
+            Err(error) => log_end(Err(error)),
+        }
+    });
+    Ok(())
+}
+
+fn listen(address: std::net::SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address).with_context(|| format!("can't listen on {address}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn handle(shutdown: &CancellationToken) -> Handle<std::net::SocketAddr> {
+    let (handle, stop, stopped) = (Handle::new(), shutdown.clone(), Handle::clone);
+    let server = stopped(&handle);
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        server.graceful_shutdown(Some(DRAIN));
+    });
+    handle
+}
+
+fn log_end(ended: std::io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a server ended");
+    }
+}
+
+/// Runs the reconcilers while this replica leads.
+async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &CancellationToken) {
+    context.metrics.leading(true);
+    tracing::info!("leading");
+    let stop = CancellationToken::new();
+    let (all, lost, stopping) = (stop.clone(), leadership.lost.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        tokio::select! { () = lost.cancelled() => {}, () = stopping.cancelled() => {} }
+        all.cancel();
+    });
+    let context = Arc::new(context.clone());
+    let running = async {
+        tokio::join!(run_releases(&context, &stop), run_workspaces(&context, &stop), run_pipelines(&context, &stop),);
+    };
+    // Lost leadership cuts reconciles off; a shutdown lets them end.
+    tokio::select! {
+        () = running => {}
+        () = leadership.lost.cancelled() => {}
+    }
+    context.metrics.leading(false);
+}
+
+async fn run_releases(context: &Arc<Context>, stop: &CancellationToken) {
+    let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
+    let jobs: Api<Job> = Api::all(context.kube.clone());
+    let unfinished = watcher::Config::default().fields("status.result=");
+    let ours = watcher::Config::default().labels("app.kubernetes.io/managed-by=brickline");
+    let concurrency = Config::default().concurrency(context.settings.args.concurrency);
+    let controller = Controller::new(releases, unfinished);
+    let unfinished = tokio::spawn(release::watch_age(controller.store(), context.metrics.clone()));
+    controller
+        .with_config(concurrency)
+        .owns(jobs, ours)
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
+        .run(
+            |release, context| timed("DatabricksRelease", context, |context| release::reconcile(release, context)),
+            retry,
+            Arc::clone(context),
+        )
+        .for_each(|_| async {})
+        .await;
+    unfinished.abort();
+}
+
+async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
+    let workspaces: Api<DatabricksWorkspace> = Api::all(context.kube.clone());
+    Controller::new(workspaces, watcher::Config::default())
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
+        .run(
+            |object, context| timed("DatabricksWorkspace", context, |context| workspace::reconcile(object, context)),
+            retry,
+            Arc::clone(context),
+        )
+        .for_each(|_| async {})
+        .await;
+}
+
+async fn run_pipelines(context: &Arc<Context>, stop: &CancellationToken) {
+    let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
+    Controller::new(pipelines, watcher::Config::default())
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
+        .run(
+            |object, context| timed("ReleasePipeline", context, |context| pipeline::reconcile(object, context)),
+            retry,
+            Arc::clone(context),
+        )
+        .for_each(|_| async {})
+        .await;
+}
+
+/// Measures a reconcile and logs what Kubernetes refused.
+async fn timed<F>(
+    kind: &'static str,
+    context: Arc<Context>,
+    reconcile: impl FnOnce(Arc<Context>) -> F,
+) -> Result<Action, kube::Error>
+where
+    F: Future<Output = Result<Action, kube::Error>>,
+{
+    let begun = Instant::now();
+    let result = reconcile(Arc::clone(&context)).await;
+    context.metrics.reconciled(kind, result.is_ok(), begun.elapsed().as_secs_f64());
+    if let Err(error) = &result {
+        tracing::warn!(kind, %error, "reconcile failed");
+    }
+    result
+}
+
+#[allow(clippy::needless_pass_by_value)] // the shape kube asks for
+fn retry<K>(_object: Arc<K>, _error: &kube::Error, _context: Arc<Context>) -> Action {
+    Action::requeue(RETRY)
+}

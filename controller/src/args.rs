@@ -1,0 +1,115 @@
+//! The controller's command line. Every flag has an environment variable, which is what the chart sets.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, ValueEnum};
+use url::Url;
+
+/// Brickline: a merge into a release branch becomes a tested release on Databricks.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    /// Namespace the controller runs in: its Lease and its certificate's Secret live there
+    #[arg(long, env = "BRICKLINE_NAMESPACE", default_value = "brickline")]
+    pub namespace: String,
+
+    /// Name of this replica, unique among the replicas
+    #[arg(long, env = "BRICKLINE_IDENTITY", default_value = "brickline")]
+    pub identity: String,
+
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, env = "BRICKLINE_METRICS_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub metrics_address: SocketAddr,
+
+    /// Address of the webhook receiver (plain HTTP: put an Ingress with TLS in front)
+    #[arg(long, env = "BRICKLINE_WEBHOOK_ADDRESS", default_value = "0.0.0.0:8081")]
+    pub webhook_address: SocketAddr,
+
+    /// Address of the artifact upload endpoint (TLS)
+    #[arg(long, env = "BRICKLINE_ARTIFACT_ADDRESS", default_value = "0.0.0.0:8443")]
+    pub artifact_address: SocketAddr,
+
+    /// How build pods reach the artifact upload endpoint, without a trailing slash
+    #[arg(long, env = "BRICKLINE_ARTIFACT_URL", default_value = "https://brickline-artifacts.brickline.svc:8443")]
+    pub artifact_url: Url,
+
+    /// Folder of the artifact store, on a volume
+    #[arg(long, env = "BRICKLINE_ARTIFACT_DIR", default_value = "/var/lib/brickline")]
+    pub artifact_dir: PathBuf,
+
+    /// Hosts a DatabricksWorkspace may name: a host name, or `*.` and a suffix; with `http://` before it for plain HTTP,
+    /// and `:port` behind it for another port
+    #[arg(
+        long,
+        env = "BRICKLINE_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        default_value = "*.azuredatabricks.net,*.cloud.databricks.com,*.gcp.databricks.com,*.databricks.azure.us,*.databricks.azure.cn"
+    )]
+    pub allowed_hosts: Vec<String>,
+
+    /// Image of the controller: the build pods' `runner` and `collect` containers
+    #[arg(long, env = "BRICKLINE_CONTROLLER_IMAGE", default_value = "brickline.dev/controller:latest")]
+    pub controller_image: String,
+
+    /// Image of the build pods' `checkout` container: git, ssh, git-lfs
+    #[arg(long, env = "BRICKLINE_CHECKOUT_IMAGE", default_value = "brickline.dev/checkout:latest")]
+    pub checkout_image: String,
+
+    /// Image of the build pods' `steps` container, unless a release names its own
+    #[arg(long, env = "BRICKLINE_BUILD_IMAGE", default_value = "brickline.dev/build:latest")]
+    pub build_image: String,
+
+    /// Image pull secrets of build pods, names of Secrets in the release's namespace
+    #[arg(long, env = "BRICKLINE_IMAGE_PULL_SECRETS", value_delimiter = ',')]
+    pub image_pull_secrets: Vec<String>,
+
+    /// Package index of build pods, instead of pip's default
+    #[arg(long, env = "BRICKLINE_PACKAGE_INDEX")]
+    pub package_index: Option<Url>,
+
+    /// Further package indexes of build pods
+    #[arg(long, env = "BRICKLINE_EXTRA_PACKAGE_INDEXES", value_delimiter = ',')]
+    pub extra_package_indexes: Vec<Url>,
+
+    /// Secret of the release's namespace whose keys become environment variables of the build's steps, such as
+    /// PIP_INDEX_URL with a user name and password in it
+    #[arg(long, env = "BRICKLINE_BUILD_ENV_SECRET")]
+    pub build_env_secret: Option<String>,
+
+    /// PEM file with the certificate authorities to trust, instead of the image's own; build pods get it too
+    #[arg(long, env = "BRICKLINE_CA_BUNDLE")]
+    pub ca_bundle: Option<PathBuf>,
+
+    /// Proxy for Databricks, forges and build pods
+    #[arg(long, env = "BRICKLINE_HTTPS_PROXY")]
+    pub https_proxy: Option<Url>,
+
+    /// Hosts that are reached without the proxy, as in NO_PROXY
+    #[arg(long, env = "BRICKLINE_NO_PROXY")]
+    pub no_proxy: Option<String>,
+
+    /// OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; none: no traces are sent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<Url>,
+
+    /// Log filter in tracing's notation, such as `info,brickline=debug`
+    #[arg(long, env = "BRICKLINE_LOG", default_value = "info,kube_client=warn,kube_runtime=warn")]
+    pub log: String,
+
+    /// Form of the log lines
+    #[arg(long, env = "BRICKLINE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+
+    /// How many releases are worked on at the same time
+    #[arg(long, env = "BRICKLINE_CONCURRENCY", default_value_t = 20)]
+    pub concurrency: u16,
+}
+
+/// Form of the log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}

@@ -1,0 +1,164 @@
+//! Who hands in: a pod proves itself with its bound token, and its Job must be the one in the release's ticket.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use brickline_artifact::upload::AUDIENCE;
+use brickline_crds::{DatabricksRelease, Phase};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use sha2::{Digest, Sha256};
+
+use super::receive::Attempt;
+
+/// How long an admission holds before it is looked at again.
+const HOLDS: Duration = Duration::from_secs(60);
+/// How many admissions are kept: more builds than this at a time ask Kubernetes more often.
+const KEPT: usize = 1024;
+
+/// Why a request is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the token is not one of a pod for this endpoint")]
+    Unauthenticated,
+    #[error("this pod does not build that attempt of that release")]
+    Forbidden,
+    #[error("Kubernetes did not answer: {0}")]
+    Kubernetes(#[from] kube::Error),
+}
+
+/// Lets build pods in, and remembers for a minute whom.
+pub(super) struct Door {
+    kube: Client,
+    admitted: Mutex<HashMap<[u8; 32], (Instant, Attempt)>>,
+}
+
+/// What a request claims to hand in for.
+pub(super) struct Claim<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) release: &'a str,
+    pub(super) attempt: u32,
+}
+
+impl Door {
+    pub(super) fn new(kube: Client) -> Self {
+        Self { kube, admitted: Mutex::default() }
+    }
+
+    /// The attempt the token's pod builds, if it is the claimed one.
+    pub(super) async fn admit(&self, token: &str, claim: &Claim<'_>) -> Result<Attempt, Refusal> {
+        let key = key(token, claim);
+        if let Some(attempt) = self.remembered(&key) {
+            return Ok(attempt);
+        }
+        let pod = self.review(token).await?.ok_or(Refusal::Unauthenticated)?;
+        let attempt = self.check(&pod, claim).await?.ok_or(Refusal::Forbidden)?;
+        self.remember(key, attempt.clone());
+        Ok(attempt)
+    }
+
+    fn remembered(&self, key: &[u8; 32]) -> Option<Attempt> {
+        let admitted = self.admitted.lock().ok()?;
+        admitted.get(key).filter(|(since, _)| since.elapsed() < HOLDS).map(|(_, attempt)| attempt.clone())
+    }
+
+    fn remember(&self, key: [u8; 32], attempt: Attempt) {
+        let Ok(mut admitted) = self.admitted.lock() else { return };
+        if admitted.len() >= KEPT {
+            admitted.retain(|_, (since, _)| since.elapsed() < HOLDS);
+        }
+        if admitted.len() < KEPT {
+            admitted.insert(key, (Instant::now(), attempt));
+        }
+    }
+
+    /// TokenReview: the pod the token is bound to.
+    async fn review(&self, token: &str) -> Result<Option<BoundPod>, Refusal> {
+        let review = TokenReview {
+            metadata: ObjectMeta::default(),
+            spec: TokenReviewSpec { token: Some(token.to_owned()), audiences: Some(vec![AUDIENCE.to_owned()]) },
+            status: None,
+        };
+        let reviews: Api<TokenReview> = Api::all(self.kube.clone());
+        let status = reviews.create(&PostParams::default(), &review).await?.status.unwrap_or_default();
+        let meant = status.audiences.unwrap_or_default().iter().any(|audience| audience == AUDIENCE);
+        if status.authenticated != Some(true) || !meant {
+            return Ok(None);
+        }
+        let user = status.user.unwrap_or_default();
+        let extra = user.extra.unwrap_or_default();
+        let first = |name: &str| extra.get(name).and_then(|values| values.first()).cloned();
+        let namespace = user.username.as_deref().and_then(namespace_of).map(str::to_owned);
+        Ok(Some(BoundPod {
+            namespace,
+            name: first("authentication.kubernetes.io/pod-name"),
+            uid: first("authentication.kubernetes.io/pod-uid"),
+        }))
+    }
+
+    /// Pod → Job → release → ticket: every link must hold.
+    async fn check(&self, bound: &BoundPod, claim: &Claim<'_>) -> Result<Option<Attempt>, Refusal> {
+        let (Some(namespace), Some(name), Some(uid)) = (&bound.namespace, &bound.name, &bound.uid) else {
+            return Ok(None);
+        };
+        if namespace != claim.namespace {
+            return Ok(None);
+        }
+        let Some(pod) = Api::<Pod>::namespaced(self.kube.clone(), namespace).get_opt(name).await? else {
+            return Ok(None);
+        };
+        let Some(job_name) = controller(&pod, "Job").filter(|_| pod.uid().as_ref() == Some(uid)) else {
+            return Ok(None);
+        };
+        let Some(job) = Api::<Job>::namespaced(self.kube.clone(), namespace).get_opt(&job_name).await? else {
+            return Ok(None);
+        };
+        let releases: Api<DatabricksRelease> = Api::namespaced(self.kube.clone(), namespace);
+        let Some(release) = releases.get_opt(claim.release).await? else { return Ok(None) };
+        let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
+        let ticket = build.and_then(|phase| phase.ticket.as_ref()).and_then(|ticket| ticket.job.as_deref());
+        let holds = ticket == Some(&job_name)
+            && build.is_some_and(|phase| phase.attempts == claim.attempt)
+            && owner_uid(&job) == release.uid();
+        Ok(holds.then(|| Attempt {
+            namespace: namespace.clone(),
+            uid: release.uid().unwrap_or_default(),
+            number: claim.attempt,
+        }))
+    }
+}
+
+struct BoundPod {
+    namespace: Option<String>,
+    name: Option<String>,
+    uid: Option<String>,
+}
+
+fn key(token: &str, claim: &Claim<'_>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [token, claim.namespace, claim.release] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.update(claim.attempt.to_be_bytes());
+    hash.finalize().into()
+}
+
+/// `system:serviceaccount:<namespace>:<name>`.
+fn namespace_of(user: &str) -> Option<&str> {
+    user.strip_prefix("system:serviceaccount:")?.split_once(':').map(|(namespace, _)| namespace)
+}
+
+fn controller(pod: &Pod, kind: &str) -> Option<String> {
+    let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == kind);
+    owner.map(|owner| owner.name.clone())
+}
+
+fn owner_uid(job: &Job) -> Option<String> {
+    let kind = DatabricksRelease::kind(&());
+    job.owner_references().iter().find(|owner| owner.kind == kind).map(|owner| owner.uid.clone())
+}

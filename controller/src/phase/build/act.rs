@@ -1,0 +1,141 @@
+//! Creates a build's Job, and deletes it when it must stop.
+
+use brickline_artifact::plan::{
+    BuildPlan, Conditions, Deadlines, Limits, PackageIndex, ReleaseIdentity, Required, SourcePlan, TestPlan, UploadPlan,
+};
+use brickline_crds::{DatabricksRelease, FIELD_MANAGER, Phase, Reason, Required as SpecRequired};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+
+use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
+use super::{Effect, job_name};
+use crate::context::{Context, Settings};
+use crate::phase::{Outcome, Trouble};
+
+/// Does what `decide` asked for.
+pub(crate) async fn act(
+    release: &DatabricksRelease,
+    effect: &Effect,
+    context: &Context,
+) -> Result<Result<Outcome, Trouble>, kube::Error> {
+    let Effect::CreateJob { name, attempt } = effect;
+    let namespace = release.namespace().unwrap_or_default();
+    let plan = match plan(release, *attempt, &context.settings) {
+        Ok(plan) => plan,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    if let Err(trouble) = credentials_exist(release, &namespace, context).await? {
+        return Ok(Err(trouble));
+    }
+    put_ca(&namespace, context).await?;
+    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
+    match jobs.create(&PostParams::default(), &job(release, name, &plan, &context.settings)).await {
+        Ok(_) => Ok(Ok(Outcome::Done)),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Ok(Outcome::Done)),
+        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => Ok(Err(Trouble::lasting(
+            Reason::BuildFailed,
+            format!("Kubernetes refused the build's Job: {}", status.message),
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes the attempt's Job and its pod; the kubelet gives `collect` its grace to hand in what there is.
+pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), kube::Error> {
+    let namespace = release.namespace().unwrap_or_default();
+    let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
+    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
+    match jobs.delete(&job_name(release, attempt), &DeleteParams::background()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Result<String, Trouble> {
+    let invalid = |message: String| Trouble::lasting(Reason::InvalidSpec, message);
+    let git = release.spec.source.git.as_ref().ok_or_else(|| invalid("spec.source.git is missing".to_owned()))?;
+    let build = &release.spec.build;
+    let args = &settings.args;
+    let plan = BuildPlan {
+        release: ReleaseIdentity {
+            namespace: release.namespace().unwrap_or_default(),
+            name: release.name_any(),
+            uid: release.uid().unwrap_or_default(),
+            attempt,
+        },
+        source: SourcePlan {
+            url: git.url.clone(),
+            reference: git.reference.clone(),
+            commit: git.commit.clone(),
+            base: None,
+            submodules: true,
+            lfs: true,
+        },
+        conditions: Conditions::default(),
+        python_version: build.python_version.clone(),
+        include: build.include.clone(),
+        exclude: build.exclude.clone(),
+        wheels: build.wheels.clone(),
+        tests: TestPlan {
+            paths: build.tests.paths.clone(),
+            args: build.tests.args.clone(),
+            reports: build.tests.reports.clone(),
+            required: required(build.tests.required),
+        },
+        requirements: build.requirements.clone(),
+        package_index: PackageIndex {
+            index_url: args.package_index.as_ref().map(ToString::to_string),
+            extra_index_urls: args.extra_package_indexes.iter().map(ToString::to_string).collect(),
+        },
+        upload: UploadPlan {
+            url: args.artifact_url.as_str().trim_end_matches('/').to_owned(),
+            ca_pem: settings.artifact_ca.clone(),
+        },
+        limits: Limits::default(),
+        deadlines: Deadlines { steps_seconds: release.spec.timeouts.build.as_secs(), ..Deadlines::default() },
+    };
+    plan.to_json().map_err(|error| invalid(error.to_string()))
+}
+
+fn required(required: SpecRequired) -> Required {
+    match required {
+        SpecRequired::Auto => Required::Auto,
+        SpecRequired::Always => Required::Always,
+        SpecRequired::Never => Required::Never,
+    }
+}
+
+/// A pod whose Secret is missing would wait for ever without saying so in its status.
+async fn credentials_exist(
+    release: &DatabricksRelease,
+    namespace: &str,
+    context: &Context,
+) -> Result<Result<(), Trouble>, kube::Error> {
+    let Some(name) = credentials(release) else { return Ok(Ok(())) };
+    let secrets: Api<Secret> = Api::namespaced(context.kube.clone(), namespace);
+    match secrets.get_metadata_opt(name).await {
+        Ok(Some(_)) => Ok(Ok(())),
+        Ok(None) => {
+            let message = format!("Secret {namespace}/{name}, named by source.git.credentialsRef, does not exist");
+            Ok(Err(Trouble::passing(Reason::DependencyNotReady, message)))
+        }
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(crate::workspace::not_a_tenant(namespace))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Build pods in every namespace trust what the controller trusts.
+async fn put_ca(namespace: &str, context: &Context) -> Result<(), kube::Error> {
+    let Some(bundle) = &context.settings.ca_bundle else { return Ok(()) };
+    let maps: Api<ConfigMap> = Api::namespaced(context.kube.clone(), namespace);
+    let map = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CA_CONFIG_MAP},
+        "data": {CA_KEY: bundle},
+    });
+    maps.patch(CA_CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(map)).await.map(drop)
+}

@@ -1,0 +1,54 @@
+//! Build: one Job, one pod; leaves the artifact, the report and the logs in the artifact store.
+
+mod act;
+mod decide;
+mod job;
+mod observe;
+
+use brickline_artifact::result::{BuildResult, Outcome};
+
+pub(crate) use act::{act, stop};
+pub(crate) use decide::{decide, job_name};
+pub(crate) use observe::observe;
+
+/// What can be done. Both are harmless when repeated: the Job's name is derived from the release and the attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Create the attempt's Job.
+    CreateJob { name: String, attempt: u32 },
+}
+
+/// What a look shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct View {
+    pub(crate) job: Job,
+    /// What the pod handed in, once it is sealed.
+    pub(crate) result: Option<BuildResult>,
+    /// What the pod's containers say of themselves.
+    pub(crate) pod: Option<Pod>,
+}
+
+/// Where the attempt's Job is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Job {
+    /// There is none.
+    Missing,
+    /// Waiting for its pod, or under way.
+    Active,
+    /// The steps ended with 0.
+    Complete,
+    /// It failed; Kubernetes' own reason and message.
+    Failed { reason: String, message: String },
+}
+
+/// What a pod's status tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pod {
+    pub(crate) name: String,
+    /// Why a container can't start, such as an image that can't be pulled; or why no node takes the pod.
+    pub(crate) waiting: Option<String>,
+    /// The verdict of `checkout` or `steps` by termination message or exit code.
+    pub(crate) verdict: Option<Outcome>,
+    /// The node or the kubelet took the pod away: evicted, preempted, lost.
+    pub(crate) disrupted: Option<String>,
+}

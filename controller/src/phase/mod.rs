@@ -1,0 +1,182 @@
+//! The phases of a release: one room each, all of one shape.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `mod.rs` | what a look shows (`View`) and what can be done (`Effect`) |
+//! | `decide.rs` | pure: release, view and time to exactly one [`Step`] |
+//! | `observe.rs` | looks at the outside and makes the `View` |
+//! | `act.rs` | carries one `Effect` out |
+
+pub(crate) mod build;
+pub(crate) mod deploy;
+pub(crate) mod finish;
+pub(crate) mod install;
+pub(crate) mod test;
+
+use std::time::Duration;
+
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Ticket,
+};
+use jiff::Timestamp;
+
+/// Everything that can be done for a release, one thing at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Take the pipeline's next run number.
+    NumberRun,
+    /// Tell the forge.
+    Report(finish::Report),
+    /// Something of the Build phase.
+    Build(build::Effect),
+    /// Bring the artifact into the workspace.
+    Deploy,
+    /// Something of the Install phase.
+    Install(install::Effect),
+    /// Something of the Test phase.
+    Test(test::Effect),
+    /// Ask the work of a phase to stop.
+    Stop(Phase),
+    /// Put the result into the release's labels.
+    Label,
+}
+
+/// What an effect brought back.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// It happened.
+    Done,
+    /// The run's number; empty without a pipeline.
+    Numbered(String),
+    /// What the Deploy phase wrote.
+    Deployed(deploy::Deployed),
+    /// A notebook's run has an id.
+    Submitted { index: u32, run_id: i64 },
+    /// A notebook has a verdict.
+    Collected { index: u32, collected: Box<test::Collected> },
+    /// The test report stands in the artifact store.
+    Published { uri: String },
+    /// It did not happen.
+    Trouble(Trouble),
+}
+
+/// A fault outside: of Databricks, the forge, the artifact store or a reference.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trouble {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    /// Whether it may heal by itself.
+    pub(crate) transient: bool,
+}
+
+impl Trouble {
+    /// A fault that another attempt won't mend.
+    pub(crate) fn lasting(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), transient: false }
+    }
+
+    /// A fault that may heal by itself.
+    pub(crate) fn passing(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), transient: true }
+    }
+}
+
+/// What a look at the current phase's work shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum View {
+    /// Nothing to look at.
+    Nothing,
+    /// The build's Job, pod and result.
+    Build(build::View),
+    /// The clusters and their libraries.
+    Install(install::View),
+    /// The notebooks and their runs.
+    Test(test::View),
+    /// Looking failed.
+    Trouble(Trouble),
+}
+
+/// How a phase ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ending {
+    pub(crate) state: PhaseState,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}
+
+impl Ending {
+    /// The phase ended well.
+    pub(crate) fn succeeded(message: impl Into<String>) -> Self {
+        Self { state: PhaseState::Succeeded, reason: Reason::Succeeded, message: message.into() }
+    }
+
+    /// The phase ended badly.
+    pub(crate) fn failed(reason: Reason, message: impl Into<String>) -> Self {
+        Self { state: PhaseState::Failed, reason, message: message.into() }
+    }
+}
+
+/// The one answer of a phase's `decide`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// Write this status, then come again.
+    Record(Box<DatabricksReleaseStatus>),
+    /// Do this, then come again with its outcome.
+    Act(Effect),
+    /// Come again after this time, or when a watched object changes.
+    Wait(Option<Duration>),
+    /// The phase is over. The status carries what it found out.
+    Ended(Box<DatabricksReleaseStatus>, Ending),
+}
+
+/// One turn of a phase: what its `decide` may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    pub(crate) release: &'a DatabricksRelease,
+    pub(crate) status: &'a DatabricksReleaseStatus,
+    pub(crate) phase: &'a PhaseStatus,
+    pub(crate) outcome: Option<&'a Outcome>,
+    pub(crate) now: Timestamp,
+}
+
+impl Turn<'_> {
+    /// The release's spec.
+    pub(crate) fn spec(&self) -> &DatabricksReleaseSpec {
+        &self.release.spec
+    }
+
+    /// The phase's ticket, empty if it has none yet.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.phase.ticket.clone().unwrap_or_default()
+    }
+
+    /// A copy of the status in which this phase was changed.
+    pub(crate) fn with_phase(&self, change: impl FnOnce(&mut PhaseStatus)) -> Box<DatabricksReleaseStatus> {
+        let mut status = self.status.clone();
+        if let Some(phase) = status.phase_mut(self.phase.name) {
+            change(phase);
+        }
+        Box::new(status)
+    }
+
+    /// A copy of the status with another ticket for this phase.
+    pub(crate) fn with_ticket(&self, ticket: Ticket) -> Box<DatabricksReleaseStatus> {
+        self.with_phase(|phase| phase.ticket = Some(ticket))
+    }
+
+    /// Writes `message` if it is news, else waits.
+    pub(crate) fn wait_saying(&self, message: &str, wait: Option<Duration>) -> Step {
+        if self.phase.message == message {
+            return Step::Wait(wait);
+        }
+        Step::Record(self.with_phase(|phase| message.clone_into(&mut phase.message)))
+    }
+
+    /// How long to wait before the next look at Databricks, which can't be watched: a twentieth of the time the phase
+    /// has taken so far, between half a second and ten.
+    pub(crate) fn poll(&self) -> Duration {
+        let started = self.phase.start_time.as_ref().map_or(self.now, |time| time.0);
+        let elapsed = Duration::try_from(self.now.duration_since(started)).unwrap_or_default();
+        (elapsed / 20).clamp(Duration::from_millis(500), Duration::from_secs(10))
+    }
+}

@@ -1,0 +1,33 @@
+//! Which notebooks are run, and how: pure, the same list at every look, so that an index names a notebook.
+
+use brickline_artifact::{Manifest, selection::Selection};
+use brickline_crds::{DatabricksReleaseSpec, ItemKind, NotebookTest};
+
+use super::Notebook;
+use crate::phase::deploy::targets;
+
+/// The deployed notebooks that a test pattern selects, sorted by path; the first pattern that matches decides how.
+pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Notebook> {
+    let patterns: Vec<(Selection, &NotebookTest)> = spec
+        .test
+        .notebooks
+        .iter()
+        .filter_map(|test| Some((Selection::new(std::slice::from_ref(&test.pattern), &[]).ok()?, test)))
+        .collect();
+    let mut notebooks: Vec<Notebook> = targets(&spec.deploy, manifest)
+        .into_iter()
+        .filter(|target| target.kind == ItemKind::Notebook)
+        .filter_map(|target| {
+            let (_, test) = patterns.iter().find(|(selection, _)| selection.contains(&target.path))?;
+            Some(Notebook {
+                path: target.path,
+                target: target.to,
+                parameters: test.parameters.clone(),
+                timeout: test.timeout.get(),
+                max_duration: test.max_duration.get(),
+            })
+        })
+        .collect();
+    notebooks.sort_by(|a, b| (&a.path, &a.target).cmp(&(&b.path, &b.target)));
+    notebooks
+}

@@ -1,0 +1,279 @@
+//! The core: what a release needs next. No I/O, no clock, exactly one answer.
+//!
+//! An effect is only asked for when its ticket stands in the *observed* status, so a crash at any point finds the work
+//! again instead of starting it twice.
+
+use std::time::Duration;
+
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseState,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use strum::IntoEnumIterator;
+
+use super::retry;
+use super::status::derive;
+use crate::phase::{self, Effect, Ending, Outcome, Step, Turn, View, finish};
+
+/// The one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Decision {
+    /// Write this status.
+    Record(Box<DatabricksReleaseStatus>),
+    /// Do this.
+    Act(Effect),
+    /// Come again after this time, or when a watched object changes.
+    Wait(Option<Duration>),
+    /// Nothing more will happen.
+    Done,
+}
+
+/// What the shell saw: the last effect's outcome and a look at the current phase's work.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Observed {
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) view: View,
+}
+
+/// The phase that is under way or next; none if all are over.
+pub(crate) fn current(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
+    status.phases.iter().find(|phase| !phase.state.is_terminal())
+}
+
+/// What the release needs next.
+pub(crate) fn decide(release: &DatabricksRelease, observed: &Observed, now: Timestamp) -> Decision {
+    let status = release.status.clone().unwrap_or_default();
+    match status.state {
+        ReleaseState::Finished => Decision::Done,
+        ReleaseState::Finishing => finish(release, status, observed, now),
+        _ if status.phases.is_empty() => begin(release, status, observed, now),
+        _ => advance(release, &status, observed, now),
+    }
+}
+
+/// Number the run, tell the forge, then write the phases down.
+fn begin(
+    release: &DatabricksRelease,
+    mut status: DatabricksReleaseStatus,
+    observed: &Observed,
+    now: Timestamp,
+) -> Decision {
+    match &observed.outcome {
+        Some(Outcome::Numbered(run)) => status.run.clone_from(run),
+        // A pipeline that is gone gives no number; the release goes on without.
+        Some(Outcome::Trouble(_)) => {}
+        _ if release.spec.suspend => return suspended(release, status, now),
+        _ => return Decision::Act(Effect::NumberRun),
+    }
+    status.state = ReleaseState::Running;
+    status.start_time = Some(Time(now));
+    status.trace_id = Some(super::trace_id(release));
+    status.phases = Phase::iter().map(|phase| planned(release, phase)).collect();
+    record(release, Box::new(status), now)
+}
+
+/// A phase that is not asked for is skipped from the start.
+fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus {
+    let spec = &release.spec;
+    let why = match phase {
+        Phase::Build => None,
+        Phase::Operate => Some("no jobs to operate"),
+        _ if spec.workspace_ref.is_none() => Some("the release names no workspace"),
+        Phase::Install if spec.install.clusters.is_empty() => Some("install.clusters is empty"),
+        Phase::Test if spec.test.notebooks.is_empty() => Some("test.notebooks is empty"),
+        _ => None,
+    };
+    let mut planned = PhaseStatus::pending(phase);
+    if let Some(why) = why {
+        planned.state = PhaseState::Skipped;
+        why.clone_into(&mut planned.message);
+    }
+    planned
+}
+
+/// One step of the phase that is under way, or the begin of the next one.
+fn advance(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    observed: &Observed,
+    now: Timestamp,
+) -> Decision {
+    if finish::is_reported(release) && status.reported.is_none() {
+        return report(release, status, observed, finish::pending(), now);
+    }
+    let Some(phase) = current(status) else { return record(release, finishing(status), now) };
+    if phase.state == PhaseState::Pending {
+        return start(release, status, phase.name, now);
+    }
+    let turn = Turn { release, status, phase, outcome: observed.outcome.as_ref(), now };
+    if let Some(ending) = overdue(&turn) {
+        return stop(&turn, ending);
+    }
+    if let Some(pause) = retry::pause(phase, now) {
+        return Decision::Wait(Some(pause));
+    }
+    if let (Some(Outcome::Trouble(trouble)), _) | (_, View::Trouble(trouble)) = (&observed.outcome, &observed.view) {
+        return settle(&turn, retry::after(&turn, trouble));
+    }
+    let step = step(&turn, &observed.view);
+    match step {
+        Step::Wait(_) if phase.faults > 0 => settle(&turn, Step::Record(turn.with_phase(|phase| phase.faults = 0))),
+        step => settle(&turn, step),
+    }
+}
+
+fn step(turn: &Turn, view: &View) -> Step {
+    match (turn.phase.name, view) {
+        (Phase::Build, View::Build(view)) => phase::build::decide(turn, view),
+        (Phase::Deploy, _) => phase::deploy::decide(turn),
+        (Phase::Install, View::Install(view)) => phase::install::decide(turn, view),
+        (Phase::Test, View::Test(view)) => phase::test::decide(turn, view),
+        // Another phase was looked at than the one under way: look again.
+        _ => Step::Wait(Some(Duration::ZERO)),
+    }
+}
+
+/// Begins a phase, unless the release is suspended or canceled.
+fn start(release: &DatabricksRelease, status: &DatabricksReleaseStatus, name: Phase, now: Timestamp) -> Decision {
+    let mut next = status.clone();
+    if release.spec.cancel {
+        let ending = Ending {
+            state: PhaseState::Canceled,
+            reason: Reason::Canceled,
+            message: "canceled before it began".into(),
+        };
+        return record(release, Box::new(ended(next, name, ending, now)), now);
+    }
+    if release.spec.suspend {
+        return suspended(release, next, now);
+    }
+    next.state = ReleaseState::Running;
+    if let Some(phase) = next.phase_mut(name) {
+        phase.state = PhaseState::Running;
+        phase.attempts = 1;
+        phase.start_time = Some(Time(now));
+        phase.reason = Some(Reason::Progressing);
+    }
+    record(release, Box::new(next), now)
+}
+
+fn suspended(release: &DatabricksRelease, mut status: DatabricksReleaseStatus, now: Timestamp) -> Decision {
+    if status.state == ReleaseState::Waiting && status.observed_generation == release.metadata.generation.unwrap_or(0) {
+        return Decision::Wait(None);
+    }
+    status.state = ReleaseState::Waiting;
+    record(release, Box::new(status), now)
+}
+
+/// Why the phase under way must stop: canceled, or over its timeout.
+fn overdue(turn: &Turn) -> Option<Ending> {
+    if turn.spec().cancel {
+        let message = "canceled by spec.cancel".to_owned();
+        return Some(Ending { state: PhaseState::Canceled, reason: Reason::Canceled, message });
+    }
+    let timeouts = &turn.spec().timeouts;
+    let limit = match turn.phase.name {
+        // The Job has a deadline of its own and tells more; this is for a Job that never ends.
+        Phase::Build => timeouts.build.get() + Duration::from_secs(300),
+        Phase::Deploy => timeouts.deploy.get(),
+        Phase::Install => timeouts.install.get(),
+        Phase::Test | Phase::Operate => timeouts.test.get(),
+    };
+    let started = turn.phase.start_time.as_ref()?.0;
+    let elapsed = Duration::try_from(turn.now.duration_since(started)).unwrap_or_default();
+    let last = if turn.phase.message.is_empty() { String::new() } else { format!("; last: {}", turn.phase.message) };
+    let message = format!("{} took longer than its timeout{last}", turn.phase.name);
+    (elapsed > limit).then_some(Ending { state: PhaseState::TimedOut, reason: Reason::TimedOut, message })
+}
+
+/// Asks the phase's work to stop, once, then ends the phase.
+fn stop(turn: &Turn, mut ending: Ending) -> Decision {
+    match turn.outcome {
+        Some(Outcome::Done) => {}
+        Some(Outcome::Trouble(trouble)) => {
+            ending.message =
+                format!("{}; it could not be stopped and may still run: {}", ending.message, trouble.message);
+        }
+        _ => return Decision::Act(Effect::Stop(turn.phase.name)),
+    }
+    settle(turn, Step::Ended(Box::new(turn.status.clone()), ending))
+}
+
+/// A phase's step as the release's decision.
+fn settle(turn: &Turn, step: Step) -> Decision {
+    match step {
+        Step::Record(status) => record(turn.release, status, turn.now),
+        Step::Act(effect) => Decision::Act(effect),
+        Step::Wait(wait) => Decision::Wait(wait),
+        Step::Ended(status, ending) => {
+            record(turn.release, Box::new(ended(*status, turn.phase.name, ending, turn.now)), turn.now)
+        }
+    }
+}
+
+/// Closes a phase. If the road ends here, the phases after it are skipped.
+fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: Ending, now: Timestamp) -> DatabricksReleaseStatus {
+    // A build that was not due ends the release as well as one that failed.
+    let road_ends = !ending.state.lets_pass() || (name == Phase::Build && ending.state == PhaseState::Skipped);
+    for phase in &mut status.phases {
+        if phase.name == name {
+            phase.state = ending.state;
+            phase.reason = Some(ending.reason);
+            phase.message.clone_from(&ending.message);
+            phase.completion_time = Some(Time(now));
+            phase.retry_at = None;
+            phase.faults = 0;
+        } else if phase.name > name && road_ends && !phase.state.is_terminal() {
+            phase.state = PhaseState::Skipped;
+            phase.message = format!("{name} did not succeed");
+        }
+    }
+    status
+}
+
+fn finishing(status: &DatabricksReleaseStatus) -> Box<DatabricksReleaseStatus> {
+    Box::new(DatabricksReleaseStatus { state: ReleaseState::Finishing, ..status.clone() })
+}
+
+/// Everything owed is done before the terminal write, which is the last one.
+fn finish(
+    release: &DatabricksRelease,
+    mut status: DatabricksReleaseStatus,
+    observed: &Observed,
+    now: Timestamp,
+) -> Decision {
+    let verdict = finish::verdict(&status);
+    let told = status.reported.as_deref().is_some_and(|reported| reported != finish::pending().state.to_string());
+    if finish::is_reported(release) && !told {
+        return report(release, &status, observed, verdict, now);
+    }
+    if observed.outcome != Some(Outcome::Done) {
+        return Decision::Act(Effect::Label);
+    }
+    status.state = ReleaseState::Finished;
+    status.completion_time = Some(Time(now));
+    record(release, Box::new(status), now)
+}
+
+/// Tells the forge, then writes down that it was told. A forge that can't be told holds no release up.
+fn report(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    observed: &Observed,
+    report: finish::Report,
+    now: Timestamp,
+) -> Decision {
+    let reported = match &observed.outcome {
+        Some(Outcome::Done) => report.state.to_string(),
+        Some(Outcome::Trouble(_)) => format!("{} unsent", report.state),
+        _ => return Decision::Act(Effect::Report(report)),
+    };
+    let next = DatabricksReleaseStatus { reported: Some(reported), ..status.clone() };
+    record(release, Box::new(next), now)
+}
+
+fn record(release: &DatabricksRelease, mut status: Box<DatabricksReleaseStatus>, now: Timestamp) -> Decision {
+    derive(release, &mut status, now);
+    Decision::Record(status)
+}

@@ -1,0 +1,78 @@
+//! What people and dashboards are told when a phase begins or ends: an event, a log line, a metric, a span.
+
+use std::time::Duration;
+
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseStatus, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
+    condition::truncate, labels,
+};
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
+
+use crate::context::Context;
+use crate::telemetry;
+
+/// The longest note an event takes, in characters.
+const NOTE: usize = 1000;
+
+/// Compares two states of a release and tells the difference. Never holds the release up.
+pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, context: &Context) {
+    let empty = DatabricksReleaseStatus::default();
+    let (old, new) = (before.status.as_ref().unwrap_or(&empty), after.status.as_ref().unwrap_or(&empty));
+    for phase in &new.phases {
+        let was = old.phase(phase.name).map_or(PhaseState::Pending, |phase| phase.state);
+        let retried =
+            old.phase(phase.name).is_some_and(|old| phase.faults > old.faults || phase.attempts > old.attempts.max(1));
+        if phase.state != was && phase.state != PhaseState::Skipped {
+            changed(after, phase, context).await;
+        } else if retried {
+            publish(after, EventType::Warning, Reason::ProgressingWithRetry, phase, context).await;
+        }
+    }
+    if new.state == ReleaseState::Finished && old.state != ReleaseState::Finished {
+        finished(after, new.result, context);
+    }
+}
+
+async fn changed(release: &DatabricksRelease, phase: &PhaseStatus, context: &Context) {
+    let reason = phase.reason.unwrap_or(Reason::Progressing);
+    let good = matches!(phase.state, PhaseState::Running | PhaseState::Succeeded);
+    let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
+    tracing::info!(%namespace, release = %name, phase = %phase.name, state = %phase.state, %reason, message = %phase.message, "phase");
+    let kind = if good { EventType::Normal } else { EventType::Warning };
+    publish(release, kind, reason, phase, context).await;
+    if phase.state.is_terminal() {
+        context.metrics.phase_ended(&namespace, phase.name, phase.state, reason, seconds(phase));
+        telemetry::phase_span(release, phase);
+    }
+}
+
+fn seconds(phase: &PhaseStatus) -> f64 {
+    let times = phase.start_time.as_ref().zip(phase.completion_time.as_ref());
+    let took = times.and_then(|(start, end)| Duration::try_from(end.0.duration_since(start.0)).ok());
+    took.unwrap_or_default().as_secs_f64()
+}
+
+async fn publish(release: &DatabricksRelease, kind: EventType, reason: Reason, phase: &PhaseStatus, context: &Context) {
+    let note = match phase.state {
+        PhaseState::Running if phase.faults == 0 => format!("{} began", phase.name),
+        _ => format!("{}: {}", phase.name, phase.message),
+    };
+    let event = Event {
+        type_: kind,
+        reason: reason.to_string(),
+        note: Some(truncate(&note, NOTE)),
+        action: phase.name.to_string(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &release.object_ref(&())).await {
+        tracing::warn!(%error, "an event was not published");
+    }
+}
+
+fn finished(release: &DatabricksRelease, result: ReleaseResult, context: &Context) {
+    let namespace = release.namespace().unwrap_or_default();
+    let pipeline = release.labels().get(labels::PIPELINE).cloned().unwrap_or_default();
+    context.metrics.release_ended(&namespace, &pipeline, result);
+    tracing::info!(%namespace, release = %release.name_any(), %result, "release finished");
+}

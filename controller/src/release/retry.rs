@@ -1,0 +1,48 @@
+//! What becomes of a fault: another attempt after a pause, or the end of the phase.
+
+use std::time::Duration;
+
+use brickline_crds::{PhaseStatus, Reason};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use sha2::{Digest, Sha256};
+
+use crate::phase::{Ending, Step, Trouble, Turn};
+
+/// How long the phase still has to wait before its next attempt.
+pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
+    let at = phase.retry_at.as_ref()?.0;
+    Duration::try_from(at.duration_since(now)).ok().filter(|pause| !pause.is_zero())
+}
+
+/// A fault that can heal is waited out within the limit; any other ends the phase.
+pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
+    let limit = turn.spec().retries.limit;
+    let faults = turn.phase.faults + 1;
+    if !trouble.transient {
+        return Step::Ended(Box::new(turn.status.clone()), Ending::failed(trouble.reason, trouble.message.clone()));
+    }
+    if faults > limit {
+        let message = format!("{} (tried {faults} times in a row)", trouble.message);
+        return Step::Ended(Box::new(turn.status.clone()), Ending::failed(trouble.reason, message));
+    }
+    let pause = backoff(turn, faults);
+    let message = format!("{}; attempt {} of {} follows", trouble.message, faults + 1, limit + 1);
+    Step::Record(turn.with_phase(|phase| {
+        phase.faults = faults;
+        phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
+        phase.reason = Some(Reason::ProgressingWithRetry);
+        phase.message = message;
+    }))
+}
+
+/// Doubling from `retries.initial` to `retries.max`, up to a fifth more by a hash of the release, so that releases that
+/// failed together don't come back together.
+fn backoff(turn: &Turn, faults: u32) -> Duration {
+    let retries = &turn.spec().retries;
+    let doubled = retries.initial.get().saturating_mul(1 << faults.saturating_sub(1).min(20));
+    let capped = doubled.min(retries.max.get());
+    let hash = Sha256::digest(format!("{}/{}/{faults}", turn.release.uid().unwrap_or_default(), turn.phase.name));
+    capped + capped.mul_f64(f64::from(hash[0]) / f64::from(u8::MAX) / 5.0)
+}

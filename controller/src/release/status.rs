@@ -1,0 +1,124 @@
+//! Everything in a status that follows from `phases[]`: conditions, phase, result, summary. One function, pure.
+
+use std::time::Duration;
+
+use brickline_crds::condition::{READY, RECONCILING, STALLED, SUCCEEDED, Status};
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseStatus, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
+    TestCounts, condition,
+};
+use jiff::Timestamp;
+
+use super::decide::current;
+
+/// Brings the derived parts of `status` up to date with its phases.
+pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksReleaseStatus, now: Timestamp) {
+    status.observed_generation = release.metadata.generation.unwrap_or(0);
+    status.phase = speaking(status).map(|phase| phase.name);
+    status.tests.summary = summary(status);
+    let finished = status.state == ReleaseState::Finished;
+    status.result = if finished { result(status) } else { ReleaseResult::None };
+    status.duration = match (&status.start_time, &status.completion_time) {
+        (Some(start), Some(end)) => Duration::try_from(end.0.duration_since(start.0)).ok().map(Into::into),
+        _ => None,
+    };
+    for phase in status.phases.clone() {
+        phase_condition(status, &phase, now);
+    }
+    summary_conditions(status, now);
+}
+
+/// The phase that tells most: one that went wrong, else the one under way, else the last that did something.
+fn speaking(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
+    let wrong = |p: &&PhaseStatus| p.state.is_terminal() && !p.state.lets_pass();
+    let worked = |p: &&PhaseStatus| p.state == PhaseState::Succeeded;
+    status.phases.iter().find(wrong).or_else(|| current(status)).or_else(|| status.phases.iter().rfind(worked))
+}
+
+pub(super) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
+    let any = |state: PhaseState| status.phases.iter().any(|phase| phase.state == state);
+    if any(PhaseState::Failed) {
+        ReleaseResult::Failed
+    } else if any(PhaseState::TimedOut) {
+        ReleaseResult::TimedOut
+    } else if any(PhaseState::Canceled) {
+        ReleaseResult::Canceled
+    } else if any(PhaseState::Succeeded) {
+        ReleaseResult::Succeeded
+    } else {
+        ReleaseResult::Skipped
+    }
+}
+
+fn summary(status: &DatabricksReleaseStatus) -> String {
+    let counts: Vec<TestCounts> = [status.tests.build, status.tests.notebooks].into_iter().flatten().collect();
+    let total: u32 = counts.iter().map(|counts| counts.total).sum();
+    let passed: u32 = counts.iter().map(|counts| counts.passed).sum();
+    if counts.is_empty() { String::new() } else { format!("{passed}/{total}") }
+}
+
+fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, now: Timestamp) {
+    let holds = match phase.state {
+        PhaseState::Succeeded => Status::True,
+        PhaseState::Running => Status::Unknown,
+        PhaseState::Failed | PhaseState::TimedOut | PhaseState::Canceled => Status::False,
+        PhaseState::Pending | PhaseState::Skipped => {
+            return condition::remove(&mut status.conditions, phase.name.condition());
+        }
+    };
+    let reason = phase.reason.unwrap_or(Reason::Progressing);
+    let generation = status.observed_generation;
+    condition::set(&mut status.conditions, phase.name.condition(), holds, reason, &phase.message, generation, now);
+}
+
+/// `Ready` and its kstatus companions, and `Succeeded`.
+fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
+    let (reason, message) = words(status);
+    let good = matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+    let (ready, succeeded) = match (status.state == ReleaseState::Finished, good) {
+        (false, _) => (Status::False, Status::Unknown),
+        (true, true) => (Status::True, Status::True),
+        (true, false) => (Status::False, Status::False),
+    };
+    let generation = status.observed_generation;
+    let conditions = &mut status.conditions;
+    condition::set(conditions, READY, ready, reason, &message, generation, now);
+    condition::set(conditions, SUCCEEDED, succeeded, reason, &message, generation, now);
+    condition::remove(conditions, RECONCILING);
+    condition::remove(conditions, STALLED);
+    if succeeded == Status::Unknown {
+        condition::set(conditions, RECONCILING, Status::True, reason, &message, generation, now);
+    } else if succeeded == Status::False {
+        condition::set(conditions, STALLED, Status::True, reason, &message, generation, now);
+    }
+}
+
+/// The reason and message of the summary: what the speaking phase says.
+fn words(status: &DatabricksReleaseStatus) -> (Reason, String) {
+    let phase = speaking(status);
+    let of_phase = |p: &PhaseStatus| format!("{}: {}", p.name, p.message);
+    match status.state {
+        ReleaseState::Waiting => (Reason::Suspended, "suspended: set spec.suspend to false to go on".to_owned()),
+        ReleaseState::Finished if status.result == ReleaseResult::Succeeded => (Reason::Succeeded, success(status)),
+        _ => match phase {
+            Some(phase) => {
+                let busy = !matches!(status.state, ReleaseState::Finished) && phase.state == PhaseState::Succeeded;
+                let reason = if busy { Reason::Progressing } else { phase.reason.unwrap_or(Reason::Progressing) };
+                (reason, of_phase(phase))
+            }
+            None => match status.phases.first() {
+                Some(build) => (build.reason.unwrap_or(Reason::Progressing), of_phase(build)),
+                None => (Reason::Progressing, "seen".to_owned()),
+            },
+        },
+    }
+}
+
+fn success(status: &DatabricksReleaseStatus) -> String {
+    let done = status.phases.iter().filter(|p| p.state == PhaseState::Succeeded);
+    let names: Vec<String> = done.map(|phase| phase.name.to_string()).collect();
+    match status.tests.summary.as_str() {
+        "" => format!("{} succeeded", names.join(", ")),
+        tests => format!("{} succeeded, {tests} tests passed", names.join(", ")),
+    }
+}

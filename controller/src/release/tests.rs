@@ -1,0 +1,437 @@
+//! Decisions as users meet them: whole releases walked through `decide` alone, with a world that answers.
+
+use std::collections::BTreeMap;
+
+use brickline_artifact::Digest;
+use brickline_artifact::result::{
+    ArtifactSummary, BuildResult, Outcome as Verdict, Reason as BuildReason, TestFailure,
+};
+use brickline_crds::condition::{READY, RECONCILING, STALLED, SUCCEEDED, find};
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseSpec, FirstFailure, GitSource, GoDuration, LocalRef, Phase, PhaseState,
+    Provider, Reason, ReleaseResult, ReleaseState, Retries, Source, TestCounts,
+};
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::*;
+
+use super::decide::{Decision, Observed, current, decide};
+use crate::databricks::clusters::ClusterState;
+use crate::databricks::libraries::{InstallState, Library};
+use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
+use crate::phase::{Effect, Outcome, Trouble, View, build, deploy, finish, install, test};
+
+const WHEEL: &str = "/Workspace/libs/dbxdemo/0123456789ab/dbxdemo-0.1.0-py3-none-any.whl";
+const OLD_WHEEL: &str = "dbfs:/libraries/python/libs/dbxdemo-0.0.9-py3-none-any.whl";
+
+fn release() -> DatabricksRelease {
+    let git = GitSource {
+        url: "https://git.example.com/data/dbxdemo.git".into(),
+        reference: "refs/heads/release".into(),
+        commit: "0123456789012345678901234567890123456789".into(),
+        provider: Provider::Gitea,
+        credentials_ref: None,
+    };
+    let spec: DatabricksReleaseSpec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();
+    let spec = DatabricksReleaseSpec {
+        source: Source { git: Some(git) },
+        workspace_ref: Some(LocalRef::new("staging")),
+        retries: Retries { limit: 2, ..Retries::default() },
+        ..spec
+    };
+    let mut release = DatabricksRelease::new("dbxdemo-0123456789ab", spec);
+    release.metadata.uid = Some("uid".into());
+    release.metadata.namespace = Some("data".into());
+    release.metadata.generation = Some(1);
+    release
+}
+
+/// The outside, as far as decisions can see it.
+struct World {
+    now: Timestamp,
+    build: Option<BuildResult>,
+    job: build::Job,
+    libraries: Vec<install::Installed>,
+    context: u32,
+    restarts: u32,
+    notebooks: usize,
+    failing: Option<usize>,
+    submitted: BTreeMap<u32, u32>,
+    /// Faults still to come: each effect fails once for each.
+    faults: u32,
+    reports: Vec<finish::Report>,
+    effects: Vec<Effect>,
+}
+
+impl World {
+    fn new() -> Self {
+        let artifact = ArtifactSummary { digest: Digest::of(b"zip"), size: 3 };
+        Self {
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
+            build: Some(BuildResult {
+                outcome: Verdict::Succeeded,
+                steps: Vec::new(),
+                tests: Some(brickline_artifact::result::TestCounts { total: 1, passed: 1, failed: 0, skipped: 0 }),
+                first_failures: Vec::new(),
+                artifact: Some(artifact),
+            }),
+            job: build::Job::Missing,
+            libraries: vec![installed(OLD_WHEEL, InstallState::Installed)],
+            context: 1,
+            restarts: 0,
+            notebooks: 2,
+            failing: None,
+            submitted: BTreeMap::new(),
+            faults: 0,
+            reports: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    fn view(&self, release: &DatabricksRelease) -> View {
+        let status = release.status.clone().unwrap_or_default();
+        let Some(phase) = current(&status).filter(|phase| phase.state == PhaseState::Running) else {
+            return View::Nothing;
+        };
+        match phase.name {
+            Phase::Build => View::Build(build::View {
+                job: self.job.clone(),
+                result: self.build.clone().filter(|_| self.job != build::Job::Missing),
+                pod: None,
+            }),
+            Phase::Install => View::Install(install::View {
+                desired: vec![install::Desired { distribution: "dbxdemo".into(), path: WHEEL.into() }],
+                clusters: vec![install::Cluster {
+                    id: "0123".into(),
+                    state: ClusterState::Running,
+                    message: String::new(),
+                    context: self.context.to_string(),
+                    libraries: self.libraries.clone(),
+                }],
+            }),
+            Phase::Test => View::Test(self.test_view(phase.ticket.clone().unwrap_or_default())),
+            Phase::Deploy | Phase::Operate => View::Nothing,
+        }
+    }
+
+    fn test_view(&self, ticket: brickline_crds::Ticket) -> test::View {
+        let runs = ticket.in_flight.iter().filter_map(|run| Some((run.index, finished_run(run.run_id?))));
+        let notebooks = (0..self.notebooks).map(|n| test::Notebook {
+            path: format!("notebooks/{n}.py"),
+            target: format!("/Shared/{n}.py"),
+            parameters: BTreeMap::new(),
+            timeout: std::time::Duration::from_secs(60),
+            max_duration: std::time::Duration::from_secs(60),
+        });
+        test::View { notebooks: notebooks.collect(), runs: runs.collect() }
+    }
+
+    fn act(&mut self, effect: &Effect) -> Outcome {
+        self.effects.push(effect.clone());
+        if self.faults > 0 && !matches!(effect, Effect::Label | Effect::NumberRun | Effect::Report(_)) {
+            self.faults -= 1;
+            return Outcome::Trouble(Trouble::passing(Reason::WorkspaceUnreachable, "503"));
+        }
+        match effect {
+            Effect::NumberRun => Outcome::Numbered("20261121.1".into()),
+            Effect::Report(report) => {
+                self.reports.push(report.clone());
+                Outcome::Done
+            }
+            Effect::Build(build::Effect::CreateJob { .. }) => {
+                self.job = build::Job::Complete;
+                Outcome::Done
+            }
+            Effect::Deploy => Outcome::Deployed(deploy::Deployed { notebooks: 2, files: 0, wheels: 1 }),
+            Effect::Install(effect) => self.install(effect),
+            Effect::Test(test::Effect::Submit { index }) => {
+                *self.submitted.entry(*index).or_default() += 1;
+                Outcome::Submitted { index: *index, run_id: i64::from(*index) + 100 }
+            }
+            Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
+            Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
+            Effect::Stop(_) | Effect::Label => Outcome::Done,
+        }
+    }
+
+    fn install(&mut self, effect: &install::Effect) -> Outcome {
+        match effect {
+            install::Effect::Uninstall { libraries, .. } => {
+                for installed in self.libraries.iter_mut().filter(|installed| libraries.contains(&installed.library)) {
+                    installed.state = InstallState::UninstallOnRestart;
+                }
+            }
+            install::Effect::Restart { .. } => {
+                self.restarts += 1;
+                self.context += 1;
+                self.libraries.retain(|installed| installed.state != InstallState::UninstallOnRestart);
+            }
+            install::Effect::Install { libraries, .. } => {
+                let new = libraries.iter().map(|library| install::Installed {
+                    library: library.clone(),
+                    state: InstallState::Installed,
+                    messages: String::new(),
+                });
+                self.libraries.extend(new);
+            }
+            install::Effect::Start { .. } => {}
+        }
+        Outcome::Done
+    }
+
+    fn collect(&self, index: u32) -> Outcome {
+        let fails = self.failing == Some(index as usize);
+        let name = format!("notebooks/{index}.py: TestNotebook.test_with_status");
+        let message = "AssertionError: 'a' != 'b'".to_owned();
+        let collected = test::Collected {
+            counts: TestCounts { total: 1, passed: u32::from(!fails), failed: u32::from(fails), skipped: 0 },
+            failures: if fails {
+                vec![FirstFailure { name: name.clone(), message: message.clone() }]
+            } else {
+                Vec::new()
+            },
+            verdict: fails.then(|| (Reason::InnerTestsFailed, format!("{name}: {message}"))),
+        };
+        Outcome::Collected { index, collected: Box::new(collected) }
+    }
+}
+
+fn installed(path: &str, state: InstallState) -> install::Installed {
+    install::Installed { library: Library::Whl(path.into()), state, messages: String::new() }
+}
+
+fn finished_run(run_id: i64) -> Run {
+    let state = RunState {
+        life_cycle_state: LifeCycle::Terminated,
+        result_state: Some(RunResult::Success),
+        ..RunState::default()
+    };
+    let task = TaskRun { run_id: run_id + 1, state: state.clone(), ..TaskRun::default() };
+    Run { run_id, state, tasks: vec![task], ..Run::default() }
+}
+
+/// Walks a release until nothing more happens. `crash` forgets the outcome of the effects it names: the process died
+/// between doing and writing down.
+fn walk(release: &mut DatabricksRelease, world: &mut World, crash: &dyn Fn(usize) -> bool) {
+    let mut outcome: Option<Outcome> = None;
+    for _ in 0..400 {
+        let observed = Observed { outcome: outcome.take(), view: world.view(release) };
+        match decide(release, &observed, world.now) {
+            Decision::Record(status) => {
+                check_kstatus(&status);
+                let before = release.status.clone().unwrap_or_default();
+                assert_ne!(before, *status, "a write that changes nothing would go round for ever");
+                assert!(before.state != ReleaseState::Finished, "terminal means terminal");
+                release.status = Some(*status);
+            }
+            Decision::Act(effect) => {
+                let done = world.act(&effect);
+                outcome = (!crash(world.effects.len())).then_some(done);
+            }
+            Decision::Wait(pause) => {
+                world.now = world.now + i64::try_from(pause.map_or(1, |p| p.as_secs() + 1)).unwrap().seconds()
+            }
+            Decision::Done => return,
+        }
+    }
+    panic!("the release did not end: {:#?}", release.status);
+}
+
+/// kstatus' invariants, after every write.
+fn check_kstatus(status: &brickline_crds::DatabricksReleaseStatus) {
+    let is_true = |type_: &str| find(&status.conditions, type_).is_some_and(|c| c.status == "True");
+    assert!(find(&status.conditions, READY).is_some(), "Ready is always there");
+    assert!(!(is_true(RECONCILING) && is_true(STALLED)), "never both");
+    assert!(!(is_true(READY) && (is_true(RECONCILING) || is_true(STALLED))), "Ready is alone");
+    assert!(status.observed_generation <= 1);
+    for abnormal in [RECONCILING, STALLED] {
+        assert!(find(&status.conditions, abnormal).is_none_or(|c| c.status == "True"), "present only while True");
+    }
+    if status.state == ReleaseState::Finished {
+        assert!(is_true(READY) != is_true(STALLED), "a finished release is one or the other");
+    }
+}
+
+fn state(release: &DatabricksRelease, phase: Phase) -> PhaseState {
+    release.status.as_ref().unwrap().phase(phase).unwrap().state
+}
+
+#[test]
+fn a_good_merge_walks_the_whole_road() {
+    let (mut release, mut world) = (release(), World::new());
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.as_ref().unwrap();
+    assert_eq!(status.result, ReleaseResult::Succeeded);
+    assert_eq!(status.run, "20261121.1");
+    assert_eq!(status.tests.summary, "3/3");
+    assert_eq!(world.restarts, 1, "one restart takes the old wheel off");
+    assert_eq!(world.libraries, [installed(WHEEL, InstallState::Installed)]);
+    let told: Vec<_> = world.reports.iter().map(|report| report.state).collect();
+    assert_eq!(told, [finish::ReportState::Pending, finish::ReportState::Success]);
+    assert_eq!(find(&status.conditions, SUCCEEDED).unwrap().status, "True");
+}
+
+#[test]
+fn nothing_is_restarted_when_the_wheel_is_there_already() {
+    let (mut release, mut world) = (release(), World::new());
+    world.libraries = vec![
+        installed(WHEEL, InstallState::Installed),
+        installed("/Volumes/other-1.0-py3-none-any.whl", InstallState::Installed),
+    ];
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(world.restarts, 0);
+    assert_eq!(world.libraries.len(), 2, "what others installed stays");
+    assert!(!world.effects.iter().any(|effect| matches!(effect, Effect::Install(_))));
+}
+
+#[test]
+fn a_failing_pytest_deploys_nothing_and_names_the_test() {
+    let (mut release, mut world) = (release(), World::new());
+    world.build = Some(BuildResult {
+        outcome: Verdict::Failed { reason: BuildReason::TestsFailed, message: "1 of 1 tests failed".into() },
+        first_failures: vec![TestFailure { name: "test_with_status".into(), message: "assert 'a' == 'b'".into() }],
+        artifact: None,
+        ..world.build.unwrap()
+    });
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.as_ref().unwrap();
+    assert_eq!((status.result, status.phase), (ReleaseResult::Failed, Some(Phase::Build)));
+    assert_eq!(state(&release, Phase::Deploy), PhaseState::Skipped);
+    assert!(!world.effects.contains(&Effect::Deploy));
+    let ready = find(&status.conditions, READY).unwrap();
+    assert_eq!(ready.reason, "TestsFailed");
+    assert!(ready.message.contains("test_with_status"), "{}", ready.message);
+    assert_eq!(world.reports[1].description, "test_with_status: assert 'a' == 'b'");
+}
+
+#[test]
+fn a_failing_notebook_test_fails_the_release_after_all_ran() {
+    let (mut release, mut world) = (release(), World::new());
+    world.failing = Some(0);
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.as_ref().unwrap();
+    assert_eq!(status.result, ReleaseResult::Failed);
+    assert_eq!(world.submitted.len(), 2, "the others still run");
+    assert_eq!(status.tests.summary, "2/3");
+    let ready = find(&status.conditions, READY).unwrap();
+    assert_eq!(ready.reason, "InnerTestsFailed");
+    assert!(ready.message.contains("AssertionError: 'a' != 'b'"), "{}", ready.message);
+}
+
+#[test]
+fn faults_are_waited_out_within_the_limit_and_end_the_release_beyond_it() {
+    let (mut patient, mut world) = (release(), World::new());
+    world.faults = 2;
+    walk(&mut patient, &mut world, &|_| false);
+    assert_eq!(patient.status.as_ref().unwrap().result, ReleaseResult::Succeeded);
+
+    let (mut unlucky, mut world) = (release(), World::new());
+    world.faults = 100;
+    walk(&mut unlucky, &mut world, &|_| false);
+    let status = unlucky.status.as_ref().unwrap();
+    assert_eq!(status.result, ReleaseResult::Failed);
+    assert_eq!(find(&status.conditions, READY).unwrap().reason, "WorkspaceUnreachable");
+    assert!(find(&status.conditions, STALLED).is_some());
+}
+
+#[test]
+fn a_lasting_fault_ends_the_release_at_once() {
+    let mut release = release();
+    let mut world = World::new();
+    walk_until(&mut release, &mut world, Phase::Deploy);
+    let rejected =
+        Outcome::Trouble(Trouble::lasting(Reason::AuthenticationFailed, "Databricks rejected the credentials"));
+    let observed = Observed { outcome: Some(rejected), view: View::Nothing };
+    let Decision::Record(status) = decide(&release, &observed, world.now) else { panic!("a verdict is written") };
+    assert_eq!(status.phase(Phase::Deploy).unwrap().state, PhaseState::Failed);
+    assert_eq!(status.phase(Phase::Deploy).unwrap().reason, Some(Reason::AuthenticationFailed));
+}
+
+/// Walks until `phase` runs.
+fn walk_until(release: &mut DatabricksRelease, world: &mut World, phase: Phase) {
+    let mut outcome = None;
+    for _ in 0..100 {
+        let status = release.status.clone().unwrap_or_default();
+        if current(&status).is_some_and(|current| current.name == phase && current.state == PhaseState::Running) {
+            return;
+        }
+        let observed = Observed { outcome: outcome.take(), view: world.view(release) };
+        match decide(release, &observed, world.now) {
+            Decision::Record(status) => release.status = Some(*status),
+            Decision::Act(effect) => outcome = Some(world.act(&effect)),
+            Decision::Wait(_) => world.now = world.now + 1.seconds(),
+            Decision::Done => break,
+        }
+    }
+    panic!("{phase} was not reached");
+}
+
+#[test]
+fn cancel_stops_the_work_and_skips_the_rest() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Test);
+    release.spec.cancel = true;
+    walk(&mut release, &mut world, &|_| false);
+    assert!(world.effects.contains(&Effect::Stop(Phase::Test)));
+    let status = release.status.as_ref().unwrap();
+    assert_eq!(status.result, ReleaseResult::Canceled);
+    assert_eq!(find(&status.conditions, READY).unwrap().reason, "Canceled");
+}
+
+#[test]
+fn a_phase_over_its_timeout_is_stopped() {
+    let (mut release, mut world) = (release(), World::new());
+    release.spec.timeouts.test = GoDuration::from_secs(60);
+    walk_until(&mut release, &mut world, Phase::Test);
+    world.now = world.now + 61.seconds();
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.as_ref().unwrap().result, ReleaseResult::TimedOut);
+    assert_eq!(state(&release, Phase::Test), PhaseState::TimedOut);
+}
+
+#[test]
+fn a_suspended_release_waits_and_goes_on() {
+    let (mut release, mut world) = (release(), World::new());
+    release.spec.suspend = true;
+    let seen = Observed { outcome: None, view: View::Nothing };
+    let Decision::Record(status) = decide(&release, &seen, world.now) else { panic!("it says that it waits") };
+    assert_eq!(status.state, ReleaseState::Waiting);
+    release.status = Some(*status);
+    assert_eq!(decide(&release, &seen, world.now), Decision::Wait(None));
+    release.spec.suspend = false;
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.unwrap().result, ReleaseResult::Succeeded);
+}
+
+#[test]
+fn without_a_workspace_the_road_ends_after_the_build() {
+    let (mut release, mut world) = (release(), World::new());
+    release.spec.workspace_ref = None;
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.as_ref().unwrap().result, ReleaseResult::Succeeded);
+    assert_eq!(state(&release, Phase::Deploy), PhaseState::Skipped);
+}
+
+proptest! {
+    /// A crash after any effects changes nothing but how often harmless ones are done: the verdict is the same, the
+    /// cluster is restarted once, and every effect was asked for with its ticket written.
+    #[test]
+    fn a_crash_at_any_point_changes_no_verdict(crashes in proptest::collection::btree_set(1_usize..40, 0..6), failing: bool) {
+        let (mut release, mut world) = (release(), World::new());
+        world.failing = failing.then_some(1);
+        walk(&mut release, &mut world, &|effect| crashes.contains(&effect));
+        let status = release.status.as_ref().unwrap();
+        let expected = if failing { ReleaseResult::Failed } else { ReleaseResult::Succeeded };
+        prop_assert_eq!(status.result, expected);
+        prop_assert_eq!(world.restarts, 1);
+        prop_assert_eq!(status.tests.summary.as_str(), if failing { "2/3" } else { "3/3" });
+    }
+
+    /// Whatever the outside answers, a release ends, and kstatus' rules hold after every write.
+    #[test]
+    fn every_release_ends(faults in 0_u32..12, notebooks in 0_usize..6, failing in proptest::option::of(0_usize..6)) {
+        let (mut release, mut world) = (release(), World::new());
+        (world.faults, world.notebooks, world.failing) = (faults, notebooks, failing);
+        walk(&mut release, &mut world, &|_| false);
+        prop_assert_ne!(release.status.unwrap().result, ReleaseResult::None);
+    }
+}

@@ -1,0 +1,182 @@
+//! From a release's `workspaceRef` to a Databricks client: the object, its rules, its credentials.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt};
+use secrecy::SecretString;
+use url::Url;
+
+use super::hosts;
+use crate::context::Context;
+use crate::databricks::{Auth, Category, Client, ClientConfig, Error, Timings};
+use crate::phase::Trouble;
+
+/// A workspace that may be used now.
+pub(crate) struct Connection {
+    pub(crate) workspace: DatabricksWorkspace,
+    pub(crate) client: Client,
+}
+
+impl Connection {
+    /// The id of the cluster that the workspace calls `name`.
+    pub(crate) fn cluster(&self, name: &str) -> Result<String, Trouble> {
+        let clusters = &self.workspace.spec.clusters;
+        clusters.get(name).map(|cluster| cluster.id.clone()).ok_or_else(|| {
+            let known: Vec<&str> = clusters.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let workspace = self.workspace.name_any();
+            let message = format!("DatabricksWorkspace {workspace} has no cluster called {name:?}; it has: {known}");
+            Trouble::lasting(Reason::InvalidSpec, message)
+        })
+    }
+}
+
+/// Clients by workspace, generation and version of its Secret: a client holds tokens, so it is used again while
+/// nothing it was made from has changed.
+#[derive(Clone, Default)]
+pub(crate) struct Clients(Arc<Mutex<HashMap<String, (String, Client)>>>);
+
+/// Connects to the workspace a release names.
+pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> Result<Connection, Trouble> {
+    let namespace = release.namespace().unwrap_or_default();
+    let Some(reference) = &release.spec.workspace_ref else {
+        return Err(Trouble::lasting(Reason::InvalidSpec, "the release names no workspace"));
+    };
+    let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), &namespace);
+    let found = workspaces.get_opt(&reference.name).await.map_err(|error| kubernetes(&error))?;
+    let workspace = found.ok_or_else(|| {
+        let message = format!("DatabricksWorkspace {namespace}/{} does not exist", reference.name);
+        Trouble::passing(Reason::DependencyNotReady, message)
+    })?;
+    if workspace.spec.suspend {
+        let message = format!("DatabricksWorkspace {} is suspended", reference.name);
+        return Err(Trouble::passing(Reason::Suspended, message));
+    }
+    let client = client(&workspace, context).await?;
+    Ok(Connection { workspace, client })
+}
+
+/// A client for a workspace object, made anew when the object or its Secret changed.
+pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -> Result<Client, Trouble> {
+    let host = host(workspace, context)?;
+    let reference = secret_ref(workspace)?;
+    let namespace = workspace.namespace().unwrap_or_default();
+    let secret = secret(&namespace, &reference.name, context).await?;
+    let key = workspace.uid().unwrap_or_default();
+    let version = format!(
+        "{}/{}",
+        workspace.metadata.generation.unwrap_or_default(),
+        secret.resource_version().unwrap_or_default()
+    );
+    let mut clients = context.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, client)) = clients.get(&key).filter(|(made_from, _)| *made_from == version) {
+        return Ok(client.clone());
+    }
+    let config = ClientConfig {
+        host,
+        auth: auth(workspace, value(&secret, &namespace, reference)?),
+        http: context.http.clone(),
+        timings: Timings::default(),
+        requests_per_second: None,
+        observer: Arc::new(context.metrics.clone()),
+    };
+    let client = Client::new(config)?;
+    clients.insert(key, (version, client.clone()));
+    Ok(client)
+}
+
+fn host(workspace: &DatabricksWorkspace, context: &Context) -> Result<Url, Trouble> {
+    let invalid = |message: String| Trouble::lasting(Reason::InvalidSpec, message);
+    let host = Url::parse(&workspace.spec.host).map_err(|error| invalid(format!("host: {error}")))?;
+    if hosts::is_allowed(&host, &context.settings.args.allowed_hosts) {
+        return Ok(host);
+    }
+    let message = format!(
+        "host {} is not allowed: credentials only go to hosts that the chart's workspaces.allowedHosts lists",
+        workspace.spec.host
+    );
+    Err(Trouble::lasting(Reason::NotAuthorized, message))
+}
+
+fn secret_ref(workspace: &DatabricksWorkspace) -> Result<&SecretKeyRef, Trouble> {
+    let auth = &workspace.spec.auth;
+    let token = auth.token.as_ref().map(|token| &token.secret_ref);
+    let reference = token.or(auth.oauth.as_ref().map(|oauth| &oauth.client_secret_ref));
+    reference.ok_or_else(|| Trouble::lasting(Reason::InvalidSpec, "auth needs one of token or oauth"))
+}
+
+fn auth(workspace: &DatabricksWorkspace, secret: SecretString) -> Auth {
+    match &workspace.spec.auth.oauth {
+        Some(oauth) => Auth::OAuth { client_id: oauth.client_id.clone(), client_secret: secret },
+        None => Auth::Token(secret),
+    }
+}
+
+/// A Secret by name; the controller may not list them.
+async fn secret(namespace: &str, name: &str, context: &Context) -> Result<Secret, Trouble> {
+    let secrets: Api<Secret> = Api::namespaced(context.kube.clone(), namespace);
+    match secrets.get_opt(name).await {
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => {
+            Err(Trouble::passing(Reason::DependencyNotReady, format!("Secret {namespace}/{name} does not exist")))
+        }
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(not_a_tenant(namespace)),
+        Err(error) => Err(kubernetes(&error)),
+    }
+}
+
+fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
+    let SecretKeyRef { name, key } = reference;
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.clone());
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
+    text.filter(|text| !text.is_empty()).map(SecretString::from).ok_or_else(|| {
+        Trouble::passing(
+            Reason::DependencyNotReady,
+            format!("Secret {namespace}/{name} has no key {key} with text in it"),
+        )
+    })
+}
+
+/// The controller may not read the namespace's Secrets: the message names what to create.
+pub(crate) fn not_a_tenant(namespace: &str) -> Trouble {
+    let message = format!(
+        "the controller may not read Secrets in namespace {namespace}: bind ClusterRole brickline-tenant there to the \
+         controller's ServiceAccount, or add {namespace} to the chart's tenants"
+    );
+    Trouble::passing(Reason::NotAuthorized, message)
+}
+
+fn kubernetes(error: &kube::Error) -> Trouble {
+    Trouble::passing(Reason::InternalError, format!("Kubernetes did not answer: {error}"))
+}
+
+/// Databricks' errors in the API's words. `operation` and Databricks' own message are in the error's text.
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error.category() {
+            Category::Authentication => {
+                let hint = "check the workspace's credentials";
+                Self::lasting(
+                    Reason::AuthenticationFailed,
+                    format!("Databricks rejected the credentials: {message}; {hint}"),
+                )
+            }
+            Category::Permission => Self::lasting(Reason::NotAuthorized, message),
+            Category::Unavailable | Category::Timeout | Category::RateLimited => {
+                Self::passing(Reason::WorkspaceUnreachable, message)
+            }
+            // A cluster that is between two states takes no request; the next look tells which.
+            Category::InvalidState => Self::passing(Reason::ClusterNotReady, message),
+            Category::Protocol => {
+                Self { reason: Reason::WorkspaceUnreachable, message, transient: error.is_transient() }
+            }
+            Category::NotFound | Category::Conflict | Category::Invalid => {
+                Self { reason: Reason::DeployFailed, message, transient: error.is_transient() }
+            }
+        }
+    }
+}
