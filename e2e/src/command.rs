@@ -78,7 +78,7 @@ fn indent(text: &str) -> String {
 }
 
 /// A program to run, with its arguments and its surroundings.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Command {
     program: OsString,
     arguments: Vec<OsString>,
@@ -87,6 +87,13 @@ pub struct Command {
     log: Option<PathBuf>,
     input: Option<Vec<u8>>,
     limit: Duration,
+}
+
+/// Shows the name only: input and variables may be secret.
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command").field("name", &self.name()).finish_non_exhaustive()
+    }
 }
 
 impl Command {
