@@ -232,7 +232,7 @@ impl BuildPlan {
         require(
             "source.url",
             is_repository(&source.url),
-            "expected https://, http://, ssh://, file:// or user@host:path",
+            "expected https://, http://, ssh://, file:// or user@host:path, without a password",
         )?;
         require("upload.url", self.upload.url.starts_with("https://"), "expected https://")
     }
@@ -258,7 +258,14 @@ fn is_reference(text: &str) -> bool {
 fn is_repository(text: &str) -> bool {
     let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     let scheme = ["https://", "http://", "ssh://", "file://"].iter().any(|scheme| text.starts_with(scheme));
-    clean && (scheme || is_scp_like(text))
+    clean && !has_password(text) && (scheme || is_scp_like(text))
+}
+
+/// A password in an address would end up in logs and in every process list.
+fn has_password(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
 fn is_scp_like(text: &str) -> bool {
@@ -338,6 +345,7 @@ mod tests {
     #[case("/source/url", "ext::sh -c id")]
     #[case("/source/url", "-oProxyCommand=x@y:z")]
     #[case("/source/url", "/local/path")]
+    #[case("/source/url", "https://ana:secret@git.example.com/x.git")]
     #[case("/source/reference", "release")]
     #[case("/source/reference", "refs/heads/a:refs/heads/b")]
     #[case("/source/commit", "HEAD")]
@@ -351,7 +359,13 @@ mod tests {
 
     #[test]
     fn the_forms_of_a_repository_are_known() {
-        for url in ["https://h/x.git", "ssh://git@h:22/x", "git@github.com:a/b.git", "file:///srv/x.git"] {
+        for url in [
+            "https://h/x.git",
+            "ssh://git@h:22/x",
+            "https://ana@h:8443/x",
+            "git@github.com:a/b.git",
+            "file:///srv/x.git",
+        ] {
             assert!(is_repository(url), "{url}");
         }
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use brickline_artifact::BuildResult;
 use brickline_artifact::layout::{CONTAINER_CHECKOUT, CONTAINER_STEPS};
-use brickline_artifact::result::{ArtifactSummary, Outcome, Reason};
+use brickline_artifact::result::{ArtifactSummary, MAX_RESULT_BYTES, Outcome, Reason};
 use brickline_artifact::upload::Part;
 
 use self::archive::Archive;
@@ -76,9 +76,18 @@ fn hand_in(run: &Run, client: &Client<'_>, deadline: Instant) -> Result<(), Coll
         account.outcome = Outcome::failed(Reason::ArtifactFailed, &message);
         None
     });
-    let result = serde_json::to_vec(&result(account, artifact)).map_err(io::Error::from)?;
-    client.put(Part::Result, &result, deadline)?;
+    client.put(Part::Result, &text(result(account, artifact))?, deadline)?;
     Ok(())
+}
+
+/// The result as it's accepted: what is too much of it are steps.
+fn text(mut result: BuildResult) -> io::Result<Vec<u8>> {
+    loop {
+        let text = serde_json::to_vec(&result)?;
+        if text.len() <= MAX_RESULT_BYTES || result.steps.pop().is_none() {
+            return Ok(text);
+        }
+    }
 }
 
 fn result(account: Account, artifact: Option<ArtifactSummary>) -> BuildResult {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::source::make_readable;
 
 /// The longest page that is read, in bytes.
-pub const MAX_PAGE_BYTES: u64 = 256 * 1024;
+pub const MAX_PAGE_BYTES: u64 = 1024 * 1024;
 /// The most steps on a page.
 const MAX_STEPS: usize = 200;
 

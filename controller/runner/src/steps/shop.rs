@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,9 @@ impl From<io::Error> for Failure {
 impl<'a> Shop<'a> {
     pub fn open(run: &'a Run) -> io::Result<Self> {
         let work = &run.place.work;
+        for old in [name::TREE, name::WHEEL_TREE, name::WHEELS, name::REPORTS] {
+            remove(&work.join(old))?;
+        }
         for folder in ["home", "tmp", name::WHEELS, name::REPORTS] {
             fs::create_dir_all(work.join(folder))?;
         }
@@ -94,7 +97,7 @@ impl<'a> Shop<'a> {
         let ending = process::run(self.dress(command), &self.bounds, &mut self.journal);
         let message = if ending.is_success() { String::new() } else { bound(&self.complaint(name, &ending)) };
         let seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        self.ledger.end(StepResult { name: name.to_owned(), exit: ending.code(), seconds, message })?;
+        self.ledger.end(StepResult { name: bound(name), exit: ending.code(), seconds, message })?;
         match ending {
             Ending::TimedOut | Ending::Stopped => Err(Failure::build(format!("{name} {ending}"))),
             ending => Ok(ending),
@@ -145,6 +148,14 @@ impl<'a> Shop<'a> {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Nothing of an earlier run may count for this one.
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
