@@ -25,7 +25,8 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates git openjdk-17-jre-headless python3 python3-pip python3-venv && \
-    useradd --uid 65532 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin brickline
+    groupadd --gid 65532 brickline && \
+    useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin brickline
 # PySpark is pinned: what passes in a build pod must mean the same on the cluster. It comes as a source package and is
 # built with the tools installed before it, so that no second set of them is fetched.
 ARG PYSPARK_VERSION=3.5.9
@@ -117,7 +118,8 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates git git-lfs openssh-client && \
-    useradd --uid 65532 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin brickline
+    groupadd --gid 65532 brickline && \
+    useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin brickline
 COPY --from=rust-runner /out/brickline-runner /usr/local/bin/brickline-runner
 ENV HOME=/tmp
 USER 65532:65532
@@ -133,6 +135,10 @@ USER root
 RUN install -d -o 65532 -g 65532 /data
 USER 65532:65532
 COPY --from=rust-emulator /out/brickline-emulator /usr/local/bin/brickline-emulator
+ENV BRICKLINE_EMULATOR_LISTEN=0.0.0.0:8080 \
+    BRICKLINE_EMULATOR_DATA=/data \
+    BRICKLINE_EMULATOR_PYTHON=/opt/brickline/python/bin/python
+EXPOSE 8080
 ENTRYPOINT ["brickline-emulator"]
 CMD ["serve"]
 LABEL org.opencontainers.image.title="Brickline workspace emulator" \

@@ -21,6 +21,13 @@ const BUILDER: &str = "docker.io/library/rust:1.95-bookworm";
 const BOOTSTRAP_LIMIT: Duration = Duration::from_mins(20);
 
 const DEBIAN_DOCKERFILE: &str = "FROM scratch\nADD rootfs.tar /\nCMD [\"bash\"]\n";
+/// As in Debian's own slim images: packages bring their licences, but no manuals and no translations.
+const SLIM: &str = "path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/info/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+";
 /// Stands in for the Rust image: a linker and C's headers, and the host's toolchain mounted at build time.
 const BUILDER_DOCKERFILE: &str = r"FROM docker.io/library/debian:bookworm-slim
 RUN --mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt/lists \
@@ -31,7 +38,7 @@ ENV CARGO_HOME=/usr/local/cargo PATH=/usr/local/rust/bin:/usr/local/bin:/usr/bin
 /// Makes sure that the store has both base images.
 pub(super) async fn ensure(cache: &Cache, buildah: &Buildah) -> Result<(), ImagesError> {
     let bootstrapped =
-        cache.cached("debian", &Key::new("minbase bookworm 1"), async |folder| bootstrap(&folder).await).await?;
+        cache.cached("debian", &Key::new("minbase bookworm slim 1"), async |folder| bootstrap(&folder).await).await?;
     // The second name says which file system the image was made of, so that another one replaces it.
     let made_of = bootstrapped.file_name().unwrap_or_default().to_string_lossy();
     ensure_one(cache, buildah, DEBIAN, &format!("localhost/debian:{made_of}"), &bootstrapped).await?;
@@ -70,6 +77,7 @@ async fn bootstrap(folder: &Path) -> Result<(), ImagesError> {
         .limit(BOOTSTRAP_LIMIT)
         .run()
         .await?;
+    write(&rootfs.join("etc/dpkg/dpkg.cfg.d/slim"), SLIM)?;
     archive(&rootfs, folder.join("rootfs.tar")).await?;
     remove(&rootfs)?;
     write(&folder.join("Dockerfile"), DEBIAN_DOCKERFILE)
@@ -78,7 +86,8 @@ async fn bootstrap(folder: &Path) -> Result<(), ImagesError> {
 async fn archive(rootfs: &Path, file: PathBuf) -> Result<(), ImagesError> {
     Command::new("tar")
         .args(["--numeric-owner", "--one-file-system", "--exclude=./var/cache/apt/archives/*.deb"])
-        .args(["--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*", "--directory"])
+        .args(["--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*", "--exclude=./usr/share/locale/*"])
+        .args(["--exclude=./usr/share/man/*", "--exclude=./usr/share/info/*", "--directory"])
         .arg(rootfs)
         .arg("--create")
         .arg("--file")
