@@ -1,5 +1,7 @@
 //! A case is one test that ran inside a notebook, as its framework printed it.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Cases kept of one notebook at most; beyond it only failures are added.
@@ -61,6 +63,9 @@ impl TestCase {
 pub struct Findings {
     /// The tests. Those the framework only counted are numbered.
     pub cases: Vec<TestCase>,
+    /// Where a failure is among the cases: texts may hold very many.
+    #[serde(skip)]
+    failures: HashMap<(String, Outcome), usize>,
 }
 
 impl Findings {
@@ -68,7 +73,20 @@ impl Findings {
     pub fn push(&mut self, case: TestCase) {
         let most = if case.outcome.is_failure() { 2 * MAX_CASES } else { MAX_CASES };
         if self.cases.len() < most {
+            if case.outcome.is_failure() {
+                self.failures.entry((case.name.clone(), case.outcome)).or_insert(self.cases.len());
+            }
             self.cases.push(case);
+        }
+    }
+
+    /// Adds a failure, or completes the one of the same name and kind that is already there and lacks what `case` knows.
+    pub fn complete(&mut self, case: TestCase, lacks: impl Fn(&TestCase) -> bool) {
+        let at = self.failures.get(&(case.name.clone(), case.outcome));
+        match at.and_then(|at| self.cases.get_mut(*at)) {
+            Some(known) if lacks(known) => *known = case,
+            Some(known) if *known == case => {}
+            _ => self.push(case),
         }
     }
 

@@ -59,7 +59,9 @@ pub fn read(value: &str) -> Option<Findings> {
 }
 
 fn broken(message: &str) -> Findings {
-    Findings { cases: vec![TestCase::new("exit value", Outcome::Error, message, "")] }
+    let mut findings = Findings::default();
+    findings.push(TestCase::new("exit value", Outcome::Error, message, ""));
+    findings
 }
 
 fn listed_tests(listed: Listed) -> Findings {

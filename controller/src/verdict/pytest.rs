@@ -33,7 +33,7 @@ pub fn read(text: &str) -> Option<Findings> {
         if let Some(summary) = SUMMARY.captures(line) {
             seen = true;
             count(&mut run, &summary[1]);
-            run.cases.drain(..).for_each(|case| findings.push(case));
+            std::mem::take(&mut run).cases.into_iter().for_each(|case| findings.push(case));
         }
     }
     run.cases.into_iter().for_each(|case| findings.push(case));
@@ -64,12 +64,12 @@ fn case(node: &str, word: &str, message: &str, sections: &HashMap<String, String
     TestCase::new(node, outcome, message, section)
 }
 
-/// A failure may be named twice, in the progress and in the short summary.
+/// A failure may be named twice, in the progress and in the short summary; then it is one.
 fn put(run: &mut Findings, case: TestCase) {
-    match run.cases.iter_mut().find(|known| known.name == case.name && known.outcome == case.outcome) {
-        Some(known) if known.message.is_empty() => *known = case,
-        Some(_) => {}
-        None => run.push(case),
+    if case.outcome.is_failure() {
+        run.complete(case, |known| known.message.is_empty());
+    } else {
+        run.push(case);
     }
 }
 

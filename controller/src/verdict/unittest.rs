@@ -122,18 +122,9 @@ impl Run {
             _ => (Outcome::Failed, "unexpected success"),
         };
         let name = announced(test).map_or_else(|| test.to_owned(), |(name, _)| name);
-        self.put(TestCase::new(&name, outcome, message, traceback.trim()));
-    }
-
-    /// Replaces what the progress lines said of the same test.
-    fn put(&mut self, case: TestCase) {
-        self.open.retain(|open| *open != case.name);
-        let same =
-            |known: &TestCase| known.name == case.name && known.outcome.is_failure() && known.traceback.is_empty();
-        match self.findings.cases.iter_mut().find(|known| same(known)) {
-            Some(known) => *known = case,
-            None => self.findings.push(case),
-        }
+        // The progress lines knew only that it failed.
+        let case = TestCase::new(&name, outcome, message, traceback.trim());
+        self.findings.complete(case, |known| known.traceback.is_empty());
     }
 
     /// Decides about tests without a printed result: in a finished run they passed (failures have blocks), unless a part of them

@@ -80,6 +80,22 @@ fn nutter_names_tests_and_assertions() {
     assert_eq!(nutter::read("PASSING TESTS\nx (1.0 seconds)"), None);
 }
 
+/// A notebook may print anything, and the controller has other work: reading takes time in proportion to the text.
+#[test]
+fn endless_texts_are_read_in_time() {
+    let rule = ("=".repeat(70), "-".repeat(70));
+    let many = |line: fn(usize) -> String| (0..25_000).map(line).collect::<String>();
+    let block = |at: usize| format!("{}\nFAIL: test_{at} (__main__.T.test_{at})\n{}\nx\n", rule.0, rule.1);
+    let blocks: String = (0..25_000).map(block).collect();
+    let start = std::time::Instant::now();
+    let most = 2 * super::super::case::MAX_CASES;
+    assert_eq!(unittest::read(&blocks).expect("findings").cases.len(), most);
+    assert_eq!(pytest::read(&many(|at| format!("FAILED a.py::test_{at} - x\n"))).expect("findings").cases.len(), most);
+    assert!(unittest::read(&many(|at| format!("test_{at} (__main__.T.test_{at}) ... \n"))).is_some());
+    assert!(unittest::read(&many(|_| "Ran 1 test in 0.001s\n".into())).is_some());
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
 #[rstest]
 #[case(r#"{"tests":[{"name":"a","outcome":"passed"},{"name":"b","outcome":"failed","message":"1 != 2"}]}"#, [1, 1, 0, 0])]
 #[case(r#"{"tests":[{"name":"a","outcome":"splendid"},{"name":"b","outcome":"Skipped"}]}"#, [0, 1, 0, 1])]
