@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     args::Action,
     cluster::{Cluster, be_node},
+    demo,
     progress::{Progress, human},
     scenario, verify,
 };
@@ -100,7 +101,7 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
         Action::Verify => verify::verify(progress).await?,
         Action::List => scenario::all().iter().for_each(|one| say(&format!("{:<12} {}", one.name, one.about))),
         Action::Run { name, target } => tell(&name, target.context.as_deref(), progress).await?,
-        Action::Demo { .. } => bail!("the demo is not there yet"),
+        Action::Demo { keep, target } => demo::play(progress, target.context.as_deref(), keep).await?,
         Action::Load { name } => bail!("there is no benchmark {name}"),
         // Handled before anything else was set up.
         Action::Node { .. } => {}

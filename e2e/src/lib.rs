@@ -8,6 +8,7 @@ pub mod args;
 pub mod cache;
 pub mod cluster;
 pub mod command;
+mod demo;
 pub mod forge;
 pub mod go;
 pub mod images;
@@ -15,6 +16,7 @@ pub mod progress;
 pub mod prometheus;
 pub mod requirements;
 pub mod scenario;
+pub mod system;
 mod verify;
 
 use std::process::ExitCode;

@@ -3,7 +3,9 @@
 //! A new one is a file here with one `async fn(Stage)`, and a line in [`all`].
 
 mod cluster;
+mod faults;
 mod forge;
+mod road;
 mod stage;
 
 use std::time::Duration;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{cluster::Cluster, progress::Progress};
 
+pub(crate) use road::Story;
 pub use stage::Stage;
 
 /// How many scenarios are on at the same time: more would only wait for the machine's processors.
@@ -48,6 +51,16 @@ pub fn all() -> Vec<Scenario> {
             name: "forge",
             about: "A merged pull request's signed webhook reaches a pod, and so does the same one sent again",
             tell: |stage| forge::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "road",
+            about: "Merges become tested releases; broken ones say what is broken; nothing is released twice or forged",
+            tell: |stage| road::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "faults",
+            about: "A wrong token and an unreachable workspace end in a condition that says what failed",
+            tell: |stage| faults::tell(stage).boxed(),
         },
     ]
 }

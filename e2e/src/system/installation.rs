@@ -1,0 +1,55 @@
+//! The installation: `helm upgrade --install` of the chart in this checkout with the images just built.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::NAMESPACE;
+use crate::{
+    cluster::Cluster,
+    images::{Built, Image},
+};
+
+/// The chart in this checkout.
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/brickline");
+/// How long Helm waits for the controller to be ready.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Installs or upgrades; with the same images and values nothing is restarted.
+pub(super) async fn install(cluster: &Cluster, images: &[Built]) -> anyhow::Result<()> {
+    let wait = format!("{}s", PATIENCE.as_secs());
+    let arguments = [
+        "upgrade",
+        "--install",
+        "brickline",
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        &wait,
+        "--values",
+        "-",
+    ];
+    let helm = cluster.helm(arguments).input(values(images)?.to_string()).limit(PATIENCE + Duration::from_mins(1));
+    helm.run().await.context("helm upgrade --install brickline").map(drop)
+}
+
+/// What differs from the chart's defaults here: images of this checkout, no volumes, emulators as workspaces.
+fn values(images: &[Built]) -> anyhow::Result<Value> {
+    let tag = |image: Image| {
+        let built = images.iter().find(|built| built.image == image);
+        built.map(|built| json!({"tag": built.tag})).with_context(|| format!("no image {}", image.target()))
+    };
+    Ok(json!({
+        "images": {
+            "controller": tag(Image::Controller)?,
+            "checkout": tag(Image::Checkout)?,
+            "build": tag(Image::Build)?,
+        },
+        "artifactStore": {"type": "emptyDir"},
+        "workspaces": {"allowedHosts": ["*.azuredatabricks.net", "http://*.svc.cluster.local:8080"]},
+    }))
+}
