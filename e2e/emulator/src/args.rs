@@ -61,6 +61,10 @@ pub struct Serve {
     )]
     pub clusters: Vec<String>,
 
+    /// Serve the API only: files, notebooks and state. Needs neither Python nor Java; no cluster can start.
+    #[arg(long, env = "BRICKLINE_EMULATOR_NO_DRIVERS", conflicts_with = "start")]
+    pub no_drivers: bool,
+
     /// Start these clusters at once; otherwise they are terminated until someone starts them or runs something.
     #[arg(long, env = "BRICKLINE_EMULATOR_START")]
     pub start: bool,

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<()> {
     let tokens = Tokens::load(args.token_file.as_deref(), TOKENS_VARIABLE, lifetime)?;
     std::fs::create_dir_all(&args.data).with_context(|| format!("{} can't be made", args.data.display()))?;
     let data = args.data.canonicalize()?;
-    let program = Program::prepare(&args.python, &data).await?;
+    let program = if args.no_drivers { None } else { Some(Program::prepare(&args.python, &data).await?) };
     let folders = ["/Shared", "/Users", "/Users/admin@example.com", "/Repos"].map(str::to_owned);
     let workspace = Workspace::open(&data, &folders, program, settings(&args)?)?;
     furnish(&workspace, &args)?;
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<()> {
         tokens: Arc::new(tokens),
         faults: Arc::new(Faults::default()),
         journal: Arc::new(Journal::default()),
+        is_chosen: args.public_url.is_some(),
         public_url: args.public_url.as_deref().unwrap_or(&url).trim_end_matches('/').into(),
     };
     announce(&url)?;

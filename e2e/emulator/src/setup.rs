@@ -15,6 +15,12 @@ const STAMP: &str = "brickline-emulator.stamp";
 
 /// Makes the environment, or finds that it is complete.
 pub(crate) async fn run(args: &Setup) -> anyhow::Result<()> {
+    if let Some(parent) = args.venv.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    // Whoever comes second waits and finds the work done.
+    let lock = std::fs::File::create(args.venv.with_extension("lock"))?;
+    lock.lock()?;
     let packages: Vec<_> = SERVE.iter().chain(TESTS.iter().filter(|_| args.tests)).copied().collect();
     let wanted = data_encoding::HEXLOWER.encode(&Sha256::digest(packages.join("\n")));
     let stamp = args.venv.join(STAMP);

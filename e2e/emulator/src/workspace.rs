@@ -27,7 +27,8 @@ pub(crate) struct Delays {
 
 /// How the work is done.
 pub(crate) struct Work {
-    pub(crate) program: Arc<Program>,
+    /// None if no cluster is to start.
+    pub(crate) program: Option<Arc<Program>>,
     pub(crate) settings: Settings,
     pub(crate) delays: Mutex<Delays>,
     /// The living parts of running clusters.
@@ -55,7 +56,7 @@ impl Workspace {
     pub(crate) fn open(
         data: &Path,
         folders: &[String],
-        program: Program,
+        program: Option<Program>,
         settings: Settings,
     ) -> anyhow::Result<Arc<Self>> {
         let staging = data.join("staging");
@@ -70,7 +71,7 @@ impl Workspace {
             clusters: Clusters::open(data.join("clusters")).context("the clusters can't be read")?,
             runs: Runs::open(data.join("runs")).context("the runs can't be read")?,
             work: Work {
-                program: Arc::new(program),
+                program: program.map(Arc::new),
                 settings,
                 delays: Mutex::default(),
                 live: Mutex::default(),

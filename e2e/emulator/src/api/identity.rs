@@ -12,7 +12,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -31,6 +31,7 @@ pub(crate) fn routes() -> Router<Context> {
 /// What needs no token.
 pub(crate) fn open_routes() -> Router<Context> {
     Router::new()
+        .route("/.well-known/databricks-config", get(config))
         .route("/oidc/.well-known/oauth-authorization-server", get(metadata))
         .route("/oidc/v1/token", post(token))
 }
@@ -47,8 +48,20 @@ async fn me(who: Who) -> Json<Value> {
     }))
 }
 
-async fn metadata(State(context): State<Context>) -> Json<Value> {
-    let base = format!("{}/oidc", context.public_url);
+/// The URL under which this client knows the emulator.
+fn base(context: &Context, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|_| !context.is_chosen);
+    host.map_or_else(|| context.public_url.to_string(), |host| format!("http://{host}"))
+}
+
+/// What the SDKs ask for first of all.
+async fn config(State(context): State<Context>, headers: HeaderMap) -> Json<Value> {
+    let oidc = format!("{}/oidc", base(&context, &headers));
+    Json(json!({ "oidc_endpoint": oidc, "workspace_id": WORKSPACE_ID }))
+}
+
+async fn metadata(State(context): State<Context>, headers: HeaderMap) -> Json<Value> {
+    let base = format!("{}/oidc", base(&context, &headers));
     Json(json!({
         "issuer": base,
         "authorization_endpoint": format!("{base}/v1/authorize"),

@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) journal: Arc<Journal>,
     /// Where users reach the emulator; part of the links it gives.
     pub(crate) public_url: Arc<str>,
+    /// Whether that URL was chosen by the user; otherwise it is the listener's, which a client may know by another name.
+    pub(crate) is_chosen: bool,
 }
 
 /// All routes.

@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     process::{ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
@@ -11,6 +12,8 @@ use tokio::process::Child;
 /// A process that outlives the emulator only to kill what is left of its groups.
 pub(crate) struct Reaper {
     ears: Mutex<ChildStdin>,
+    /// The leaders of the living groups: children that someone waits for.
+    leaders: Mutex<BTreeSet<i32>>,
 }
 
 impl Reaper {
@@ -20,11 +23,23 @@ impl Reaper {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let mut child = command.spawn()?;
         let ears = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Self { ears: Mutex::new(ears) })
+        Ok(Self { ears: Mutex::new(ears), leaders: Mutex::default() })
+    }
+
+    /// Whether this is a process that someone waits for.
+    pub(crate) fn leads(&self, pid: Pid) -> bool {
+        crate::state::lock(&self.leaders).contains(&pid.as_raw_nonzero().get())
     }
 
     fn tell(&self, sign: char, group: Pid) {
-        let line = format!("{sign}{}\n", group.as_raw_nonzero());
+        let raw = group.as_raw_nonzero().get();
+        let mut leaders = crate::state::lock(&self.leaders);
+        if sign == '+' {
+            leaders.insert(raw)
+        } else {
+            leaders.remove(&raw)
+        };
+        let line = format!("{sign}{raw}\n");
         if let Err(error) = crate::state::lock(&self.ears).write_all(line.as_bytes()) {
             tracing::warn!(%error, "the reaper does not listen: a killed emulator would leave processes behind");
         }

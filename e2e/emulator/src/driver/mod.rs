@@ -4,6 +4,7 @@
 pub(crate) mod environment;
 pub(crate) mod generation;
 pub(crate) mod group;
+pub(crate) mod orphans;
 pub(crate) mod program;
 pub(crate) mod worker;
 

@@ -1,6 +1,6 @@
 //! The program is the Python half of the emulator, written to the data folder and started from there.
 
-use crate::driver::{Group, Reaper};
+use crate::driver::{Group, Reaper, orphans};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use std::{
@@ -66,7 +66,9 @@ impl Program {
             fs::write(package.join(name), text)?;
         }
         let reaper = Reaper::start(Self::bare(python, &home, "reaper")).context("the reaper does not start")?;
-        Ok(Self { python: python.to_owned(), home, sites: probe.sites, reaper: Arc::new(reaper) })
+        let reaper = Arc::new(reaper);
+        tokio::spawn(orphans::collect(Arc::clone(&reaper)));
+        Ok(Self { python: python.to_owned(), home, sites: probe.sites, reaper })
     }
 
     fn bare(python: &Path, home: &Path, program: &str) -> std::process::Command {

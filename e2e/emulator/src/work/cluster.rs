@@ -6,6 +6,7 @@ use crate::{
     work::install,
     workspace::Workspace,
 };
+use anyhow::Context;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -112,7 +113,8 @@ async fn build(workspace: &Workspace, cluster: &Cluster, way: Way) -> anyhow::Re
         (record.generation, [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()].join("."))
     });
     let work = &workspace.work;
-    Generation::start(&work.program, &work.settings, cluster.folder(), number, &runtime).await
+    let program = work.program.as_ref().context("this emulator was started with --no-drivers")?;
+    Generation::start(program, &work.settings, cluster.folder(), number, &runtime).await
 }
 
 fn go_live(workspace: &Arc<Workspace>, cluster: &Arc<Cluster>, epoch: u64, way: Way, generation: &Arc<Generation>) {

@@ -74,9 +74,6 @@ fn unblock(run: &Run) -> Vec<usize> {
                 "SKIPPED".clone_into(&mut task.code);
             }
         }
-        if record.state.life_cycle_state == LifeCycle::Pending && !ready.is_empty() {
-            record.state = RunState::at(LifeCycle::Running, "");
-        }
         ready
     })
 }

@@ -176,8 +176,10 @@ async fn execute(
     let job = load(workspace, &task).map_err(|refusal| unable(&task.notebook_path, &creator, &refusal))?;
     let cells = workspace.runs.archive.begin(task.run_id);
     let context = cluster.read(|record| record.spark_context_id);
-    run.change_task(index, |task| {
-        task.state = RunState::at(LifeCycle::Running, "In run");
+    run.change(|record| {
+        record.state = RunState::at(LifeCycle::Running, "In run");
+        let task = &mut record.tasks[index];
+        task.state = record.state.clone();
         task.setup_duration = now() - task.start_time;
         task.spark_context_id = context;
     });
