@@ -1,0 +1,122 @@
+//! Credentials: what a forge wants to see before it takes a commit status.
+
+use std::collections::BTreeMap;
+
+use brickline_crds::Reason;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::Api;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::phase::Trouble;
+
+/// What a forge wants to see.
+#[derive(Debug)]
+pub(super) struct Credentials {
+    pub(super) proof: Proof,
+    /// Further certificate authorities to trust for this forge, in PEM.
+    pub(super) authority: Option<String>,
+}
+
+/// How a caller proves who they are.
+#[derive(Debug)]
+pub(super) enum Proof {
+    /// A user name and a password, or an access token in its place.
+    Password { username: String, password: SecretString },
+    /// An access token.
+    Token(SecretString),
+}
+
+impl Proof {
+    /// The secret alone, for forges that take an access token in either form.
+    pub(super) fn secret(&self) -> &SecretString {
+        match self {
+            Self::Password { password, .. } => password,
+            Self::Token(token) => token,
+        }
+    }
+}
+
+/// Loads the Secret called `name`: keys `username` and `password`, or `token`; `ca.crt` for the forge's own authority.
+pub(super) async fn load(client: &kube::Client, namespace: &str, name: &str) -> Result<Credentials, Trouble> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    match api.get_opt(name).await {
+        Ok(Some(secret)) => read(name, &secret.data.unwrap_or_default()),
+        Ok(None) => {
+            let message = format!("Secret {namespace}/{name} of source.git.credentialsRef doesn't exist");
+            Err(Trouble::passing(Reason::DependencyNotReady, message))
+        }
+        Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            let message = format!(
+                "Secret {namespace}/{name} can't be read: create a RoleBinding to the ClusterRole brickline-tenant in namespace {namespace}"
+            );
+            Err(Trouble::passing(Reason::NotAuthorized, message))
+        }
+        // The error's own text may hold what was read.
+        Err(_) => Err(Trouble::passing(Reason::DependencyNotReady, format!("Secret {namespace}/{name} can't be read"))),
+    }
+}
+
+fn read(name: &str, data: &BTreeMap<String, ByteString>) -> Result<Credentials, Trouble> {
+    let proof = match (text(data, "username"), secret(data, "password"), secret(data, "token")) {
+        (Some(username), Some(password), _) => Proof::Password { username, password },
+        (_, _, Some(token)) => Proof::Token(token),
+        _ => {
+            let message = format!(
+                "Secret {name} of source.git.credentialsRef has neither username and password nor token: a commit status needs them, whatever the checkout uses"
+            );
+            return Err(Trouble::lasting(Reason::AuthenticationFailed, message));
+        }
+    };
+    if !proof.secret().expose_secret().chars().all(|c| c.is_ascii_graphic() || c == ' ')
+        && matches!(proof, Proof::Token(_))
+    {
+        let message = format!("token in Secret {name} has characters that no access token has");
+        return Err(Trouble::lasting(Reason::AuthenticationFailed, message));
+    }
+    Ok(Credentials { proof, authority: text(data, "ca.crt") })
+}
+
+/// One key as text, without the line end that `--from-file` brings; none if it is missing, empty or not UTF-8.
+fn text(data: &BTreeMap<String, ByteString>, key: &str) -> Option<String> {
+    let text = std::str::from_utf8(&data.get(key)?.0).ok()?.trim_end_matches(['\r', '\n']);
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn secret(data: &BTreeMap<String, ByteString>, key: &str) -> Option<SecretString> {
+    text(data, key).map(SecretString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, ByteString> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec()))).collect()
+    }
+
+    #[test]
+    fn a_password_goes_before_a_token() {
+        let both = read("git", &data(&[("username", "bot"), ("password", "hunter2\n"), ("token", "t")])).unwrap();
+        let Proof::Password { username, password } = both.proof else { panic!("not a password") };
+        assert_eq!((username.as_str(), password.expose_secret()), ("bot", "hunter2"));
+    }
+
+    #[test]
+    fn a_password_needs_a_user_name() {
+        let trouble = read("git", &data(&[("password", "hunter2")])).unwrap_err();
+        assert_eq!((trouble.reason, trouble.transient), (Reason::AuthenticationFailed, false));
+        assert!(!trouble.message.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_token_is_one_line() {
+        let trouble = read("git", &data(&[("token", "one\ntwo")])).unwrap_err();
+        assert!(!trouble.message.contains("two"), "{}", trouble.message);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let credentials = read("git", &data(&[("username", "bot"), ("password", "hunter2")])).unwrap();
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,43 @@
+//! A notice: one commit status, as every forge takes it.
+
+use brickline_crds::{DatabricksRelease, GitSource, condition::truncate};
+
+use super::address::Address;
+use super::fault::Fault;
+use crate::phase::finish::{Report, ReportState};
+
+/// The longest description forges show: GitHub takes 140 characters.
+const DESCRIPTION: usize = 140;
+
+/// One commit status and the repository it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) address: Address,
+    pub(super) commit: String,
+    pub(super) state: ReportState,
+    /// What tells this status from other tools': `brickline`, or `brickline/<stage>`.
+    pub(super) context: String,
+    pub(super) description: String,
+}
+
+impl Notice {
+    /// The notice that brings `report` to the release's commit.
+    pub(super) fn new(release: &DatabricksRelease, git: &GitSource, report: &Report) -> Result<Self, Fault> {
+        let context = match &release.spec.stage {
+            Some(stage) => format!("brickline/{stage}"),
+            None => "brickline".to_owned(),
+        };
+        Ok(Self {
+            address: Address::parse(&git.url).ok_or(Fault::NotAnAddress)?,
+            commit: git.commit.clone(),
+            state: report.state,
+            context,
+            description: truncate(&report.description, DESCRIPTION),
+        })
+    }
+
+    /// Owner and name of the repository.
+    pub(super) fn owner_and_name(&self) -> Result<(&str, &str, &str), Fault> {
+        self.address.owner_and_name().ok_or(Fault::NotAnAddress)
+    }
+}
