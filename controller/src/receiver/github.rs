@@ -1,0 +1,143 @@
+//! GitHub's webhooks: authenticate, then parse.
+//!
+//! The signature is octocrab's business. The payload is read by a struct of our own: octocrab's typed push refuses a
+//! delivery for any commit field it doesn't know, and a push must not be lost for a field nobody reads.
+
+use http::HeaderMap;
+use octocrab::models::webhook_events::verification::verify_signature;
+use serde::Deserialize;
+
+use super::delivery::header;
+use super::push::{Claim, Event, Malformed};
+
+/// The header with `sha256=` and the hex HMAC-SHA256 of the body. The older header with SHA-1 is not looked at.
+const SIGNATURE: &str = "x-hub-signature-256";
+/// The header with the event's name.
+const KIND: &str = "x-github-event";
+
+/// Whether the delivery carries a signature at all.
+pub(super) fn is_signed(headers: &HeaderMap) -> bool {
+    header(headers, SIGNATURE).is_some()
+}
+
+/// Whether the body was signed with `token`. The comparison takes the same time wherever it fails.
+pub(super) fn authenticate(headers: &HeaderMap, body: &[u8], token: &[u8]) -> bool {
+    header(headers, SIGNATURE).is_some_and(|signature| verify_signature(signature, token, body).is_ok())
+}
+
+/// Reads an authenticated delivery.
+pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed> {
+    match header(headers, KIND) {
+        Some("push") => payload(body)?.claim().check(),
+        Some(kind) => Ok(Event::of_kind(kind)),
+        None => Err(Malformed::NoKind),
+    }
+}
+
+fn payload(body: &[u8]) -> Result<Payload, Malformed> {
+    // The error's text may quote the body.
+    serde_json::from_slice(body).map_err(|_| Malformed::Json)
+}
+
+/// The fields of a push that matter here; all others are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Payload {
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    after: Option<String>,
+    deleted: Option<bool>,
+    repository: Option<Repository>,
+    pusher: Option<Pusher>,
+    sender: Option<Sender>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Repository {
+    #[serde(rename = "clone_url")]
+    clone: Option<String>,
+    #[serde(rename = "ssh_url")]
+    ssh: Option<String>,
+    #[serde(rename = "html_url")]
+    page: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Pusher {
+    email: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Sender {
+    login: Option<String>,
+}
+
+impl Payload {
+    fn claim(self) -> Claim {
+        let repository = self.repository.unwrap_or_default();
+        let pusher = self.pusher.unwrap_or_default();
+        Claim {
+            repository_urls: vec![repository.clone, repository.ssh, repository.page],
+            reference: self.reference,
+            after: self.after,
+            deleted: self.deleted.unwrap_or_default(),
+            pushers: vec![pusher.email, pusher.name, self.sender.unwrap_or_default().login],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receiver::samples::{self, signed};
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_a_push() {
+        let body = samples::github_push("refs/heads/release");
+        let Ok(Event::Push(push)) = parse(&samples::github_headers("push"), &body) else { panic!("not a push") };
+        assert_eq!(push.reference, "refs/heads/release");
+        assert_eq!(push.commit, samples::COMMIT);
+        assert_eq!(push.pusher.as_deref(), Some("ana@example.com"));
+    }
+
+    #[test]
+    fn a_ping_is_passed_over() {
+        assert_eq!(parse(&samples::github_headers("ping"), b"{}"), Ok(Event::Ignored("ping".to_owned())));
+    }
+
+    #[test]
+    fn only_sha_256_counts() {
+        let body = b"{}";
+        let good = signed("x-hub-signature-256", "sha256=", body, b"token");
+        assert!(authenticate(&HeaderMap::from_iter([good.clone()]), body, b"token"));
+        assert!(!authenticate(&HeaderMap::from_iter([good.clone()]), body, b"other"));
+        let old = (http::HeaderName::from_static("x-hub-signature"), good.1);
+        assert!(!authenticate(&HeaderMap::from_iter([old]), body, b"token"));
+        let bare = signed("x-hub-signature-256", "", body, b"token");
+        assert!(!authenticate(&HeaderMap::from_iter([bare]), body, b"token"));
+    }
+
+    proptest! {
+        #[test]
+        fn takes_any_bytes(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            prop_assert!(parse(&samples::github_headers("push"), &body).is_err());
+        }
+
+        #[test]
+        fn takes_any_json(body in samples::any_json()) {
+            let _ = parse(&samples::github_headers("push"), body.to_string().as_bytes());
+        }
+
+        #[test]
+        fn takes_any_signature(header in "(sha256=)?[ -~]{0,200}", body in ".{0,200}") {
+            let value = http::HeaderValue::from_str(&header).unwrap();
+            let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-hub-signature-256"), value)]);
+            prop_assert!(!authenticate(&headers, body.as_bytes(), b"token"));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A push: what every forge says about a branch that moved, in one shape.
+
+use brickline_crds::labels;
+
+/// Marks a ref that the push deleted.
+const NOTHING: char = '0';
+/// The longest clone URL, as in the schema.
+const MAX_URL: usize = 1024;
+/// Clone URLs looked at: forges send three or four forms.
+const MAX_URLS: usize = 8;
+/// The longest ref, as in the schema.
+const MAX_REFERENCE: usize = 512;
+/// The longest name of a person, as in the schema.
+const MAX_PERSON: usize = 320;
+
+/// A branch that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Push {
+    /// The forms of the repository's clone URL; empty if the repository itself was asked.
+    pub(crate) repository_urls: Vec<String>,
+    /// The full ref, always of a branch: `refs/heads/release`.
+    pub(crate) reference: String,
+    /// The commit the branch is at now: 40 or 64 hex characters in lower case.
+    pub(crate) commit: String,
+    /// Who pushed or merged, as the forge knows them: an address or a login.
+    pub(crate) pusher: Option<String>,
+}
+
+impl Push {
+    /// The branch's name, without `refs/heads/`.
+    pub(crate) fn branch(&self) -> &str {
+        labels::branch_of(&self.reference)
+    }
+}
+
+/// What a delivery means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A branch moved.
+    Push(Push),
+    /// Nothing that becomes a release; in a few words why.
+    Ignored(String),
+}
+
+impl Event {
+    /// An event of another kind than a push, by the name in the delivery's header.
+    pub(super) fn of_kind(kind: &str) -> Self {
+        match kind {
+            "ping" => Self::Ignored("ping".to_owned()),
+            other => Self::Ignored(format!("event {}", super::delivery::printable(other))),
+        }
+    }
+}
+
+/// Why a delivery is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Malformed {
+    /// The header with the event's name is missing.
+    #[error("the header with the event's name is missing")]
+    NoKind,
+    /// The body is not JSON, or not of a push. The content type must be `application/json`.
+    #[error("the body is not the JSON of a push: set the webhook's content type to application/json")]
+    Json,
+    /// A field of the push is missing or not as git would write it.
+    #[error("the push has no usable `{0}`")]
+    Field(&'static str),
+}
+
+/// A push as a forge wrote it, not checked yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claim {
+    pub(super) repository_urls: Vec<Option<String>>,
+    pub(super) reference: Option<String>,
+    pub(super) after: Option<String>,
+    pub(super) deleted: bool,
+    /// Names of the pusher, the best first.
+    pub(super) pushers: Vec<Option<String>>,
+}
+
+impl Claim {
+    /// Checks every field.
+    pub(super) fn check(self) -> Result<Event, Malformed> {
+        let reference = self.reference.unwrap_or_default();
+        if reference.starts_with("refs/tags/") {
+            return Ok(Event::Ignored("tag".to_owned()));
+        }
+        if !is_branch(&reference) {
+            return Err(Malformed::Field("ref"));
+        }
+        let commit = self.after.unwrap_or_default().to_ascii_lowercase();
+        if !is_commit(&commit) {
+            return Err(Malformed::Field("after"));
+        }
+        if self.deleted || commit.chars().all(|c| c == NOTHING) {
+            return Ok(Event::Ignored("deleted branch".to_owned()));
+        }
+        let usable = |url: &String| !url.is_empty() && url.len() <= MAX_URL;
+        let repository_urls: Vec<_> =
+            self.repository_urls.into_iter().flatten().filter(usable).take(MAX_URLS).collect();
+        if repository_urls.is_empty() {
+            return Err(Malformed::Field("repository"));
+        }
+        let pusher = self.pushers.into_iter().flatten().find_map(|name| person(&name));
+        Ok(Event::Push(Push { repository_urls, reference, commit, pusher }))
+    }
+}
+
+/// Whether git allows it as a branch's ref, and the schema of releases too.
+fn is_branch(reference: &str) -> bool {
+    let foreign = |c: char| c.is_whitespace() || c.is_control() || "~^:?*\\[".contains(c);
+    let name = reference.strip_prefix("refs/heads/").unwrap_or_default();
+    !name.is_empty() && reference.len() <= MAX_REFERENCE && !name.contains("..") && !name.contains(foreign)
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// One line of bounded length; none if nothing is left.
+fn person(name: &str) -> Option<String> {
+    let line: String = name.chars().filter(|c| !c.is_control()).take(MAX_PERSON).collect();
+    let line = line.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
+
+    fn claim(reference: &str, after: &str) -> Claim {
+        Claim {
+            repository_urls: vec![Some("https://git.example.com/data/dbxdemo.git".to_owned())],
+            reference: Some(reference.to_owned()),
+            after: Some(after.to_owned()),
+            ..Claim::default()
+        }
+    }
+
+    #[rstest]
+    #[case("refs/tags/v1", COMMIT, "tag")]
+    #[case("refs/heads/release", "0000000000000000000000000000000000000000", "deleted branch")]
+    fn some_pushes_are_no_release(#[case] reference: &str, #[case] after: &str, #[case] why: &str) {
+        assert_eq!(claim(reference, after).check(), Ok(Event::Ignored(why.to_owned())));
+    }
+
+    #[rstest]
+    #[case("", COMMIT, "ref")]
+    #[case("refs/heads/", COMMIT, "ref")]
+    #[case("release", COMMIT, "ref")]
+    #[case("refs/heads/a b", COMMIT, "ref")]
+    #[case("refs/heads/a..b", COMMIT, "ref")]
+    #[case("refs/heads/*", COMMIT, "ref")]
+    #[case("refs/heads/a\n", COMMIT, "ref")]
+    #[case("refs/heads/release", "", "after")]
+    #[case("refs/heads/release", "main", "after")]
+    #[case("refs/heads/release", "9b1c0de", "after")]
+    fn refuses_what_git_would_not_write(#[case] reference: &str, #[case] after: &str, #[case] field: &'static str) {
+        assert_eq!(claim(reference, after).check(), Err(Malformed::Field(field)));
+    }
+
+    #[test]
+    fn commits_are_lower_case_and_people_bounded() {
+        let long = "é\n".repeat(1000);
+        let claim = Claim {
+            pushers: vec![None, Some(" \t".to_owned()), Some(long)],
+            ..claim("refs/heads/release/1", &COMMIT.to_uppercase())
+        };
+        let Ok(Event::Push(push)) = claim.check() else { panic!("not a push") };
+        assert_eq!((push.commit.as_str(), push.branch()), (COMMIT, "release/1"));
+        assert_eq!(push.pusher.unwrap(), "é".repeat(MAX_PERSON));
+    }
+}
