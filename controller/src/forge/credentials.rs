@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use brickline_crds::Reason;
+use http::HeaderValue;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::Api;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::fault::Fault;
 use crate::phase::Trouble;
 
 /// What a forge wants to see.
@@ -27,6 +29,14 @@ pub(super) enum Proof {
 }
 
 impl Proof {
+    /// `<scheme> <token>` as a header, kept out of debug forms.
+    pub(super) fn bearer(&self, scheme: &str) -> Result<HeaderValue, Fault> {
+        let text = format!("{scheme} {}", self.secret().expose_secret());
+        let mut value = HeaderValue::from_str(&text).map_err(|_| Fault::NotAToken)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
     /// The secret alone, for forges that take an access token in either form.
     pub(super) fn secret(&self) -> &SecretString {
         match self {
@@ -67,12 +77,6 @@ fn read(name: &str, data: &BTreeMap<String, ByteString>) -> Result<Credentials, 
             return Err(Trouble::lasting(Reason::AuthenticationFailed, message));
         }
     };
-    if !proof.secret().expose_secret().chars().all(|c| c.is_ascii_graphic() || c == ' ')
-        && matches!(proof, Proof::Token(_))
-    {
-        let message = format!("token in Secret {name} has characters that no access token has");
-        return Err(Trouble::lasting(Reason::AuthenticationFailed, message));
-    }
     Ok(Credentials { proof, authority: text(data, "ca.crt") })
 }
 
@@ -89,6 +93,10 @@ fn secret(data: &BTreeMap<String, ByteString>, key: &str) -> Option<SecretString
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+    use rstest::rstest;
+    use serde_json::json;
 
     fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, ByteString> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec()))).collect()
@@ -108,10 +116,40 @@ mod tests {
         assert!(!trouble.message.contains("hunter2"));
     }
 
-    #[test]
-    fn a_token_is_one_line() {
-        let trouble = read("git", &data(&[("token", "one\ntwo")])).unwrap_err();
-        assert!(!trouble.message.contains("two"), "{}", trouble.message);
+    /// Asks an API server that answers with `code` and `body`.
+    async fn loaded(code: u16, body: serde_json::Value) -> Result<Credentials, Trouble> {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            assert_eq!(request.uri().path(), "/api/v1/namespaces/data/secrets/git");
+            let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes()));
+            async { response }
+        });
+        load(&kube::Client::new(service, "default"), "data", "git").await
+    }
+
+    #[tokio::test]
+    async fn loads_the_secret_by_name() {
+        let data = json!({"token": "dG9rZW4=", "ca.crt": "cGVt"});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git"}, "data": data});
+        let credentials = loaded(200, secret).await.unwrap();
+        assert_eq!(credentials.proof.secret().expose_secret(), "token");
+        assert_eq!(credentials.authority.as_deref(), Some("pem"));
+    }
+
+    #[rstest]
+    #[case(403, "Forbidden", Reason::NotAuthorized, "brickline-tenant")]
+    #[case(404, "NotFound", Reason::DependencyNotReady, "doesn't exist")]
+    #[case(500, "InternalError", Reason::DependencyNotReady, "can't be read")]
+    #[tokio::test]
+    async fn what_is_missing_is_named(
+        #[case] code: u16,
+        #[case] word: &str,
+        #[case] reason: Reason,
+        #[case] says: &str,
+    ) {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": word});
+        let trouble = loaded(code, status).await.unwrap_err();
+        assert_eq!((trouble.reason, trouble.transient), (reason, true));
+        assert!(trouble.message.contains("data/git") && trouble.message.contains(says), "{}", trouble.message);
     }
 
     #[test]

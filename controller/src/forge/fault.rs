@@ -18,6 +18,9 @@ pub(super) enum Fault {
     /// `source.git.url` names no repository of a forge.
     #[error("source.git.url is not the clone URL of a repository on a forge: <address>/<owner>/<name>.git")]
     NotAnAddress,
+    /// The token can't stand in a header: it has a line end or a letter outside ASCII.
+    #[error("the access token in the Secret of source.git.credentialsRef has characters that no token has")]
+    NotAToken,
     /// No connection, or it broke.
     #[error("{host} can't be reached: {cause}")]
     Unreachable { host: String, cause: String },
@@ -90,7 +93,7 @@ impl Fault {
     pub(super) fn trouble(&self) -> Trouble {
         let message = format!("commit status: {self}");
         let reason = match self {
-            Self::Refused { .. } => Reason::AuthenticationFailed,
+            Self::Refused { .. } | Self::NotAToken => Reason::AuthenticationFailed,
             Self::NotAnAddress | Self::Rejected { .. } | Self::Foreign { .. } => Reason::InvalidSpec,
             _ => Reason::DependencyNotReady,
         };

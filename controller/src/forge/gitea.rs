@@ -1,6 +1,7 @@
 //! Commit statuses on Gitea and Forgejo.
 
-use http::{HeaderValue, header::AUTHORIZATION};
+use http::header::AUTHORIZATION;
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
@@ -20,7 +21,7 @@ struct Status<'a> {
 pub(super) async fn send(http: &reqwest::Client, notice: &Notice, proof: &Proof) -> Result<(), Fault> {
     let host = notice.address.host();
     let status = Status { state: notice.state.into(), context: &notice.context, description: &notice.description };
-    let request = authenticate(http.post(endpoint(notice)?).json(&status), proof);
+    let request = authenticate(http.post(endpoint(notice)?).json(&status), proof)?;
     let response = request.send().await.map_err(|error| Fault::unreachable(host, error))?;
     if response.status().is_success() {
         return Ok(());
@@ -38,16 +39,9 @@ fn endpoint(notice: &Notice) -> Result<String, Fault> {
     Ok(format!("{root}/api/v1/repos/{owner}/{name}/statuses/{}", notice.commit))
 }
 
-fn authenticate(request: reqwest::RequestBuilder, proof: &Proof) -> reqwest::RequestBuilder {
-    match proof {
+fn authenticate(request: RequestBuilder, proof: &Proof) -> Result<RequestBuilder, Fault> {
+    Ok(match proof {
         Proof::Password { username, password } => request.basic_auth(username, Some(password.expose_secret())),
-        Proof::Token(token) => match HeaderValue::from_str(&format!("token {}", token.expose_secret())) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                request.header(AUTHORIZATION, value)
-            }
-            // Credentials are read as visible characters, so this is never reached; the forge would answer 401.
-            Err(_) => request,
-        },
-    }
+        Proof::Token(_) => request.header(AUTHORIZATION, proof.bearer("token")?),
+    })
 }

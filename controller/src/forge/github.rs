@@ -25,6 +25,8 @@ pub(super) async fn send(http: &reqwest::Client, notice: &Notice, proof: &Proof)
 
 /// GitHub takes a token as a password too, so both forms of credentials are sent as a token.
 fn connect(http: &reqwest::Client, address: &Address, proof: &Proof) -> Result<Octocrab, Fault> {
+    // Octocrab panics at a token that can't stand in a header.
+    proof.bearer("Bearer")?;
     let builder = Octocrab::builder().base_uri(api(address)).map_err(|_| Fault::NotAnAddress)?;
     let connected = builder.personal_token(proof.secret().expose_secret()).build_with_reqwest(http.clone());
     connected.map_err(|error| fault(address.host(), error))

@@ -220,6 +220,21 @@ async fn a_url_without_owner_is_told(#[case] url: &str) {
     assert_eq!((trouble.reason, trouble.transient), (Reason::InvalidSpec, false));
 }
 
+#[rstest]
+#[case::gitea(Provider::Gitea, Proof::Token(SecretString::from("canary\ntoken")))]
+#[case::github(Provider::Github, Proof::Token(SecretString::from("canary\ntoken")))]
+#[case::password(Provider::Github, Proof::Password { username: "bot".to_owned(), password: SecretString::from("canaryé\n") })]
+#[tokio::test]
+async fn a_token_that_is_none_is_told(#[case] provider: Provider, #[case] proof: Proof) {
+    let server = answering(201).await;
+    let release = release(format!("{}/data/dbxdemo.git", server.uri()), provider, None);
+    let credentials = Credentials { proof, authority: None };
+    let trouble = tell(&reqwest::Client::new(), &release, &failed(), &credentials, PATIENCE).await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::AuthenticationFailed, false));
+    assert!(!trouble.message.contains("canary"), "{}", trouble.message);
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn another_kind_of_server_is_no_github() {
     let server = MockServer::start().await;

@@ -423,6 +423,20 @@ async fn a_large_body_is_refused_before_anything_else() {
 }
 
 #[tokio::test]
+async fn a_promised_large_body_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut connection = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let served = tokio::spawn(axum::serve(listener, Scene::new().router()).into_future());
+    let head = format!("POST /hooks/data/dbxdemo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", LIMITS.body + 1);
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+    served.abort();
+}
+
+#[tokio::test]
 async fn a_body_at_the_cap_is_taken() {
     let scene = Scene::new();
     let mut body = gitea_push("refs/heads/release");
