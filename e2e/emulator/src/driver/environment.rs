@@ -2,7 +2,7 @@
 //! that makes a removal at restart real. It sees the packages beneath it, as a cluster's libraries lie over its runtime.
 
 use crate::{
-    driver::Program,
+    driver::{DriverError, Program},
     state::{Library, library::normalise},
 };
 use std::{
@@ -52,12 +52,14 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Creates an empty environment below `home`.
-    pub(crate) async fn create(program: &Arc<Program>, home: &Path, number: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn create(program: &Arc<Program>, home: &Path, number: u64) -> Result<Self, DriverError> {
         let folder = tempfile::Builder::new().prefix(&format!("environment-{number}-")).tempdir_in(home)?;
         let mut command = Command::new(program.python());
         command.args(["-m", "venv", "--without-pip"]).arg(folder.path());
         let (code, complaint) = finish(program, command, CREATE_TIMEOUT).await?;
-        anyhow::ensure!(code, "no virtual environment could be made: {complaint}");
+        if !code {
+            return Err(DriverError::Environment(complaint));
+        }
         let site = find_site(folder.path())?;
         let beneath: Vec<_> = program.sites().iter().map(|path| path.display().to_string()).collect();
         fs::write(site.join("_runtime.pth"), beneath.join("\n") + "\n")?;
@@ -118,11 +120,11 @@ fn find_site(folder: &Path) -> io::Result<PathBuf> {
 }
 
 /// Runs a command to its end: whether it succeeded, and the end of what it complained about.
-async fn finish(program: &Program, command: Command, limit: Duration) -> anyhow::Result<(bool, String)> {
+async fn finish(program: &Program, command: Command, limit: Duration) -> Result<(bool, String), DriverError> {
     let (mut child, _group) = program.spawn(command, Stdio::piped())?;
     drop(child.stdin.take());
     let mut complaint = Vec::new();
-    let mut stderr = child.stderr.take().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+    let mut stderr = child.stderr.take().ok_or(DriverError::Mute)?;
     let work = async {
         // Its output is of no interest, but a full pipe would stop it.
         let mut stdout = child.stdout.take().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
@@ -131,7 +133,7 @@ async fn finish(program: &Program, command: Command, limit: Duration) -> anyhow:
         tracing::trace!(bytes = read, "a command ended");
         child.wait().await
     };
-    let status = tokio::time::timeout(limit, work).await.map_err(|_| anyhow::anyhow!("no end within {limit:?}"))??;
+    let status = tokio::time::timeout(limit, work).await.map_err(|_| DriverError::Late(limit))??;
     let text = String::from_utf8_lossy(&complaint);
     let start = text.len().saturating_sub(MAX_MESSAGE);
     let start = (start..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());

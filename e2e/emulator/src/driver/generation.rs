@@ -1,10 +1,9 @@
 //! A generation is what a cluster is between two starts: one environment, one JVM, and the workers attached to it.
 
 use crate::driver::{
-    Environment, Group, Program,
+    DriverError, Environment, Group, Program,
     worker::{Event, Gateway, Job, Order, Outcome, Worker},
 };
-use anyhow::Context;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -42,7 +41,7 @@ struct Ready {
 /// The living part of a running cluster.
 pub(crate) struct Generation {
     program: Arc<Program>,
-    environment: Environment,
+    environment: Arc<Environment>,
     gateway: Gateway,
     log: PathBuf,
     /// Names of Spark job groups to cancel.
@@ -62,8 +61,8 @@ impl Generation {
         folder: &Path,
         number: u64,
         runtime: &str,
-    ) -> anyhow::Result<Arc<Self>> {
-        let environment = Environment::create(program, folder, number).await?;
+    ) -> Result<Arc<Self>, DriverError> {
+        let environment = Arc::new(Environment::create(program, folder, number).await?);
         let log = folder.join("driver.log");
         std::fs::write(&log, "")?;
         let variables = [
@@ -72,12 +71,20 @@ impl Generation {
         ];
         let (mut child, group) = program.start("cluster", program.python(), &log, &variables)?;
         let start = start_spark(&mut child, settings, &environment);
-        let started = tokio::time::timeout(START_TIMEOUT, start).await.context("Spark did not start in time")?;
-        let (stdin, ready) = started.with_context(|| format!("Spark did not start; see {}", log.display()))?;
+        let started = tokio::time::timeout(START_TIMEOUT, start).await;
+        let started = started.unwrap_or(Err(DriverError::Late(START_TIMEOUT)));
+        let broken = |source| DriverError::Spark { log: log.display().to_string(), source: Box::new(source) };
+        let (stdin, ready) = started.map_err(broken)?;
         tracing::info!(spark = ready.version, port = ready.gateway.port, "Spark is up");
         let gone = CancellationToken::new();
         let (cancels, inbox) = mpsc::channel(64);
-        tokio::spawn(tend(child, group, stdin, inbox, gone.clone()));
+        let tending = tend(child, group, stdin, inbox, gone.clone());
+        let kept = Arc::clone(&environment);
+        tokio::spawn(async move {
+            tending.await;
+            // The JVM writes into the environment's folder until its end.
+            drop(kept);
+        });
         let generation = Self {
             program: Arc::clone(program),
             environment,
@@ -108,7 +115,7 @@ impl Generation {
     }
 
     /// Waits for one of the places for running notebooks.
-    pub(crate) async fn slot(&self) -> anyhow::Result<tokio::sync::SemaphorePermit<'_>> {
+    pub(crate) async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, DriverError> {
         Ok(self.slots.acquire().await?)
     }
 
@@ -122,7 +129,7 @@ impl Generation {
     }
 
     /// Runs one notebook to its end. Dropping this kills its process; Spark's jobs then need [`Self::cancel`].
-    pub(crate) async fn run(&self, job: &Job, report: impl FnMut(Event)) -> anyhow::Result<Outcome> {
+    pub(crate) async fn run(&self, job: &Job, report: impl FnMut(Event)) -> Result<Outcome, DriverError> {
         let spare = self.spare.lock().await.take();
         let worker = match spare {
             Some(worker) => worker,
@@ -157,17 +164,19 @@ async fn start_spark(
     child: &mut Child,
     settings: &Settings,
     environment: &Environment,
-) -> anyhow::Result<(ChildStdin, Ready)> {
-    let mut stdin = child.stdin.take().context("a driver without input")?;
+) -> Result<(ChildStdin, Ready), DriverError> {
+    let mut stdin = child.stdin.take().ok_or(DriverError::Mute)?;
     let mut conf = settings.conf.clone();
     let local = environment.folder().join("spark").display().to_string();
     conf.insert("spark.local.dir".to_owned(), local.clone());
     conf.insert("spark.sql.warehouse.dir".to_owned(), format!("{local}/warehouse"));
     stdin.write_all(format!("{}\n", serde_json::json!({ "conf": conf })).as_bytes()).await?;
     let mut line = String::new();
-    let stdout = child.stdout.take().context("a driver without output")?;
+    let stdout = child.stdout.take().ok_or(DriverError::Mute)?;
     BufReader::new(stdout).read_line(&mut line).await?;
-    anyhow::ensure!(!line.is_empty(), "its process ended ({})", child.wait().await?);
+    if line.is_empty() {
+        return Err(DriverError::Ended(child.wait().await?));
+    }
     Ok((stdin, serde_json::from_str(&line)?))
 }
 

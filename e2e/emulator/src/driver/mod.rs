@@ -2,6 +2,7 @@
 //! run, all in process groups that die with the emulator.
 
 pub(crate) mod environment;
+pub(crate) mod error;
 pub(crate) mod generation;
 pub(crate) mod group;
 pub(crate) mod orphans;
@@ -9,6 +10,7 @@ pub(crate) mod program;
 pub(crate) mod worker;
 
 pub(crate) use environment::Environment;
+pub(crate) use error::DriverError;
 pub(crate) use generation::Generation;
 pub(crate) use group::{Group, Reaper};
 pub(crate) use program::Program;

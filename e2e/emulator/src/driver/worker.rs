@@ -1,7 +1,6 @@
 //! A worker is the process of one run. It is started ahead, imports PySpark while nobody waits, and takes one job.
 
-use crate::driver::{Environment, Group, Program};
-use anyhow::{Context, bail};
+use crate::driver::{DriverError, Environment, Group, Program};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
@@ -111,25 +110,29 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker in the environment of a cluster.
-    pub(crate) fn start(program: &Program, environment: &Environment, log: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Program, environment: &Environment, log: &Path) -> Result<Self, DriverError> {
         let python = environment.python();
         let variables = [("PYSPARK_PYTHON", python.display().to_string())];
         let (mut child, group) = program.start("worker", &python, log, &variables)?;
-        let stdin = child.stdin.take().context("a worker without input")?;
-        let stdout = child.stdout.take().context("a worker without output")?;
+        let stdin = child.stdin.take().ok_or(DriverError::Mute)?;
+        let stdout = child.stdout.take().ok_or(DriverError::Mute)?;
         let events = FramedRead::new(stdout, LinesCodec::new_with_max_length(MAX_LINE));
         Ok(Self { child, stdin, events, _group: group })
     }
 
-    async fn next(&mut self) -> anyhow::Result<Event> {
+    async fn next(&mut self) -> Result<Event, DriverError> {
         match self.events.next().await {
             Some(line) => Ok(serde_json::from_str(&line?)?),
-            None => bail!("the notebook's process ended unexpectedly ({})", self.child.wait().await?),
+            None => Err(DriverError::Ended(self.child.wait().await?)),
         }
     }
 
     /// Runs one notebook to its end and reports each cell. Dropping this kills the process with its children.
-    pub(crate) async fn work(mut self, order: &Order<'_>, mut report: impl FnMut(Event)) -> anyhow::Result<Outcome> {
+    pub(crate) async fn work(
+        mut self,
+        order: &Order<'_>,
+        mut report: impl FnMut(Event),
+    ) -> Result<Outcome, DriverError> {
         let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
         self.stdin.write_all(&line).await?;

@@ -1,12 +1,11 @@
 //! A cluster's life: it starts, restarts and terminates, each answered at once and done afterwards.
 
 use crate::{
-    driver::Generation,
+    driver::{DriverError, Generation},
     state::{Cluster, ClusterRecord, ClusterState, Refusal, Termination, ids, lock, objects::now},
     work::install,
     workspace::Workspace,
 };
-use anyhow::Context;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +102,7 @@ fn bring_up(workspace: &Arc<Workspace>, cluster: &Arc<Cluster>, epoch: u64, way:
     });
 }
 
-async fn build(workspace: &Workspace, cluster: &Cluster, way: Way) -> anyhow::Result<Arc<Generation>> {
+async fn build(workspace: &Workspace, cluster: &Cluster, way: Way) -> Result<Arc<Generation>, DriverError> {
     let delays = *lock(&workspace.work.delays);
     let delay = if way == Way::Start { delays.start_ms } else { delays.restart_ms };
     tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -113,7 +112,7 @@ async fn build(workspace: &Workspace, cluster: &Cluster, way: Way) -> anyhow::Re
         (record.generation, [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()].join("."))
     });
     let work = &workspace.work;
-    let program = work.program.as_ref().context("this emulator was started with --no-drivers")?;
+    let program = work.program.as_ref().ok_or(DriverError::Off)?;
     Generation::start(program, &work.settings, cluster.folder(), number, &runtime).await
 }
 
@@ -143,11 +142,11 @@ fn go_live(workspace: &Arc<Workspace>, cluster: &Arc<Cluster>, epoch: u64, way: 
     tasks.spawn(watch(Arc::clone(workspace), Arc::clone(cluster), epoch, generation.gone().clone()));
 }
 
-fn give_up(cluster: &Cluster, epoch: u64, error: &anyhow::Error) {
-    tracing::error!(error = format!("{error:#}"), "a cluster could not be started");
+fn give_up(cluster: &Cluster, epoch: u64, error: &DriverError) {
+    tracing::error!(%error, "a cluster could not be started");
     cluster.change(|record| {
         if record.epoch == epoch {
-            record.terminate(Termination::by_fault("SPARK_STARTUP_FAILURE", &format!("{error:#}")));
+            record.terminate(Termination::by_fault("SPARK_STARTUP_FAILURE", &error.to_string()));
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     driver::{
-        Generation,
+        DriverError, Generation,
         worker::{Job, Outcome, Verdict},
     },
     state::{
@@ -169,7 +169,7 @@ async fn execute(
     generation: &Generation,
     cluster: &Cluster,
 ) -> Result<Ending, Ending> {
-    let fault = |error: anyhow::Error| Ending::fault("DRIVER_ERROR", &format!("{error:#}"));
+    let fault = |error: DriverError| Ending::fault("DRIVER_ERROR", &error.to_string());
     let _slot = generation.slot().await.map_err(fault)?;
     let task = run.read(|record| record.tasks[index].clone());
     let creator = run.read(|record| record.creator.clone());
