@@ -88,6 +88,7 @@ fn context(args: Args, kube: kube::Client, artifact_ca: String) -> anyhow::Resul
     let http = connect(&HttpConfig {
         extra_ca_bundle: bundle.clone().map(String::into_bytes),
         proxy: args.https_proxy.clone(),
+        no_proxy: args.no_proxy.clone(),
         connect_timeout: None,
     })?;
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(args.identity.clone()) };
@@ -198,6 +199,9 @@ fn log_end(ended: std::io::Result<()>) {
 async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &CancellationToken) {
     context.metrics.leading(true);
     tracing::info!("leading");
+    if let Err(error) = release::recall(context).await {
+        tracing::warn!(%error, "the results of finished releases are not known: the alert on failed ones waits for the next");
+    }
     let stop = CancellationToken::new();
     let (all, lost, stopping) = (stop.clone(), leadership.lost.clone(), shutdown.clone());
     tokio::spawn(async move {

@@ -76,7 +76,7 @@ pub struct Args {
     #[arg(long, env = "BRICKLINE_BUILD_ENV_SECRET")]
     pub build_env_secret: Option<String>,
 
-    /// PEM file with the certificate authorities to trust, instead of the image's own; build pods get it too
+    /// PEM file with certificate authorities to trust beside the image's own; build pods trust them instead of theirs
     #[arg(long, env = "BRICKLINE_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
 

@@ -30,13 +30,16 @@ pub(crate) struct Leadership {
     /// Canceled when leadership is lost.
     pub(crate) lost: CancellationToken,
     channel: Receiver<bool>,
+    guard: JoinHandle<()>,
     renewals: JoinHandle<Result<LeaseManager, kube_lease_manager::LeaseManagerError>>,
 }
 
 impl Leadership {
     /// Gives the Lease back, so that the next leader need not wait for it to expire.
     pub(crate) async fn release(self) {
-        drop(self.channel);
+        // The Lease is given back when nobody listens to the channel any more, so its guard must go too.
+        self.guard.abort();
+        drop((self.channel, self.guard.await));
         if !matches!(tokio::time::timeout(LOOK, self.renewals).await, Ok(Ok(Ok(_)))) {
             tracing::warn!("the Lease was not given back: the next leader waits until it expires");
         }
@@ -69,8 +72,8 @@ pub(crate) async fn lead(
     }
     let lost = CancellationToken::new();
     let leases = Api::namespaced(kube.clone(), namespace);
-    tokio::spawn(guard(leases, identity.to_owned(), channel.clone(), lost.clone()));
-    Ok(Some(Leadership { lost, channel, renewals }))
+    let guard = tokio::spawn(guard(leases, identity.to_owned(), channel.clone(), lost.clone()));
+    Ok(Some(Leadership { lost, channel, guard, renewals }))
 }
 
 /// Watches over the Lease itself; cancels `lost` when it is no longer surely ours.

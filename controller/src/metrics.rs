@@ -132,7 +132,11 @@ impl Metrics {
     /// One release ended.
     pub(crate) fn release_ended(&self, namespace: &str, pipeline: &str, result: ReleaseResult) {
         self.releases.with_label_values(&[namespace, pipeline, result.into()]).inc();
-        let failed = !matches!(result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+        self.last_release(namespace, pipeline, !matches!(result, ReleaseResult::Succeeded | ReleaseResult::Skipped));
+    }
+
+    /// Whether the last finished release of a pipeline failed.
+    pub(crate) fn last_release(&self, namespace: &str, pipeline: &str, failed: bool) {
         self.release_failed.with_label_values(&[namespace, pipeline]).set(i64::from(failed));
     }
 

@@ -34,8 +34,10 @@ impl GoDuration {
 }
 
 impl From<Duration> for GoDuration {
+    /// Whole seconds, rounded up: the schema takes no fractions and no zero.
     fn from(duration: Duration) -> Self {
-        Self(duration.into())
+        let up = u64::from(duration.subsec_nanos() > 0);
+        Self::from_secs(duration.as_secs().saturating_add(up).max(1))
     }
 }
 
@@ -108,5 +110,12 @@ mod tests {
         let duration = GoDuration::from_secs(seconds);
         assert_eq!(duration.to_string(), text);
         assert_eq!(text.parse::<GoDuration>().unwrap().as_secs(), seconds);
+    }
+
+    #[test]
+    fn a_measured_duration_is_one_the_schema_takes() {
+        for (millis, text) in [(0, "1s"), (1, "1s"), (35_098, "36s"), (60_000, "1m")] {
+            assert_eq!(GoDuration::from(Duration::from_millis(millis)).to_string(), text);
+        }
     }
 }

@@ -33,7 +33,9 @@ pub use workspace::{
     Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, OAuth, Token,
 };
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 
 /// The API group of every kind.
@@ -48,5 +50,26 @@ pub const FINALIZER: &str = "finalizers.brickline.dev";
 /// Every CustomResourceDefinition of this version, in the order a reader meets the kinds.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    vec![DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd()]
+    [DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd()].map(without_foreign_formats).into()
+}
+
+/// Rust's integer formats (`uint32`) are unknown to Kubernetes, which would warn at every apply.
+fn without_foreign_formats(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            strip_foreign_formats(schema);
+        }
+    }
+    crd
+}
+
+fn strip_foreign_formats(schema: &mut JSONSchemaProps) {
+    schema.format = schema.format.take().filter(|format| !format.starts_with("uint"));
+    schema.properties.iter_mut().flat_map(|all| all.values_mut()).for_each(strip_foreign_formats);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        strip_foreign_formats(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        strip_foreign_formats(values);
+    }
 }

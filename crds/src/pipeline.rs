@@ -191,7 +191,7 @@ pub struct TemplateSpec {
 }
 
 /// What the controller knows of the pipeline.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReleasePipelineStatus {
     /// The generation last looked at; -1 until then.
@@ -205,6 +205,12 @@ pub struct ReleasePipelineStatus {
     /// `Ready`: the pipeline is valid and its webhook's secret is there.
     #[schemars(schema_with = "crate::condition::schema")]
     pub conditions: Vec<Condition>,
+}
+
+impl Default for ReleasePipelineStatus {
+    fn default() -> Self {
+        Self { observed_generation: -1, webhook_paths: Vec::new(), run_counter: None, conditions: Vec::new() }
+    }
 }
 
 /// The last run number given out: `20261121.4` is day `20261121`, run 4.

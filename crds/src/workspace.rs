@@ -92,7 +92,7 @@ pub struct Cluster {
 }
 
 /// What the controller knows of the workspace.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DatabricksWorkspaceStatus {
     /// The generation last looked at; -1 until then.
@@ -103,6 +103,12 @@ pub struct DatabricksWorkspaceStatus {
     /// `Ready`: the workspace answered and accepted the credentials.
     #[schemars(schema_with = "crate::condition::schema")]
     pub conditions: Vec<Condition>,
+}
+
+impl Default for DatabricksWorkspaceStatus {
+    fn default() -> Self {
+        Self { observed_generation: -1, identity: None, conditions: Vec::new() }
+    }
 }
 
 /// The identity behind the credentials, as SCIM `Me` answers.

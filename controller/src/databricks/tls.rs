@@ -11,6 +11,8 @@ pub struct HttpConfig {
     pub extra_ca_bundle: Option<Vec<u8>>,
     /// A proxy for all requests; `None`: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment.
     pub proxy: Option<reqwest::Url>,
+    /// Hosts reached without that proxy, as in `NO_PROXY`.
+    pub no_proxy: Option<String>,
     /// Longest time to establish a connection; `None`: ten seconds.
     pub connect_timeout: Option<Duration>,
 }
@@ -41,7 +43,8 @@ pub fn connect(config: &HttpConfig) -> Result<reqwest::Client, HttpError> {
         builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(HttpError::CaBundle)?);
     }
     if let Some(proxy) = &config.proxy {
-        builder = builder.proxy(reqwest::Proxy::all(proxy.clone()).map_err(HttpError::Build)?);
+        let beside = config.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+        builder = builder.proxy(reqwest::Proxy::all(proxy.clone()).map_err(HttpError::Build)?.no_proxy(beside));
     }
     builder.build().map_err(HttpError::Build)
 }

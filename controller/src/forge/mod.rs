@@ -68,6 +68,7 @@ fn connection(
     let Some(authority) = &credentials.authority else { return Ok(shared.clone()) };
     let bundle = format!("{}\n{authority}", settings.ca_bundle.as_deref().unwrap_or_default());
     let config = HttpConfig {
+        no_proxy: settings.args.no_proxy.clone(),
         extra_ca_bundle: Some(bundle.into_bytes()),
         proxy: settings.args.https_proxy.clone(),
         connect_timeout: None,

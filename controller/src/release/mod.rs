@@ -5,6 +5,7 @@ mod age;
 mod decide;
 mod events;
 mod observe;
+mod recall;
 mod retry;
 mod status;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use kube::{Api, ResourceExt};
 use sha2::{Digest, Sha256};
 
 pub(crate) use age::watch_age;
+pub(crate) use recall::recall;
 
 use crate::context::Context;
 use crate::record;

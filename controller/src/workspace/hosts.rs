@@ -51,7 +51,13 @@ mod tests {
     #[case("http://one.lab.svc.cluster.local:8080", true)]
     #[case("http://lab.svc.cluster.local.example:8080", false)]
     fn only_listed_hosts_get_credentials(#[case] host: &str, #[case] expected: bool) {
-        let allowed = ["*.azuredatabricks.net", "one.example.com", "http://emulator.lab.svc:8080", "http://*.svc.cluster.local:8080"].map(str::to_owned);
+        let allowed = [
+            "*.azuredatabricks.net",
+            "one.example.com",
+            "http://emulator.lab.svc:8080",
+            "http://*.svc.cluster.local:8080",
+        ]
+        .map(str::to_owned);
         assert_eq!(is_allowed(&Url::parse(host).unwrap(), &allowed), expected);
     }
 }

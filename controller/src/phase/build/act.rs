@@ -13,6 +13,7 @@ use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
 use super::{Effect, job_name};
 use crate::context::{Context, Settings};
 use crate::phase::{Outcome, Trouble};
+use crate::workspace::not_a_tenant;
 
 /// Does what `decide` asked for.
 pub(crate) async fn act(
@@ -29,11 +30,18 @@ pub(crate) async fn act(
     if let Err(trouble) = credentials_exist(release, &namespace, context).await? {
         return Ok(Err(trouble));
     }
-    put_ca(&namespace, context).await?;
+    match put_ca(&namespace, context).await {
+        Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(Err(not_a_tenant(&namespace))),
+        put => put?,
+    }
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
     match jobs.create(&PostParams::default(), &job(release, name, &plan, &context.settings)).await {
         Ok(_) => Ok(Ok(Outcome::Done)),
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Ok(Outcome::Done)),
+        // An admission policy's refusal is forbidden too, but says something else.
+        Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("cannot create resource") => {
+            Ok(Err(not_a_tenant(&namespace)))
+        }
         Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => Ok(Err(Trouble::lasting(
             Reason::BuildFailed,
             format!("Kubernetes refused the build's Job: {}", status.message),
@@ -122,7 +130,7 @@ async fn credentials_exist(
             let message = format!("Secret {namespace}/{name}, named by source.git.credentialsRef, does not exist");
             Ok(Err(Trouble::passing(Reason::DependencyNotReady, message)))
         }
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(crate::workspace::not_a_tenant(namespace))),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(not_a_tenant(namespace))),
         Err(error) => Err(error),
     }
 }

@@ -23,8 +23,11 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     if turn.ticket().job.as_deref() != Some(&name) {
         return Step::Record(turn.with_ticket(Ticket { job: Some(name), ..Ticket::default() }));
     }
-    // A sealed result is the verdict, whatever became of the Job since.
-    if let Some(result) = view.result.as_ref().filter(|_| view.job != Job::Active) {
+    // A sealed result is the verdict, whatever became of the Job since; but the repository's code may have written a
+    // success that the steps' exit code does not bear out.
+    let contradicted =
+        |result: &&BuildResult| result.outcome == Verdict::Succeeded && matches!(view.job, Job::Failed { .. });
+    if let Some(result) = view.result.as_ref().filter(|result| view.job != Job::Active && !contradicted(result)) {
         return ended(turn, result);
     }
     match &view.job {

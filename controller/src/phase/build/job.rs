@@ -87,7 +87,8 @@ fn pod(release: &DatabricksRelease, plan: &str, settings: &Settings) -> PodSpec 
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
             ..PodSecurityContext::default()
         }),
-        init_containers: Some(vec![runner(settings), checkout(release, plan, settings), collect(plan, settings)]),
+        // `collect` comes before `checkout`, so that it hands in a failed checkout's log and verdict too.
+        init_containers: Some(vec![runner(settings), collect(plan, settings), checkout(release, plan, settings)]),
         containers: vec![steps(release, plan, settings)],
         volumes: Some(volumes(release, settings)),
         ..PodSpec::default()
@@ -249,8 +250,11 @@ pub(super) fn credentials(release: &DatabricksRelease) -> Option<&str> {
 }
 
 fn volumes(release: &DatabricksRelease, settings: &Settings) -> Vec<Volume> {
-    let names = ["bin", "source", "meta", "work", "collect", "checkout-tmp", "steps-tmp"];
+    let names = ["bin", "source", "meta", "work", "collect", "steps-tmp"];
     let mut volumes: Vec<Volume> = names.into_iter().map(scratch).collect();
+    // An SSH key is copied there for ssh, which wants its own permissions: it must never reach the node's disk.
+    let memory = EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() };
+    volumes.push(Volume { name: "checkout-tmp".to_owned(), empty_dir: Some(memory), ..Volume::default() });
     volumes.push(Volume { name: "token".to_owned(), projected: Some(token()), ..Volume::default() });
     if let Some(secret) = credentials(release) {
         let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
