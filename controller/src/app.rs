@@ -149,7 +149,7 @@ async fn serve(
     tasks.spawn(async move {
         let served = axum_server::from_tcp_rustls(listener, tls).map(|server| server.handle(handle));
         match served {
-            Ok(server) => log_end(server.serve(uploads.into_make_service()).await),
+            Ok(tls_server) => log_end(tls_server.serve(uploads.into_make_service()).await),
             Err(error) => log_end(Err(error)),
         }
     });

@@ -100,7 +100,7 @@ async fn guard(leases: Api<Lease>, identity: String, mut channel: Receiver<bool>
 
 fn is_over(renewed: Timestamp, now: Timestamp) -> bool {
     let silent = Duration::try_from(now.duration_since(renewed)).unwrap_or_default();
-    silent > DURATION - MARGIN
+    silent + MARGIN > DURATION
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::receive::Attempt;
 
 /// How long an admission holds before it is looked at again.
-const HOLDS: Duration = Duration::from_secs(60);
+const HOLDS: Duration = Duration::from_mins(1);
 /// How many admissions are kept: more builds than this at a time ask Kubernetes more often.
 const KEPT: usize = 1024;
 

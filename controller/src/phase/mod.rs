@@ -87,7 +87,7 @@ pub(crate) enum View {
     /// Nothing to look at.
     Nothing,
     /// The build's Job, pod and result.
-    Build(build::View),
+    Build(Box<build::View>),
     /// The clusters and their libraries.
     Install(install::View),
     /// The notebooks and their runs.

@@ -30,7 +30,7 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     condition::remove(&mut status.conditions, STALLED);
     match &checked {
         Ok(message) => {
-            condition::set(&mut status.conditions, READY, Status::True, Reason::Succeeded, message, generation, now)
+            condition::set(&mut status.conditions, READY, Status::True, Reason::Succeeded, message, generation, now);
         }
         Err(trouble) => {
             for (type_, holds) in [(READY, Status::False), (STALLED, Status::True)] {

@@ -143,7 +143,7 @@ fn start(release: &DatabricksRelease, status: &DatabricksReleaseStatus, name: Ph
             reason: Reason::Canceled,
             message: "canceled before it began".into(),
         };
-        return record(release, Box::new(ended(next, name, ending, now)), now);
+        return record(release, Box::new(ended(next, name, &ending, now)), now);
     }
     if release.spec.suspend {
         return suspended(release, next, now);
@@ -175,7 +175,7 @@ fn overdue(turn: &Turn) -> Option<Ending> {
     let timeouts = &turn.spec().timeouts;
     let limit = match turn.phase.name {
         // The Job has a deadline of its own and tells more; this is for a Job that never ends.
-        Phase::Build => timeouts.build.get() + Duration::from_secs(300),
+        Phase::Build => timeouts.build.get() + Duration::from_mins(5),
         Phase::Deploy => timeouts.deploy.get(),
         Phase::Install => timeouts.install.get(),
         Phase::Test | Phase::Operate => timeouts.test.get(),
@@ -207,13 +207,13 @@ fn settle(turn: &Turn, step: Step) -> Decision {
         Step::Act(effect) => Decision::Act(effect),
         Step::Wait(wait) => Decision::Wait(wait),
         Step::Ended(status, ending) => {
-            record(turn.release, Box::new(ended(*status, turn.phase.name, ending, turn.now)), turn.now)
+            record(turn.release, Box::new(ended(*status, turn.phase.name, &ending, turn.now)), turn.now)
         }
     }
 }
 
 /// Closes a phase. If the road ends here, the phases after it are skipped.
-fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: Ending, now: Timestamp) -> DatabricksReleaseStatus {
+fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now: Timestamp) -> DatabricksReleaseStatus {
     // A build that was not due ends the release as well as one that failed.
     let road_ends = !ending.state.lets_pass() || (name == Phase::Build && ending.state == PhaseState::Skipped);
     for phase in &mut status.phases {

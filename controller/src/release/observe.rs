@@ -27,7 +27,9 @@ pub(super) async fn observe(
         return Ok(View::Nothing);
     }
     Ok(match current.name {
-        Phase::Build => seen(phase::build::observe(release, &status, context).await?, View::Build),
+        Phase::Build => {
+            seen(phase::build::observe(release, &status, context).await?, |view| View::Build(Box::new(view)))
+        }
         Phase::Install => seen(phase::install::observe(release, &status, context).await, View::Install),
         Phase::Test => seen(phase::test::observe(release, &status, context).await, View::Test),
         Phase::Deploy | Phase::Operate => View::Nothing,

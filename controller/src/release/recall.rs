@@ -65,7 +65,9 @@ mod tests {
         let (good, bad) = (release("2026-11-21T10:00:00Z", "succeeded"), release("2026-11-21T11:00:00Z", "failed"));
         for listed in [[&good, &bad], [&bad, &good]] {
             let mut last = BTreeMap::new();
-            listed.into_iter().for_each(|release| remember(&mut last, release));
+            for release in listed {
+                remember(&mut last, release);
+            }
             let (_, result) = &last[&("data".to_owned(), "dbxdemo".to_owned())];
             assert_eq!(result, "failed");
         }

@@ -93,11 +93,11 @@ impl World {
             return View::Nothing;
         };
         match phase.name {
-            Phase::Build => View::Build(build::View {
+            Phase::Build => View::Build(Box::new(build::View {
                 job: self.job.clone(),
                 result: self.build.clone().filter(|_| self.job != build::Job::Missing),
                 pod: None,
-            }),
+            })),
             Phase::Install => View::Install(install::View {
                 desired: vec![install::Desired { distribution: "dbxdemo".into(), path: WHEEL.into() }],
                 clusters: vec![install::Cluster {
@@ -108,19 +108,19 @@ impl World {
                     libraries: self.libraries.clone(),
                 }],
             }),
-            Phase::Test => View::Test(self.test_view(phase.ticket.clone().unwrap_or_default())),
+            Phase::Test => View::Test(self.test_view(&phase.ticket.clone().unwrap_or_default())),
             Phase::Deploy | Phase::Operate => View::Nothing,
         }
     }
 
-    fn test_view(&self, ticket: brickline_crds::Ticket) -> test::View {
+    fn test_view(&self, ticket: &brickline_crds::Ticket) -> test::View {
         let runs = ticket.in_flight.iter().filter_map(|run| Some((run.index, finished_run(run.run_id?))));
         let notebooks = (0..self.notebooks).map(|n| test::Notebook {
             path: format!("notebooks/{n}.py"),
             target: format!("/Shared/{n}.py"),
             parameters: BTreeMap::new(),
-            timeout: std::time::Duration::from_secs(60),
-            max_duration: std::time::Duration::from_secs(60),
+            timeout: std::time::Duration::from_mins(1),
+            max_duration: std::time::Duration::from_mins(1),
         });
         test::View { notebooks: notebooks.collect(), runs: runs.collect() }
     }
@@ -228,7 +228,7 @@ fn walk(release: &mut DatabricksRelease, world: &mut World, crash: &dyn Fn(usize
                 outcome = (!crash(world.effects.len())).then_some(done);
             }
             Decision::Wait(pause) => {
-                world.now = world.now + i64::try_from(pause.map_or(1, |p| p.as_secs() + 1)).unwrap().seconds()
+                world.now += i64::try_from(pause.map_or(1, |p| p.as_secs() + 1)).unwrap().seconds();
             }
             Decision::Done => return,
         }
@@ -358,7 +358,7 @@ fn walk_until(release: &mut DatabricksRelease, world: &mut World, phase: Phase) 
         match decide(release, &observed, world.now) {
             Decision::Record(status) => release.status = Some(*status),
             Decision::Act(effect) => outcome = Some(world.act(&effect)),
-            Decision::Wait(_) => world.now = world.now + 1.seconds(),
+            Decision::Wait(_) => world.now += 1.seconds(),
             Decision::Done => break,
         }
     }
@@ -382,7 +382,7 @@ fn a_phase_over_its_timeout_is_stopped() {
     let (mut release, mut world) = (release(), World::new());
     release.spec.timeouts.test = GoDuration::from_secs(60);
     walk_until(&mut release, &mut world, Phase::Test);
-    world.now = world.now + 61.seconds();
+    world.now += 61.seconds();
     walk(&mut release, &mut world, &|_| false);
     assert_eq!(release.status.as_ref().unwrap().result, ReleaseResult::TimedOut);
     assert_eq!(state(&release, Phase::Test), PhaseState::TimedOut);

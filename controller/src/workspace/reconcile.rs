@@ -15,7 +15,7 @@ use crate::phase::Trouble;
 use crate::record;
 
 /// How often a workspace that answered is asked again.
-const CHECK: Duration = Duration::from_secs(300);
+const CHECK: Duration = Duration::from_mins(5);
 /// How often one that did not is asked again.
 const RECHECK: Duration = Duration::from_secs(30);
 

@@ -23,21 +23,21 @@ pub(crate) async fn act(
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     let client = workspace::connect(release, context).await?.client;
-    let content = context.artifacts.open(status.artifact.as_ref()).await?;
-    let targets = targets(&release.spec.deploy, content.manifest());
-    if targets.is_empty() && content.manifest().wheels.is_empty() {
+    let opened = context.artifacts.open(status.artifact.as_ref()).await?;
+    let targets = targets(&release.spec.deploy, opened.manifest());
+    if targets.is_empty() && opened.manifest().wheels.is_empty() {
         return Err(nothing(release));
     }
     let deployed = Deployed {
         notebooks: targets.iter().filter(|target| target.kind == ItemKind::Notebook).count(),
         files: targets.iter().filter(|target| target.kind == ItemKind::File).count(),
-        wheels: content.manifest().wheels.len(),
+        wheels: opened.manifest().wheels.len(),
     };
     let by_path = group(&targets);
-    let writes: Vec<_> = by_path.into_iter().map(|(path, targets)| write(&client, &content, path, targets)).collect();
+    let writes: Vec<_> = by_path.into_iter().map(|(path, targets)| write(&client, &opened, path, targets)).collect();
     stream::iter(writes).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     let root = &release.spec.deploy.libraries.to;
-    let wheels = content.manifest().wheels.iter().map(|wheel| put_wheel(&client, &content, root, wheel));
+    let wheels = opened.manifest().wheels.iter().map(|wheel| put_wheel(&client, &opened, root, wheel));
     let wheels: Vec<_> = wheels.collect();
     stream::iter(wheels).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     Ok(Outcome::Deployed(deployed))
@@ -63,15 +63,12 @@ fn group(targets: &[Target]) -> BTreeMap<&str, Vec<&Target>> {
 async fn write(client: &Client, content: &Content, path: &str, targets: Vec<&Target>) -> Result<(), Trouble> {
     let bytes = content.file(path).await?;
     for target in targets {
-        match (target.kind, form(path)) {
-            (ItemKind::Notebook, Some((format, language))) => {
-                let import = Import { path: &target.to, format, language, overwrite: true, content: &bytes };
-                client.import_notebook(import).await?;
-            }
-            _ => {
-                let size = bytes.len() as u64;
-                client.upload(&file_location(&target.to), Cursor::new(bytes.clone()), size).await?;
-            }
+        if let (ItemKind::Notebook, Some((format, language))) = (target.kind, form(path)) {
+            let import = Import { path: &target.to, format, language, overwrite: true, content: &bytes };
+            client.import_notebook(import).await?;
+        } else {
+            let size = bytes.len() as u64;
+            client.upload(&file_location(&target.to), Cursor::new(bytes.clone()), size).await?;
         }
     }
     Ok(())
