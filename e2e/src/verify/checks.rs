@@ -66,7 +66,7 @@ impl Check {
 
 /// Which tests ran and how they ended, in their runner's words. Runs without any test are left out.
 fn closing_lines(log: &str) -> impl Iterator<Item = &str> {
-    let closing = |line: &&str| line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed");
+    let closing = |line: &&str| line.starts_with("test result: ") && !line.contains(" 0 passed; 0 failed");
     let program = |line: &&str| line.trim_start().starts_with("Running ");
     let mut last = None;
     log.lines()
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn only_runners_that_ran_something_are_quoted() {
-        let log = "     Running unittests src/lib.rs (x)\n\ntest a ... ok\ntest result: ok. 1 passed; 0 failed; 0 ignored\n   \
+        let log = "     Running unittests src/lib.rs (x)\n\ntest result::a ... ok\ntest result: ok. 1 passed; 0 failed; 0 ignored\n   \
                    Doc-tests x\ntest result: ok. 0 passed; 0 failed; 0 ignored\n";
         let lines: Vec<_> = closing_lines(log).collect();
         assert_eq!(lines, ["Running unittests src/lib.rs (x)", "test result: ok. 1 passed; 0 failed; 0 ignored"]);
