@@ -11,8 +11,8 @@ pub(crate) enum DriverError {
     /// The environment of a cluster can't be made; Python says why.
     #[error("no virtual environment could be made: {0}")]
     Environment(String),
-    /// The JVM or what starts it failed; the log tells more.
-    #[error("Spark did not start, see {log}: {source}")]
+    /// The JVM or what starts it failed; with the end of their log, which in a container nobody else may see.
+    #[error("Spark did not start: {source}\n{log}")]
     Spark { log: String, source: Box<DriverError> },
     /// Something took too long.
     #[error("no end within {0:?}")]

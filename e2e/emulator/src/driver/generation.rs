@@ -22,6 +22,9 @@ const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// How long the JVM may take to leave by itself.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much of a failed start's log is shown, bytes.
+const MAX_TAIL: usize = 3000;
+
 /// What all clusters' drivers are started with.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -73,7 +76,7 @@ impl Generation {
         let start = start_spark(&mut child, settings, &environment);
         let started = tokio::time::timeout(START_TIMEOUT, start).await;
         let started = started.unwrap_or(Err(DriverError::Late(START_TIMEOUT)));
-        let broken = |source| DriverError::Spark { log: log.display().to_string(), source: Box::new(source) };
+        let broken = |source| DriverError::Spark { log: tail(&log), source: Box::new(source) };
         let (stdin, ready) = started.map_err(broken)?;
         tracing::info!(spark = ready.version, port = ready.gateway.port, "Spark is up");
         let gone = CancellationToken::new();
@@ -158,6 +161,12 @@ impl Drop for Generation {
     fn drop(&mut self) {
         self.gone.cancel();
     }
+}
+
+/// The end of a log.
+fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text[text.len().saturating_sub(MAX_TAIL)..]).trim().to_owned()
 }
 
 async fn start_spark(
