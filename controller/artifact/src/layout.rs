@@ -11,8 +11,9 @@ pub const CONTAINER_STEPS: &str = "steps";
 
 /// The binary's name in [`BIN_DIR`].
 pub const RUNNER_BINARY: &str = "brickline-runner";
-/// Shared folder with the runner's binary; written by `runner`, read-only elsewhere.
-pub const BIN_DIR: &str = "/brickline/bin";
+/// Shared folder with the runner's binary; written by `runner`, read-only elsewhere. Not below `/brickline`, which is
+/// the controller's binary in its own image.
+pub const BIN_DIR: &str = "/opt/brickline/bin";
 /// The pristine tree at the commit; written by `checkout`, read-only elsewhere.
 pub const SOURCE_DIR: &str = "/source";
 /// What `checkout` says about the tree and itself; read-only elsewhere.

@@ -9,13 +9,17 @@ use tokio::time::{Instant, sleep};
 
 use super::Stage;
 use crate::{
+    cache::Cache,
     forge::{Change, CommitStatus},
     progress::Progress,
+    prometheus::Prometheus,
     system::{System, Team},
 };
 
 /// How long the forge may take to send its webhooks again, and how often it is asked.
 const REDELIVERY: Duration = Duration::from_secs(30);
+/// How long the alert may take: a scrape, a rule's evaluation, and a slow machine.
+const ALERT: Duration = Duration::from_mins(1);
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// Tells it without a word, as a test.
@@ -45,6 +49,7 @@ impl Story {
         self.act("The forge sends its webhooks again", self.redelivery()).await?;
         let good = self.act("A second merge changes the library", self.changed_library()).await?;
         self.act("A third merge breaks what only the notebook sees", self.broken_notebook()).await?;
+        self.act("Prometheus fires the alert of the broken release", self.alert()).await?;
         self.act("A fourth merge breaks a pytest", self.broken_pytest()).await?;
         self.act("A release by hand, without any pipeline", self.by_hand(&good)).await?;
         self.act("Somebody forges a signature", self.forged_signature()).await
@@ -113,6 +118,15 @@ impl Story {
         let failure = told.get("failure").with_context(|| format!("the forge was told {told:?}"))?;
         ensure!(failure.contains("test_no_customer_is_lost"), "the forge was told {failure}");
         self.read_out(status);
+        Ok(())
+    }
+
+    /// Debian's Prometheus, with the rules of the chart, scrapes the controller as it would anywhere.
+    async fn alert(&self) -> anyhow::Result<()> {
+        let target = self.team.system.metrics.trim_start_matches("http://").parse().context("the metrics' address")?;
+        let prometheus = Prometheus::start(&Cache::open()?, &self.progress, target).await?;
+        let labels = [("namespace", self.team.stage.namespace.as_str()), ("pipeline", "dbxdemo")];
+        prometheus.wait_for_alert("BricklineReleaseFailed", &labels, ALERT).await?;
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! What to do next for a build: create its Job, wait for it, or read its verdict.
 
+use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
 use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, PhaseState, Reason, TestCounts, Ticket};
 use kube::ResourceExt;
 
 use super::super::{Ending, Step, Turn};
-use super::{Effect, Job, View};
+use super::{Effect, Ended, Job, View};
 use crate::artifact::place;
 
 /// The longest part of a release's name in its Job's name: a Job's name has at most 63 characters.
@@ -112,9 +113,20 @@ fn failed_without_result(turn: &Turn, view: &View, job: &str, reason: &str, mess
             message: format!("Job {job} ran longer than {}", turn.spec().timeouts.build),
         },
         (_, Some(verdict)) if *verdict != Verdict::Succeeded => ending(verdict, None),
-        _ => return lost(turn, job, pod.disrupted.as_deref().unwrap_or(message)),
+        _ => match (&pod.disrupted, &pod.ended) {
+            (None, Some(ended)) if ended.container == layout::CONTAINER_STEPS => killed(ended),
+            (None, Some(ended)) => return lost(turn, job, &format!("container {}: {}", ended.container, ended.why)),
+            (disrupted, _) => return lost(turn, job, disrupted.as_deref().unwrap_or(message)),
+        },
     };
     Step::Ended(Box::new(turn.status.clone()), ending)
+}
+
+/// The steps were killed from outside, most often for their memory: another attempt would end alike.
+fn killed(ended: &Ended) -> Ending {
+    let Ended { container, exit_code, why } = ended;
+    let hint = if why.starts_with("OOMKilled") { ": raise build.resources.limits.memory" } else { "" };
+    Ending::failed(Reason::BuildFailed, format!("container {container} ended with exit code {exit_code} ({why}){hint}"))
 }
 
 /// The pod is gone without a verdict: another attempt, within the limit.

@@ -49,6 +49,17 @@ pub(crate) struct Pod {
     pub(crate) waiting: Option<String>,
     /// The verdict of `checkout` or `steps` by termination message or exit code.
     pub(crate) verdict: Option<Outcome>,
+    /// A container that ended without a verdict of the runner's: killed, or never started.
+    pub(crate) ended: Option<Ended>,
     /// The node or the kubelet took the pod away: evicted, preempted, lost.
     pub(crate) disrupted: Option<String>,
+}
+
+/// How a container ended that could not say so itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ended {
+    pub(crate) container: String,
+    pub(crate) exit_code: i32,
+    /// Kubernetes' reason and message, such as `OOMKilled` or `StartError: ...`.
+    pub(crate) why: String,
 }

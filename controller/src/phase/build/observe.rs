@@ -6,7 +6,7 @@ use k8s_openapi::api::batch::v1::Job as KubeJob;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as KubePod};
 use kube::{Api, ResourceExt, api::ListParams};
 
-use super::{Job, Pod, View, job_name};
+use super::{Ended, Job, Pod, View, job_name};
 use crate::context::Context;
 use crate::phase::Trouble;
 
@@ -65,6 +65,7 @@ fn read(pod: &KubePod) -> Pod {
         name: pod.name_any(),
         waiting: all().find_map(waiting).or_else(|| unscheduled.and_then(|c| c.message.clone())),
         verdict: all().find_map(verdict),
+        ended: all().find_map(ended),
         disrupted: disrupted.and_then(|c| c.message.clone()).or(status.message),
     }
 }
@@ -88,4 +89,15 @@ fn verdict(container: &ContainerStatus) -> Option<Verdict> {
     let ended = container.state.as_ref()?.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
     let words = ended.message.as_deref().and_then(|message| serde_json::from_str(message).ok());
     words.or_else(|| Verdict::from_exit_code(ended.exit_code))
+}
+
+/// A container that ended badly and left no verdict.
+fn ended(container: &ContainerStatus) -> Option<Ended> {
+    let ended = container.state.as_ref()?.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
+    if Verdict::from_exit_code(ended.exit_code).is_some() {
+        return None;
+    }
+    let words = [ended.reason.as_deref(), ended.message.as_deref()];
+    let why = words.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    Some(Ended { container: container.name.clone(), exit_code: ended.exit_code, why })
 }
