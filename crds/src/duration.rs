@@ -4,12 +4,12 @@ use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use kube::core::Duration as KubeDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A positive duration in Go's notation, at most one year. Written back as it was understood.
 ///
 /// The schema refuses anything but hours, minutes and seconds, so that no reader has to know about `µs`.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct GoDuration(KubeDuration);
 
@@ -73,6 +73,13 @@ impl fmt::Display for GoDuration {
     }
 }
 
+impl Serialize for GoDuration {
+    /// As [`Display`](fmt::Display): what people read in `kubectl get` and in defaults is `1h`, not `3600s`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl JsonSchema for GoDuration {
     fn schema_name() -> Cow<'static, str> {
         "GoDuration".into()
@@ -86,9 +93,9 @@ impl JsonSchema for GoDuration {
         json_schema!({
             "type": "string",
             "maxLength": 20,
-            "pattern": "^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$",
+            // One rule and no `pattern`: that one's refusal would quote the expression instead of saying what to write.
             "x-kubernetes-validations": [{
-                "rule": "size(self) > 0 && duration(self) > duration('0s') && duration(self) <= duration('8760h')",
+                "rule": "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && size(self) > 0 && duration(self) > duration('0s') && duration(self) <= duration('8760h')",
                 "message": "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)"
             }],
         })
@@ -110,6 +117,7 @@ mod tests {
         let duration = GoDuration::from_secs(seconds);
         assert_eq!(duration.to_string(), text);
         assert_eq!(text.parse::<GoDuration>().unwrap().as_secs(), seconds);
+        assert_eq!(serde_json::to_value(duration).unwrap(), text);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! This crate holds the words that the controller, the plugin, the tests and the generated YAML share: one file a
 //! kind, the phases, the conditions and the labels. It does no I/O.
 
+mod clone_url;
 pub mod condition;
 mod duration;
 pub mod labels;

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Deploy, Install, LocalRef, Retries, Test, Timeouts};
+use crate::{Build, Deploy, Install, LocalRef, Retries, Test, Timeouts, clone_url};
 
 /// What happens on a merge: which repository and branches, and the release to create.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub struct ReleasePipelineSpec {
 pub struct Repository {
     /// The clone URL, without credentials in it. Example: `https://git.example.com/data/dbxdemo.git`.
     #[schemars(length(min = 8, max = 1024))]
-    #[x_kube(validation = Rule::new("self.matches('^(https?|ssh)://[^@/[:space:]]+/.+$') || self.matches('^(ssh://)?git@[^[:space:]]+$')").message("url is an https:// or ssh:// clone URL without user name or password: put credentials into credentialsRef"))]
+    #[x_kube(validation = Rule::new(clone_url::RULE).message(clone_url::MESSAGE))]
     pub url: String,
     /// The forge's kind: decides how webhooks are authenticated and read, and how commit statuses are sent.
     #[serde(default)]
@@ -124,11 +124,12 @@ pub struct Webhook {
 }
 
 /// One place to release to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PipelineStage {
     /// The stage's name. Example: `staging`.
-    #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("a stage's name is a lower-case word of a-z, 0-9 and '-'"))]
     pub name: String,
     /// The workspace to release to.
     pub workspace_ref: LocalRef,

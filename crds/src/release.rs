@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DatabricksReleaseStatus, GoDuration, LocalRef, Provider, Reporting};
+use crate::{DatabricksReleaseStatus, GoDuration, LocalRef, Provider, Reporting, clone_url};
 
 /// One run: one commit to one workspace. Everything but `suspend` and `cancel` is immutable.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,7 +122,7 @@ pub struct Source {
 pub struct GitSource {
     /// The clone URL, without credentials in it. Example: `https://git.example.com/data/dbxdemo.git`.
     #[schemars(length(min = 8, max = 1024))]
-    #[x_kube(validation = Rule::new("self.matches('^(https?|ssh)://[^@/[:space:]]+/.+$') || self.matches('^(ssh://)?git@[^[:space:]]+$')").message("url is an https:// or ssh:// clone URL without user name or password: put credentials into credentialsRef"))]
+    #[x_kube(validation = Rule::new(clone_url::RULE).message(clone_url::MESSAGE))]
     pub url: String,
     /// The ref the commit is on. Example: `refs/heads/release`.
     #[serde(rename = "ref")]
@@ -165,7 +165,8 @@ pub struct Build {
     pub image: Option<String>,
     /// The Python version the image must have, as major.minor. Example: `"3.11"`. None: whatever the image has.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8), regex(pattern = "^3\\.[0-9]{1,2}$"))]
+    #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^3[.][0-9]{1,2}$')", "message": "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\""}]))]
     pub python_version: Option<String>,
     /// Files of the repository that go into the artifact, as globs. Default: all.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]

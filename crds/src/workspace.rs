@@ -83,11 +83,12 @@ pub struct OAuth {
 }
 
 /// One cluster of the workspace.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// The cluster's id. Example: `0123-456789-abcdefgh`.
-    #[schemars(length(min = 1, max = 100), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("id is the cluster's id, such as 0123-456789-abcdefgh: the last part of its page's address, not its name"))]
     pub id: String,
 }
 
