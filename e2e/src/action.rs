@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -51,6 +51,7 @@ async fn unless_interrupted(action: Action) -> ExitCode {
 fn builds_up(action: &Action) -> bool {
     match action {
         Action::Verify | Action::Kubectl { .. } | Action::Helm { .. } => true,
+        Action::Load { benchmark } => benchmark.builds_up(),
         Action::Demo { target, .. } | Action::Up { target } | Action::Run { target, .. } => target.context.is_none(),
         _ => false,
     }
@@ -102,7 +103,7 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
         Action::List => scenario::all().iter().for_each(|one| say(&format!("{:<12} {}", one.name, one.about))),
         Action::Run { name, target } => tell(&name, target.context.as_deref(), progress).await?,
         Action::Demo { keep, target } => demo::play(progress, target.context.as_deref(), keep).await?,
-        Action::Load { name } => bail!("there is no benchmark {name}"),
+        Action::Load { benchmark } => Box::pin(benchmark.measure(progress)).await?,
         // Handled before anything else was set up.
         Action::Node { .. } => {}
     }

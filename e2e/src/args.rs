@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::load::Benchmark;
+
 /// Brickline's local cluster, demo and tests.
 #[derive(Debug, Parser)]
 #[command(name = "cargo e2e", bin_name = "cargo e2e", version, disable_help_subcommand = true)]
@@ -67,10 +69,11 @@ pub enum Action {
         #[arg(allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Run a benchmark.
+    /// Measure something, and print what came out.
     Load {
-        /// The benchmark's name.
-        name: String,
+        /// What to measure.
+        #[command(subcommand)]
+        benchmark: Benchmark,
     },
     /// Be the node: the first process inside the cluster's namespaces. Started by `up`, of no use by hand.
     #[command(hide = true)]

@@ -12,6 +12,7 @@ mod demo;
 pub mod forge;
 pub mod go;
 pub mod images;
+pub mod load;
 pub mod progress;
 pub mod prometheus;
 pub mod requirements;

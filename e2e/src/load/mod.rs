@@ -1,0 +1,81 @@
+//! The load: benchmarks, which measure and print. They assert nothing about time, and `verify` does not run them.
+//!
+//! A new one is a file here with one `async fn`, and a variant of [`Benchmark`]. Its figures go to `docs/benchmarks.md`.
+
+mod chronicle;
+mod figures;
+mod handoff;
+mod idle;
+mod process;
+mod sizes;
+mod workspace;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use crate::{
+    cluster::Cluster,
+    progress::Progress,
+    scenario::Stage,
+    system::{System, Team},
+};
+
+/// What can be measured.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Benchmark {
+    /// How long a release stands still between its phases: from the work's end outside to the next phase's start.
+    Handoff {
+        /// How many full releases, one after the other.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        releases: u32,
+    },
+    /// What the controller takes while there is nothing to do: memory, processor, and how often it wakes up.
+    Idle {
+        /// How long it is looked at.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..))]
+        seconds: u64,
+    },
+    /// How big the images are.
+    Sizes,
+}
+
+impl Benchmark {
+    /// Whether it brings the local cluster up on its way.
+    pub(crate) fn builds_up(&self) -> bool {
+        !matches!(self, Self::Sizes)
+    }
+
+    /// Measures, and prints what came out.
+    pub(crate) async fn measure(&self, progress: &Progress) -> anyhow::Result<()> {
+        println!("machine: {}", figures::machine()?);
+        match self {
+            Self::Handoff { releases } => handoff::measure(progress, *releases).await,
+            Self::Idle { seconds } => idle::measure(progress, Duration::from_secs(*seconds)).await,
+            Self::Sizes => sizes::measure(progress).await,
+        }
+    }
+}
+
+/// Everything installed on the local cluster, and a team in a namespace of its own.
+async fn settle(progress: &Progress, name: &str) -> anyhow::Result<(Stage, Team)> {
+    let cluster = Cluster::up(progress).await?;
+    let system = System::up(&cluster, progress).await?;
+    let stage = Stage::set(&cluster, name).await?;
+    let settled = progress.step("Set a team up", Team::settle(&stage, &system)).await;
+    match settled {
+        Ok(team) => Ok((stage, team)),
+        Err(error) => leave(&stage, Err(error)).await,
+    }
+}
+
+/// Clears the stage whatever happened; a failure keeps what the stage looked like.
+async fn leave<T>(stage: &Stage, measured: anyhow::Result<T>) -> anyhow::Result<T> {
+    let measured = match measured {
+        Ok(measured) => Ok(measured),
+        Err(error) => Err(error.context(stage.picture().await)),
+    };
+    let cleared = stage.clear().await.context("clearing the stage");
+    measured.and_then(|measured| cleared.map(|()| measured))
+}
