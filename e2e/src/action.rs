@@ -10,7 +10,7 @@ use crate::{
     cluster::{Cluster, be_node},
     demo,
     progress::{Progress, human},
-    scenario, verify,
+    scenario, system, verify,
 };
 
 /// The exit code of a program that was interrupted, as shells expect it.
@@ -40,7 +40,7 @@ async fn unless_interrupted(action: Action) -> ExitCode {
     }
     if takes_down {
         tokio::select! {
-            cleared = Cluster::down(&progress) => drop(verdict(cleared.map_err(anyhow::Error::from))),
+            cleared = system::down(&progress) => drop(verdict(cleared)),
             () = interrupted() => eprintln!("interrupted again; `cargo e2e down` clears what is left"),
         }
     }
@@ -92,8 +92,8 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
             }
         }
         Action::Down => {
-            Cluster::down(progress).await?;
-            say("The cluster is down, and nothing of it is left on this host.");
+            system::down(progress).await?;
+            say("Cluster and forge are down, and nothing of them is left on this host.");
         }
         Action::Status => say(&Cluster::status().await?),
         Action::Logs { component, lines } => say(&Cluster::logs(component.as_deref(), lines)?),

@@ -3,12 +3,10 @@
 use anyhow::Context as _;
 
 use crate::{
-    cache::Cache,
     cluster::Cluster,
-    forge::Forge,
     progress::Progress,
     scenario::{Stage, Story},
-    system::{System, Team},
+    system::{self, System, Team},
 };
 
 /// Plays the story; an error means that something in it went wrong. With `keep` everything stays up.
@@ -19,10 +17,9 @@ pub(crate) async fn play(progress: &Progress, context: Option<&str>, keep: bool)
         (Ok(namespace), true) => println!("{}", next_steps(namespace, cluster.is_local())),
         (Err(_), true) => println!("Everything stays up: `cargo e2e kubectl get dbrel -A`, `cargo e2e logs`."),
         (_, false) if cluster.is_local() => {
-            Forge::down_any(&Cache::open()?).await?;
-            Cluster::down(progress).await?;
+            system::down(progress).await?;
         }
-        (_, false) => println!("Your cluster keeps namespace {} and the demo's.", crate::system::NAMESPACE),
+        (_, false) => println!("Your cluster keeps namespace {} and the demo's.", system::NAMESPACE),
     }
     told.map(|_| println!("\ndemo: every merge did what it should."))
 }

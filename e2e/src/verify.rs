@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     cluster::Cluster,
     progress::{Progress, human},
-    scenario,
+    scenario, system,
 };
 use host_picture::HostPicture;
 
@@ -90,7 +90,7 @@ async fn parts(progress: &Progress, report: &mut Report) {
 /// Brings the cluster up, tells the scenarios, crashes it, and takes it down; then the host must be as it was.
 async fn on_the_cluster(progress: &Progress, report: &mut Report) {
     // What an earlier, killed run left is not ours to be blamed for.
-    if !report.part(progress, "no cluster before", async { Ok(Cluster::down(progress).await?) }).await {
+    if !report.part(progress, "no cluster before", system::down(progress)).await {
         return;
     }
     let before = HostPicture::take().await;
@@ -107,7 +107,7 @@ async fn on_the_cluster(progress: &Progress, report: &mut Report) {
         }
         report.part(progress, "cluster up after a crash", crash(progress)).await;
     }
-    report.part(progress, "cluster down", async { Ok(Cluster::down(progress).await?) }).await;
+    report.part(progress, "cluster down", system::down(progress)).await;
     report.part(progress, "host as it was", async { as_it_was(before).await }).await;
 }
 

@@ -55,6 +55,12 @@ impl System {
     }
 }
 
+/// Takes everything down that runs on this host: the forge and the local cluster with Brickline on it.
+pub async fn down(progress: &Progress) -> anyhow::Result<()> {
+    Forge::down_any(&Cache::open()?).await?;
+    Ok(Cluster::down(progress).await?)
+}
+
 /// The address of a Service by its number: the forge and this program don't use the cluster's DNS.
 async fn address(cluster: &Cluster, name: &str) -> anyhow::Result<String> {
     let services: Api<Service> = Api::namespaced(cluster.client(), NAMESPACE);

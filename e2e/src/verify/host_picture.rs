@@ -9,8 +9,18 @@ use std::{
 use crate::command::Command;
 
 /// Programs that must not outlive the cluster.
-const PROGRAMS: [&str; 8] =
-    ["etcd", "kube-apiserver", "kube-controller", "kube-scheduler", "kubelet", "kube-proxy", "coredns", "containerd"];
+const PROGRAMS: [&str; 10] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "coredns",
+    "containerd",
+    "gitea",
+    "prometheus",
+];
 /// Words by which mounts of a cluster are known. Other programs may mount what they like in the meantime.
 const MOUNT_WORDS: [&str; 6] = ["brickline", "kubelet", "containerd", "netns", "cni", "overlay"];
 
