@@ -97,6 +97,8 @@ impl Error {
     #[must_use]
     pub fn category(&self) -> Category {
         match self {
+            // A wrong or expired token is answered 403 with these words, as if only a right were missing.
+            Self::Api { status: 403, message, .. } if message.contains("access token") => Category::Authentication,
             Self::Api { status, code, message, .. } => {
                 code.as_deref().and_then(|code| by_code(code, message)).unwrap_or_else(|| by_status(*status))
             }
@@ -242,6 +244,8 @@ mod tests {
     }
 
     #[rstest]
+    #[case(403, Some("403"), "Invalid access token.", Category::Authentication)]
+    #[case(403, None, "User can't manage the cluster", Category::Permission)]
     #[case(400, Some("INVALID_PARAMETER_VALUE"), "Cluster 1 does not exist", Category::NotFound)]
     #[case(400, Some("INVALID_PARAMETER_VALUE"), "num_workers must be positive", Category::Invalid)]
     #[case(400, Some("RESOURCE_ALREADY_EXISTS"), "", Category::Conflict)]
