@@ -2,6 +2,7 @@
 
 mod checks;
 mod host_picture;
+mod licences;
 
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ async fn parts(progress: &Progress, report: &mut Report) {
     for check in checks::all() {
         report.part(progress, check.name, check.run()).await;
     }
+    report.part(progress, "licences", licences::licences()).await;
     on_the_cluster(progress, report).await;
 }
 
