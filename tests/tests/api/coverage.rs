@@ -1,0 +1,63 @@
+//! Whether the examples are complete: a rule that no example breaks is a rule that nobody has seen refuse anything.
+
+use std::collections::BTreeSet;
+
+use anyhow::ensure;
+use brickline_crds::all_crds;
+use brickline_tests::{Lab, Suite, Table};
+use serde_json::Value;
+
+use crate::change::Change;
+
+/// The fields of a release that may change.
+const MUTABLE: [&str; 2] = ["suspend", "cancel"];
+
+/// Adds the tests.
+pub fn add(suite: &mut Suite, tables: &[Table], changes: &[Change]) {
+    let seen: BTreeSet<&str> =
+        tables.iter().flat_map(Table::sentences).chain(changes.iter().filter_map(|change| change.refusal)).collect();
+    suite.add("every rule of the kinds has an example that breaks it", async move |_: &Lab| {
+        let rules = rules();
+        let untried: Vec<&String> = rules.iter().filter(|rule| !seen.contains(rule.as_str())).collect();
+        ensure!(rules.len() > 20 && untried.is_empty(), "never refused anything here: {untried:#?}");
+        Ok(())
+    });
+    let refused = changes.iter().filter(|change| change.kind() == "DatabricksRelease" && change.refusal.is_some());
+    let fixed: BTreeSet<&str> = refused.filter_map(|change| change.path.split('.').nth(1)).collect();
+    suite.add("every field of a release but suspend and cancel is immutable", async move |_: &Lab| {
+        let fields = release_fields();
+        let loose: Vec<&String> = fields
+            .iter()
+            .filter(|field| !fixed.contains(field.as_str()) && !MUTABLE.contains(&field.as_str()))
+            .collect();
+        ensure!(fields.len() > 10 && loose.is_empty(), "not tried to change: {loose:?}");
+        Ok(())
+    });
+}
+
+/// The sentences of every rule in the schemas.
+fn rules() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    all_crds().iter().map(|crd| serde_json::json!(crd.spec.versions)).for_each(|schema| collect(&schema, &mut found));
+    found
+}
+
+fn collect(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Array(parts) => parts.iter().for_each(|part| collect(part, found)),
+        Value::Object(fields) => {
+            let rules = fields.get("x-kubernetes-validations").and_then(Value::as_array);
+            let sentences = rules.into_iter().flatten().filter_map(|rule| rule["message"].as_str());
+            found.extend(sentences.map(str::to_owned));
+            fields.values().for_each(|part| collect(part, found));
+        }
+        _ => {}
+    }
+}
+
+fn release_fields() -> Vec<String> {
+    let release = all_crds().into_iter().find(|crd| crd.spec.names.kind == "DatabricksRelease");
+    let versions = serde_json::json!(release.map(|crd| crd.spec.versions));
+    let fields = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].as_object();
+    fields.into_iter().flat_map(|fields| fields.keys().cloned()).collect()
+}

@@ -1,0 +1,38 @@
+//! The API as users and the controller meet it: every rule, default, selector and column, tried on a real API server.
+
+mod change;
+mod chart;
+mod coverage;
+mod defaults;
+mod definitions;
+mod examples;
+mod pipeline;
+mod plan;
+mod release;
+mod selectors;
+mod status;
+mod strictness;
+mod workspace;
+
+use std::process::ExitCode;
+
+use brickline_tests::Suite;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut suite = Suite::new()?;
+    definitions::add(&mut suite);
+    let tables = [workspace::table(), pipeline::table(), release::table()];
+    for table in &tables {
+        suite.add_table(table);
+    }
+    let changes = [workspace::changes(), release::changes()].concat();
+    change::add(&mut suite, &changes);
+    coverage::add(&mut suite, &tables, &changes);
+    strictness::add(&mut suite);
+    defaults::add(&mut suite);
+    examples::add(&mut suite);
+    status::add(&mut suite);
+    selectors::add(&mut suite);
+    chart::add(&mut suite);
+    Ok(suite.run())
+}
