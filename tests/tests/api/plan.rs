@@ -26,6 +26,7 @@ pub fn examples(table: &mut Table, at: &str) {
     durations(table, at);
     build(table, at);
     deploy(table, at);
+    libraries(table, at);
     install(table, at);
     test(table, at);
     retries(table, at);
@@ -126,6 +127,9 @@ fn deploy(table: &mut Table, at: &str) {
         .field(format!("{at}.deploy.items"))
         .takes([json!([]), json!(items(100))])
         .refuses("must have at most 100 items", [json!(items(101))]);
+}
+
+fn libraries(table: &mut Table, at: &str) {
     let good = ["/Volumes/main/release/libs", "/Workspace/Shared/libs", "dbfs:/FileStore/libs"];
     let bad = [
         "/Volumes",
