@@ -117,9 +117,14 @@ fn watch_pipelines(context: &Context, tasks: &TaskTracker, shutdown: &Cancellati
     let changes = changes.inspect_ok(forget).reflect(writer).touched_objects();
     let stop = shutdown.clone();
     tasks.spawn(async move {
-        let watched = changes.try_for_each(|_| async { Ok(()) });
+        // A watch that breaks is an item of the stream; the watcher then lists anew.
+        let watched = changes.for_each(|change| async move {
+            if let Err(error) = change {
+                tracing::warn!(%error, "the watch of pipelines broke and begins anew");
+            }
+        });
         tokio::select! {
-            ended = watched => tracing::error!(?ended, "the watch of pipelines ended"),
+            () = watched => tracing::error!("the watch of pipelines ended"),
             () = stop.cancelled() => {}
         }
     });
@@ -195,6 +200,12 @@ fn log_end(ended: std::io::Result<()>) {
     }
 }
 
+/// The time that reconciles get after a shutdown.
+async fn drained(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(DRAIN).await;
+}
+
 /// Runs the reconcilers while this replica leads.
 async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &CancellationToken) {
     context.metrics.leading(true);
@@ -216,6 +227,7 @@ async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &Cancel
     tokio::select! {
         () = running => {}
         () = leadership.lost.cancelled() => {}
+        () = drained(shutdown) => tracing::warn!("some reconciles were cut off; they are found again by their tickets"),
     }
     context.metrics.leading(false);
 }

@@ -28,7 +28,7 @@ pub use release::{
 };
 pub use release_status::{
     Artifact, DatabricksReleaseStatus, FirstFailure, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket,
-    RunTicket, TestCounts, Tests, Ticket,
+    RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket,
 };
 pub use workspace::{
     Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, OAuth, Token,
@@ -45,8 +45,6 @@ pub const GROUP: &str = "brickline.dev";
 pub const VERSION: &str = "v1alpha1";
 /// The field manager of every server-side apply the controller makes.
 pub const FIELD_MANAGER: &str = "brickline";
-/// The one finalizer of the project.
-pub const FINALIZER: &str = "finalizers.brickline.dev";
 
 /// Every CustomResourceDefinition of this version, in the order a reader meets the kinds.
 #[must_use]

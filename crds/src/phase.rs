@@ -167,8 +167,6 @@ pub enum Reason {
     PathsNotMatched,
     /// Only merges are released, and the commit isn't one.
     NotAMerge,
-    /// A fault that could heal did not within the retry limit.
-    RetriesExhausted,
     /// A fault of the controller itself.
     InternalError,
 }

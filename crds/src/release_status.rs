@@ -171,6 +171,33 @@ pub struct PhaseStatus {
     /// How the phase finds work it already started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
+    /// How the phase will end once its work has been asked to stop. Written before it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
+}
+
+/// The end of a phase whose work has still to be stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopping {
+    /// The state it will end in.
+    pub state: PhaseState,
+    /// Why, in one word.
+    pub reason: Reason,
+    /// Why, for people.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+}
+
+/// The first verdict against a notebook: what the Test phase will end with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TestVerdict {
+    /// Why, in one word.
+    pub reason: Reason,
+    /// The notebook, the test and the assertion.
+    #[schemars(length(max = 4096))]
+    pub message: String,
 }
 
 impl PhaseStatus {
@@ -188,6 +215,7 @@ impl PhaseStatus {
             reason: None,
             message: String::new(),
             ticket: None,
+            stopping: None,
         }
     }
 }
@@ -210,6 +238,9 @@ pub struct Ticket {
     /// Test: how many of them have a verdict. They are taken in order, so the next one's index is `done + inFlight`.
     #[serde(skip_serializing_if = "is_zero")]
     pub done: u32,
+    /// Test: the first verdict against a notebook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<TestVerdict>,
     /// Test: runs that were submitted, or are about to be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]

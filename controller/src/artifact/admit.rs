@@ -111,7 +111,7 @@ impl Door {
         let Some(pod) = Api::<Pod>::namespaced(self.kube.clone(), namespace).get_opt(name).await? else {
             return Ok(None);
         };
-        let Some(job_name) = controller(&pod, "Job").filter(|_| pod.uid().as_ref() == Some(uid)) else {
+        let Some((job_name, job_uid)) = controller(&pod, "Job").filter(|_| pod.uid().as_ref() == Some(uid)) else {
             return Ok(None);
         };
         let Some(job) = Api::<Job>::namespaced(self.kube.clone(), namespace).get_opt(&job_name).await? else {
@@ -122,6 +122,7 @@ impl Door {
         let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
         let ticket = build.and_then(|phase| phase.ticket.as_ref()).and_then(|ticket| ticket.job.as_deref());
         let holds = ticket == Some(&job_name)
+            && job.uid() == Some(job_uid)
             && build.is_some_and(|phase| phase.attempts == claim.attempt)
             && owner_uid(&job) == release.uid();
         Ok(holds.then(|| Attempt {
@@ -153,9 +154,10 @@ fn namespace_of(user: &str) -> Option<&str> {
     user.strip_prefix("system:serviceaccount:")?.split_once(':').map(|(namespace, _)| namespace)
 }
 
-fn controller(pod: &Pod, kind: &str) -> Option<String> {
+/// Name and uid of the object that controls the pod.
+fn controller(pod: &Pod, kind: &str) -> Option<(String, String)> {
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == kind);
-    owner.map(|owner| owner.name.clone())
+    owner.map(|owner| (owner.name.clone(), owner.uid.clone()))
 }
 
 fn owner_uid(job: &Job) -> Option<String> {

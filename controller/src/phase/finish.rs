@@ -53,6 +53,10 @@ pub(crate) fn verdict(status: &DatabricksReleaseStatus) -> Report {
 fn success(status: &DatabricksReleaseStatus) -> String {
     let done: Vec<String> =
         status.phases.iter().filter(|p| p.state == PhaseState::Succeeded).map(|p| p.name.to_string()).collect();
+    if done.is_empty() {
+        let why = status.phases.first().map(|build| build.message.as_str()).unwrap_or_default();
+        return truncate(&format!("not released: {why}"), DESCRIPTION);
+    }
     match status.tests.summary.as_str() {
         "" => done.join(", "),
         tests => format!("{}; tests {tests}", done.join(", ")),

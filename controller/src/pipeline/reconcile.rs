@@ -15,6 +15,8 @@ use crate::context::Context;
 use crate::phase::Trouble;
 use crate::{record, workspace};
 
+/// How often a pipeline that is ready is looked at again: its Secret may have gone.
+const CHECK: Duration = Duration::from_mins(5);
 /// How often a pipeline that is not ready is looked at again: its Secret may have come.
 const RECHECK: Duration = Duration::from_secs(15);
 
@@ -41,7 +43,7 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     if pipeline.status.as_ref() != Some(&status) {
         record::status(&*pipeline, &status, &context).await?;
     }
-    Ok(if checked.is_ok() { Action::await_change() } else { Action::requeue(RECHECK) })
+    Ok(Action::requeue(if checked.is_ok() { CHECK } else { RECHECK }))
 }
 
 async fn check(

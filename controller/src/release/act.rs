@@ -1,8 +1,10 @@
 //! Carries one effect out. What goes wrong outside comes back as an outcome; `Err` is Kubernetes itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, FIELD_MANAGER, Phase, labels};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FIELD_MANAGER, Phase, Reason, labels};
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 
@@ -23,7 +25,7 @@ pub(super) async fn act(
         Effect::NumberRun => Ok(Outcome::Numbered(pipeline::number(release, context).await?)),
         Effect::Report(report) => told(release, report, context).await,
         Effect::Build(effect) => phase::build::act(release, effect, context).await?,
-        Effect::Deploy => phase::deploy::act(release, &status, context).await,
+        Effect::Deploy => in_time(release, &status, phase::deploy::act(release, &status, context)).await,
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
         Effect::Test(effect) => phase::test::act(release, &status, effect, context).await,
         Effect::Stop(phase) => stop(release, *phase, context).await?,
@@ -33,6 +35,19 @@ pub(super) async fn act(
         }
     };
     Ok(outcome.unwrap_or_else(Outcome::Trouble))
+}
+
+/// Deploy is one effect: its timeout must end it, not only be looked at afterwards.
+async fn in_time(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    work: impl Future<Output = Result<Outcome, Trouble>>,
+) -> Result<Outcome, Trouble> {
+    let started = status.phase(Phase::Deploy).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
+    let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
+    let left = release.spec.timeouts.deploy.get().saturating_sub(elapsed.unwrap_or_default());
+    let late = || Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy");
+    tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn told(release: &DatabricksRelease, report: &finish::Report, context: &Context) -> Result<Outcome, Trouble> {
@@ -51,7 +66,7 @@ async fn stop(
     context: &Context,
 ) -> Result<Result<Outcome, Trouble>, kube::Error> {
     match phase {
-        Phase::Build => phase::build::stop(release, context).await?,
+        Phase::Build => return phase::build::stop(release, context).await,
         Phase::Test => return Ok(phase::test::stop(release, context).await.map(|()| Outcome::Done)),
         Phase::Deploy | Phase::Install | Phase::Operate => {}
     }

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use brickline_crds::condition::{MAX_MESSAGE, truncate};
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseState,
+    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseState, Stopping,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -14,7 +15,7 @@ use strum::IntoEnumIterator;
 
 use super::retry;
 use super::status::derive;
-use crate::phase::{self, Effect, Ending, Outcome, Step, Turn, View, finish};
+use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, finish};
 
 /// The one answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +64,7 @@ fn begin(
         Some(Outcome::Numbered(run)) => status.run.clone_from(run),
         // A pipeline that is gone gives no number; the release goes on without.
         Some(Outcome::Trouble(_)) => {}
-        _ if release.spec.suspend => return suspended(release, status, now),
+        _ if release.spec.suspend && !release.spec.cancel => return suspended(release, status, now),
         _ => return Decision::Act(Effect::NumberRun),
     }
     status.state = ReleaseState::Running;
@@ -107,20 +108,60 @@ fn advance(
         return start(release, status, phase.name, now);
     }
     let turn = Turn { release, status, phase, outcome: observed.outcome.as_ref(), now };
+    if let Some(stopping) = &phase.stopping {
+        return stop(&turn, stopping);
+    }
     if let Some(ending) = overdue(&turn) {
-        return stop(&turn, ending);
+        return settle(&turn, stopping(&turn, ending));
     }
     if let Some(pause) = retry::pause(phase, now) {
         return Decision::Wait(Some(pause));
     }
     if let (Some(Outcome::Trouble(trouble)), _) | (_, View::Trouble(trouble)) = (&observed.outcome, &observed.view) {
-        return settle(&turn, retry::after(&turn, trouble));
+        return settle(&turn, fault(&turn, trouble));
     }
-    let step = step(&turn, &observed.view);
+    settle(&turn, recovered(&turn, step(&turn, &observed.view)))
+}
+
+/// A fault that ends the phase must not leave its work running.
+fn fault(turn: &Turn, trouble: &Trouble) -> Step {
+    match retry::after(turn, trouble) {
+        Step::Ended(_, ending) => stopping(turn, ending),
+        step => step,
+    }
+}
+
+/// Whatever could be seen or written again counts as progress: faults are counted in a row.
+fn recovered(turn: &Turn, step: Step) -> Step {
+    if turn.phase.faults == 0 {
+        return step;
+    }
+    let mend = |status: &mut DatabricksReleaseStatus| {
+        if let Some(phase) = status.phase_mut(turn.phase.name) {
+            phase.faults = 0;
+            phase.retry_at = None;
+            phase.reason = Some(Reason::Progressing);
+        }
+    };
     match step {
-        Step::Wait(_) if phase.faults > 0 => settle(&turn, Step::Record(turn.with_phase(|phase| phase.faults = 0))),
-        step => settle(&turn, step),
+        Step::Record(mut status) => {
+            mend(&mut status);
+            Step::Record(status)
+        }
+        Step::Wait(_) => {
+            let mut status = Box::new(turn.status.clone());
+            mend(&mut status);
+            Step::Record(status)
+        }
+        step => step,
     }
+}
+
+/// The phase's end is written down before its work is asked to stop.
+fn stopping(turn: &Turn, ending: Ending) -> Step {
+    let Ending { state, reason, message } = ending;
+    let message = truncate(&message, MAX_MESSAGE);
+    Step::Record(turn.with_phase(|phase| phase.stopping = Some(Stopping { state, reason, message })))
 }
 
 fn step(turn: &Turn, view: &View) -> Step {
@@ -188,16 +229,16 @@ fn overdue(turn: &Turn) -> Option<Ending> {
 }
 
 /// Asks the phase's work to stop, once, then ends the phase.
-fn stop(turn: &Turn, mut ending: Ending) -> Decision {
-    match turn.outcome {
-        Some(Outcome::Done) => {}
+fn stop(turn: &Turn, stopping: &Stopping) -> Decision {
+    let Stopping { state, reason, message } = stopping.clone();
+    let message = match turn.outcome {
+        Some(Outcome::Done) => message,
         Some(Outcome::Trouble(trouble)) => {
-            ending.message =
-                format!("{}; it could not be stopped and may still run: {}", ending.message, trouble.message);
+            format!("{message}; its work could not be stopped and may still run: {}", trouble.message)
         }
         _ => return Decision::Act(Effect::Stop(turn.phase.name)),
-    }
-    settle(turn, Step::Ended(Box::new(turn.status.clone()), ending))
+    };
+    settle(turn, Step::Ended(Box::new(turn.status.clone()), Ending { state, reason, message }))
 }
 
 /// A phase's step as the release's decision.
@@ -223,6 +264,7 @@ fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now:
             phase.message.clone_from(&ending.message);
             phase.completion_time = Some(Time(now));
             phase.retry_at = None;
+            phase.stopping = None;
             phase.faults = 0;
         } else if phase.name > name && road_ends && !phase.state.is_terminal() {
             phase.state = PhaseState::Skipped;
@@ -244,7 +286,8 @@ fn finish(
     now: Timestamp,
 ) -> Decision {
     let verdict = finish::verdict(&status);
-    let told = status.reported.as_deref().is_some_and(|reported| reported != finish::pending().state.to_string());
+    let pending = finish::pending().state.to_string();
+    let told = status.reported.as_deref().is_some_and(|reported| !reported.starts_with(&pending));
     if finish::is_reported(release) && !told {
         return report(release, &status, observed, verdict, now);
     }
@@ -274,6 +317,18 @@ fn report(
 }
 
 fn record(release: &DatabricksRelease, mut status: Box<DatabricksReleaseStatus>, now: Timestamp) -> Decision {
+    bound(&mut status);
     derive(release, &mut status, now);
     Decision::Record(status)
+}
+
+/// What comes from outside is cut to what the schema takes: a refused write would lose all of it.
+fn bound(status: &mut DatabricksReleaseStatus) {
+    for phase in &mut status.phases {
+        phase.message = truncate(&phase.message, MAX_MESSAGE);
+    }
+    for failure in &mut status.tests.first_failures {
+        failure.name = truncate(&failure.name, 512);
+        failure.message = truncate(&failure.message, 1024);
+    }
 }

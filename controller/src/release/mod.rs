@@ -25,6 +25,7 @@ pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
 
 use crate::context::Context;
+use crate::phase::Effect;
 use crate::record;
 use decide::{Decision, Observed, decide};
 
@@ -47,12 +48,25 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
                 // Somebody wrote in between: look again from what is stored.
                 None => return Ok(Action::requeue(Duration::from_millis(100))),
             },
-            Decision::Act(effect) => outcome = Some(act::act(&release, &effect, &context).await?),
+            Decision::Act(effect) => {
+                outcome = Some(act::act(&release, &effect, &context).await?);
+                if effect == Effect::Label {
+                    // The label made a newer version of the object, and the terminal write must be on that one.
+                    release = stored(&release, &context).await?;
+                }
+            }
             Decision::Wait(Some(pause)) => return Ok(Action::requeue(pause)),
             Decision::Wait(None) | Decision::Done => return Ok(Action::await_change()),
         }
     }
     Ok(Action::requeue(Duration::ZERO))
+}
+
+/// The release as the API server holds it.
+async fn stored(release: &DatabricksRelease, context: &Context) -> Result<DatabricksRelease, kube::Error> {
+    let releases: Api<DatabricksRelease> =
+        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    releases.get(&release.name_any()).await
 }
 
 /// Writes the status, then tells what became of the phases. None on a conflict.
@@ -63,9 +77,7 @@ async fn write(
 ) -> Result<Option<DatabricksRelease>, kube::Error> {
     if release.status.as_ref() == Some(&status) {
         // Deciding the same again would go round for ever: read what the API server holds.
-        let releases: Api<DatabricksRelease> =
-            Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-        return releases.get(&release.name_any()).await.map(Some);
+        return stored(release, context).await.map(Some);
     }
     match record::status(release, &status, context).await {
         Ok(newer) => {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use brickline_crds::{PhaseStatus, Reason};
+use brickline_crds::{Phase, PhaseStatus, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 use crate::phase::{Ending, Step, Trouble, Turn};
+
+/// How often a suspended workspace is looked at again.
+const SUSPENDED: Duration = Duration::from_secs(15);
 
 /// How long the phase still has to wait before its next attempt.
 pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
@@ -19,6 +22,13 @@ pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
 /// A fault that can heal is waited out within the limit; any other ends the phase.
 pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
     let limit = turn.spec().retries.limit;
+    if trouble.reason == Reason::Suspended {
+        return Step::Record(turn.with_phase(|phase| {
+            phase.retry_at = turn.now.checked_add(SUSPENDED).ok().map(Time);
+            phase.message.clone_from(&trouble.message);
+        }));
+    }
+    let trouble = &Trouble { reason: reason(turn, trouble.reason), ..trouble.clone() };
     let faults = turn.phase.faults + 1;
     if !trouble.transient {
         return Step::Ended(Box::new(turn.status.clone()), Ending::failed(trouble.reason, trouble.message.clone()));
@@ -35,6 +45,15 @@ pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
         phase.reason = Some(Reason::ProgressingWithRetry);
         phase.message = message;
     }))
+}
+
+/// What Databricks refuses is the failure of the phase that asked.
+fn reason(turn: &Turn, reason: Reason) -> Reason {
+    match (reason, turn.phase.name) {
+        (Reason::DeployFailed, Phase::Install) => Reason::InstallFailed,
+        (Reason::DeployFailed, Phase::Test) => Reason::NotebookFailed,
+        (reason, _) => reason,
+    }
 }
 
 /// Doubling from `retries.initial` to `retries.max`, up to a fifth more by a hash of the release, so that releases that

@@ -58,6 +58,8 @@ struct World {
     submitted: BTreeMap<u32, u32>,
     /// Faults still to come: each effect fails once for each.
     faults: u32,
+    /// How often a run is seen under way before it is over.
+    unfinished: u32,
     reports: Vec<finish::Report>,
     effects: Vec<Effect>,
 }
@@ -82,6 +84,7 @@ impl World {
             failing: None,
             submitted: BTreeMap::new(),
             faults: 0,
+            unfinished: 0,
             reports: Vec::new(),
             effects: Vec::new(),
         }
@@ -114,7 +117,14 @@ impl World {
     }
 
     fn test_view(&self, ticket: &brickline_crds::Ticket) -> test::View {
-        let runs = ticket.in_flight.iter().filter_map(|run| Some((run.index, finished_run(run.run_id?))));
+        let runs = ticket.in_flight.iter().filter_map(|run| {
+            // The first notebook is the quick one.
+            let over = run.index == 0 || self.unfinished == 0;
+            Some((
+                run.index,
+                if over { finished_run(run.run_id?) } else { Run { run_id: run.run_id?, ..Run::default() } },
+            ))
+        });
         let notebooks = (0..self.notebooks).map(|n| test::Notebook {
             path: format!("notebooks/{n}.py"),
             target: format!("/Shared/{n}.py"),
@@ -228,6 +238,7 @@ fn walk(release: &mut DatabricksRelease, world: &mut World, crash: &dyn Fn(usize
                 outcome = (!crash(world.effects.len())).then_some(done);
             }
             Decision::Wait(pause) => {
+                world.unfinished = world.unfinished.saturating_sub(1);
                 world.now += i64::try_from(pause.map_or(1, |p| p.as_secs() + 1)).unwrap().seconds();
             }
             Decision::Done => return,
@@ -342,8 +353,73 @@ fn a_lasting_fault_ends_the_release_at_once() {
         Outcome::Trouble(Trouble::lasting(Reason::AuthenticationFailed, "Databricks rejected the credentials"));
     let observed = Observed { outcome: Some(rejected), view: View::Nothing };
     let Decision::Record(status) = decide(&release, &observed, world.now) else { panic!("a verdict is written") };
-    assert_eq!(status.phase(Phase::Deploy).unwrap().state, PhaseState::Failed);
-    assert_eq!(status.phase(Phase::Deploy).unwrap().reason, Some(Reason::AuthenticationFailed));
+    release.status = Some(*status);
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(state(&release, Phase::Deploy), PhaseState::Failed);
+    assert_eq!(find(&release.status.as_ref().unwrap().conditions, READY).unwrap().reason, "AuthenticationFailed");
+    assert!(!world.effects.contains(&Effect::Deploy), "rejected credentials are not hammered");
+}
+
+#[test]
+fn the_first_verdict_survives_waiting_and_faults() {
+    for faults in [0, 1] {
+        let (mut release, mut world) = (release(), World::new());
+        walk_until(&mut release, &mut world, Phase::Test);
+        (world.failing, world.unfinished, world.faults) = (Some(0), 2, faults);
+        walk(&mut release, &mut world, &|_| false);
+        let ready = find(&release.status.as_ref().unwrap().conditions, READY).cloned().unwrap();
+        assert_eq!(ready.reason, "InnerTestsFailed");
+        assert!(ready.message.contains("AssertionError: 'a' != 'b'"), "{}", ready.message);
+    }
+}
+
+#[test]
+fn a_fault_that_healed_in_the_tests_does_not_fail_them() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Test);
+    world.faults = 1;
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.unwrap().result, ReleaseResult::Succeeded);
+}
+
+#[test]
+fn a_fault_that_ends_the_tests_stops_their_runs() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Test);
+    world.faults = 3;
+    walk(&mut release, &mut world, &|_| false);
+    assert!(world.effects.contains(&Effect::Stop(Phase::Test)));
+    assert_eq!(find(&release.status.unwrap().conditions, READY).unwrap().reason, "WorkspaceUnreachable");
+}
+
+#[test]
+fn what_comes_from_outside_is_cut_to_what_the_schema_takes() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Deploy);
+    let wordy = Outcome::Trouble(Trouble::lasting(Reason::DeployFailed, "é".repeat(10_000)));
+    let observed = Observed { outcome: Some(wordy), view: View::Nothing };
+    let Decision::Record(status) = decide(&release, &observed, world.now) else { panic!("it is written down") };
+    release.status = Some(*status);
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.unwrap();
+    assert!(status.phases.iter().all(|phase| phase.message.chars().count() <= 4096));
+}
+
+#[test]
+fn a_wheel_that_failed_to_install_once_gets_another_try() {
+    let (mut release, mut world) = (release(), World::new());
+    world.libraries = vec![installed(WHEEL, InstallState::Failed)];
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.unwrap().result, ReleaseResult::Succeeded);
+    assert_eq!(world.restarts, 1);
+}
+
+#[test]
+fn a_release_canceled_while_suspended_ends() {
+    let (mut release, mut world) = (release(), World::new());
+    (release.spec.suspend, release.spec.cancel) = (true, true);
+    walk(&mut release, &mut world, &|_| false);
+    assert_eq!(release.status.unwrap().result, ReleaseResult::Canceled);
 }
 
 /// Walks until `phase` runs.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use brickline_crds::condition::{self, READY, RECONCILING, STALLED, Status};
 use brickline_crds::{DatabricksWorkspace, DatabricksWorkspaceStatus, Identity, Reason};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
@@ -59,6 +60,12 @@ async fn write(
             let message = format!("reachable as {}", identity.user_name);
             condition::set(conditions, READY, Status::True, Reason::Succeeded, &message, generation, now);
         }
+        // Databricks may word the same refusal differently each time: rewriting it would wake this reconciler at once.
+        Err(trouble) if says(conditions, trouble.reason, generation) => {
+            let extra = if trouble.transient { RECONCILING } else { STALLED };
+            let message = condition::find(conditions, READY).map(|ready| ready.message.clone()).unwrap_or_default();
+            condition::set(conditions, extra, Status::True, trouble.reason, &message, generation, now);
+        }
         Err(trouble) => {
             let extra = if trouble.transient { RECONCILING } else { STALLED };
             condition::set(conditions, READY, Status::False, trouble.reason, &trouble.message, generation, now);
@@ -67,6 +74,13 @@ async fn write(
     }
     status.identity = identity.ok();
     apply(workspace, status, context).await
+}
+
+/// Whether `Ready` is False already for that reason and generation.
+fn says(conditions: &[Condition], reason: Reason, generation: i64) -> bool {
+    condition::find(conditions, READY).is_some_and(|ready| {
+        ready.status == "False" && ready.reason == reason.to_string() && ready.observed_generation == Some(generation)
+    })
 }
 
 async fn apply(

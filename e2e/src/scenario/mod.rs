@@ -2,6 +2,7 @@
 //!
 //! A new one is a file here with one `async fn(Stage)`, and a line in [`all`].
 
+mod client;
 mod cluster;
 mod faults;
 mod forge;
@@ -56,6 +57,11 @@ pub fn all() -> Vec<Scenario> {
             name: "road",
             about: "Merges become tested releases; broken ones say what is broken; nothing is released twice or forged",
             tell: |stage| road::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "client",
+            about: "The controller's Databricks client and its reading of verdicts against a real workspace emulator",
+            tell: |stage| client::tell(stage).boxed(),
         },
         Scenario {
             name: "faults",

@@ -17,7 +17,7 @@ use crate::{
     progress::Progress,
 };
 
-pub use team::{Team, workspace};
+pub use team::{CLUSTER, Team, VOLUME, start_emulator, workspace};
 
 /// The namespace that Brickline is installed in.
 pub const NAMESPACE: &str = "brickline";

@@ -23,6 +23,8 @@ use crate::{
 
 /// The cluster in the team's workspace.
 pub const CLUSTER: &str = "0101-000000-emulator";
+/// The volume in it, as catalog, schema and name.
+pub const VOLUME: &str = "main.release.libs";
 /// How long pods and objects may take to be ready.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long a release may take: several build at the same time on a small machine.
@@ -52,19 +54,14 @@ impl Team {
     /// Sets everything up as the documentation says, and waits until workspace and pipeline are ready.
     pub async fn settle(stage: &Stage, system: &System) -> anyhow::Result<Self> {
         stage.create::<RoleBinding>(tenant(&stage.namespace)).await.context("tenant")?;
-        let token = random_secret();
+        let (emulator, token) = start_emulator(stage, system).await.context("emulator")?;
         let hook = random_secret();
         let account = system.forge.account();
         let git = json!({"username": account.name, "token": account.token.expose_secret()});
-        for (name, data) in [
-            ("dbx", json!({"token": token.expose_secret()})),
-            ("hook", json!({"token": hook.expose_secret()})),
-            ("git", git),
-        ] {
+        for (name, data) in [("hook", json!({"token": hook.expose_secret()})), ("git", git)] {
             stage.create::<Secret>(json!({"metadata": {"name": name}, "stringData": data})).await?;
         }
         let repository = system.forge.repository(&stage.namespace).await?;
-        let emulator = start_emulator(stage, system).await.context("emulator")?;
         stage.create::<DatabricksWorkspace>(workspace("staging", &stage.namespace, "dbx")).await?;
         stage.create::<ReleasePipeline>(pipeline(&repository.clone_url())).await?;
         let url = format!("{}/hooks/{}/dbxdemo", system.webhooks, stage.namespace);
@@ -205,8 +202,11 @@ fn pipeline(url: &str) -> Value {
     })
 }
 
-/// Starts the emulator with one running cluster, and returns its address.
-async fn start_emulator(stage: &Stage, system: &System) -> anyhow::Result<String> {
+/// Starts the emulator with one running cluster, and returns its address and its token, which is in Secret `dbx` too.
+pub async fn start_emulator(stage: &Stage, system: &System) -> anyhow::Result<(String, SecretString)> {
+    let token = random_secret();
+    let secret = json!({"metadata": {"name": "dbx"}, "stringData": {"token": token.expose_secret()}});
+    stage.create::<Secret>(secret).await?;
     stage.create::<Pod>(emulator_pod(&system.emulator)).await?;
     let service = json!({
         "metadata": {"name": "emulator"},
@@ -216,7 +216,7 @@ async fn start_emulator(stage: &Stage, system: &System) -> anyhow::Result<String
     let running = await_condition(stage.api::<Pod>(), "emulator", conditions::is_pod_running());
     timeout(PATIENCE, Box::pin(running)).await.context("the emulator does not run")??;
     let ip = service.spec.and_then(|spec| spec.cluster_ip).context("a Service without an address")?;
-    Ok(format!("http://{ip}:8080"))
+    Ok((format!("http://{ip}:8080"), token))
 }
 
 fn emulator_pod(image: &str) -> Value {
@@ -235,7 +235,7 @@ fn emulator_pod(image: &str) -> Value {
                 "imagePullPolicy": "IfNotPresent",
                 "args": [
                     "serve", "--listen", "0.0.0.0:8080", "--data", "/data", "--token-file", "/etc/emulator/token",
-                    "--cluster", format!("{CLUSTER}=main"), "--start",
+                    "--cluster", format!("{CLUSTER}=main"), "--start", "--volume", VOLUME,
                 ],
                 "ports": [{"containerPort": 8080}],
                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},

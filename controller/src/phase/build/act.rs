@@ -50,14 +50,19 @@ pub(crate) async fn act(
     }
 }
 
-/// Deletes the attempt's Job and its pod; the kubelet gives `collect` its grace to hand in what there is.
-pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), kube::Error> {
+/// Deletes the attempt's Job after its pod: the kubelet gives `collect` its grace to hand in what there is, and the Job
+/// must still be there to vouch for it.
+pub(crate) async fn stop(
+    release: &DatabricksRelease,
+    context: &Context,
+) -> Result<Result<Outcome, Trouble>, kube::Error> {
     let namespace = release.namespace().unwrap_or_default();
     let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    match jobs.delete(&job_name(release, attempt), &DeleteParams::background()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+    match jobs.delete(&job_name(release, attempt), &DeleteParams::foreground()).await {
+        Ok(_) => Ok(Ok(Outcome::Done)),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Ok(Outcome::Done)),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(not_a_tenant(&namespace))),
         Err(error) => Err(error),
     }
 }

@@ -3,19 +3,24 @@
 use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
 use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, PhaseState, Reason, TestCounts, Ticket};
+use data_encoding::HEXLOWER;
 use kube::ResourceExt;
+use sha2::{Digest, Sha256};
 
 use super::super::{Ending, Step, Turn};
 use super::{Effect, Ended, Job, View};
 use crate::artifact::place;
 
 /// The longest part of a release's name in its Job's name: a Job's name has at most 63 characters.
-const NAME: usize = 50;
+const NAME: usize = 41;
+/// Hex characters of the release's uid in it: a release made anew under the same name has Jobs of its own.
+const HASH: usize = 8;
 
 /// The Job of one attempt: derived, so that creating it again is a conflict and not a second build.
 pub(crate) fn job_name(release: &DatabricksRelease, attempt: u32) -> String {
     let name: String = release.name_any().chars().take(NAME).collect();
-    format!("{}-build-{attempt}", name.trim_end_matches(['-', '.']))
+    let hash = HEXLOWER.encode(&Sha256::digest(release.uid().unwrap_or_default()));
+    format!("{}-{}-build-{attempt}", name.trim_end_matches(['-', '.']), &hash[..HASH])
 }
 
 /// One step of the Build phase.
@@ -35,7 +40,8 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         Job::Missing => {
             Step::Act(super::super::Effect::Build(Effect::CreateJob { name, attempt: turn.phase.attempts }))
         }
-        Job::Active => turn.wait_saying(&waiting(view, &name), None),
+        // A pod that can't start changes, but its Job does not: only looking again shows why.
+        Job::Active => turn.wait_saying(&waiting(view, &name), Some(turn.poll())),
         Job::Complete => lost_artifact(turn, &name),
         Job::Failed { reason, message } => failed_without_result(turn, view, &name, reason, message),
     }

@@ -37,7 +37,8 @@ fn next(turn: &Turn, ticket: &Ticket, desired: &[Desired], cluster: &Cluster) ->
         return Some(step);
     }
     let restart = ticket.restarts.iter().find(|restart| restart.cluster == cluster.id);
-    let stale = stale(desired, cluster);
+    let restarted = restart.is_some_and(|restart| restart.context_before != cluster.context);
+    let stale = stale(desired, cluster, restarted);
     let leaving = cluster.libraries.iter().any(|l| l.state == InstallState::UninstallOnRestart && is_ours(desired, l));
     let restart_asked = turn.spec().install.restart == Restart::Always && restart.is_none();
     match restart {
@@ -75,12 +76,16 @@ fn get_running(turn: &Turn, cluster: &Cluster) -> Option<Step> {
     }
 }
 
-/// Installed wheels of our distributions under another path: another version or another content.
-fn stale(desired: &[Desired], cluster: &Cluster) -> Vec<Library> {
+/// Installed wheels of our distributions under another path: another version or another content. One of our own whose
+/// installation failed counts too until a restart gave it another try: its place is named by its content, so no later
+/// release would get it installed.
+fn stale(desired: &[Desired], cluster: &Cluster, restarted: bool) -> Vec<Library> {
+    let broken = |installed: &Installed| matches!(installed.state, InstallState::Failed | InstallState::Skipped);
     let is_stale = |installed: &&Installed| {
         installed.state != InstallState::UninstallOnRestart
             && is_ours(desired, installed)
-            && !desired.iter().any(|wanted| is_at(&installed.library, &wanted.path))
+            && (!desired.iter().any(|wanted| is_at(&installed.library, &wanted.path))
+                || (broken(installed) && !restarted))
     };
     cluster.libraries.iter().filter(is_stale).map(|installed| installed.library.clone()).collect()
 }

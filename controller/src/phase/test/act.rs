@@ -1,6 +1,8 @@
 //! Submits runs, collects their verdicts, publishes the report.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, TestCounts, labels};
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, RunTicket, TestCounts, labels,
+};
 use data_encoding::BASE32_NOPAD;
 use futures::future::join_all;
 use kube::ResourceExt;
@@ -40,17 +42,32 @@ pub(crate) async fn act(
 
 /// Cancels every run that was submitted. A run that is gone counts as canceled.
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
-    let phase = release.status.as_ref().and_then(|status| status.phase(Phase::Test));
-    let runs: Vec<i64> = phase
-        .and_then(|phase| phase.ticket.as_ref())
-        .map(|ticket| ticket.in_flight.iter().filter_map(|run| run.run_id).collect())
-        .unwrap_or_default();
-    if runs.is_empty() {
+    let status = release.status.clone().unwrap_or_default();
+    let in_flight = status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default().in_flight;
+    if in_flight.is_empty() {
         return Ok(());
     }
     let client = workspace::connect(release, context).await?.client;
-    let canceled = join_all(runs.into_iter().map(|run_id| cancel(&client, run_id))).await;
-    canceled.into_iter().collect::<Result<(), Error>>().map_err(Into::into)
+    let stops: Vec<_> = in_flight.iter().map(|run| stop_one(&client, release, &status, run, context)).collect();
+    join_all(stops).await.into_iter().collect()
+}
+
+/// Cancels one run. It may have been submitted without our learning its id: then the same token answers the same run.
+async fn stop_one(
+    client: &Client,
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    run: &RunTicket,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let run_id = match run.run_id {
+        Some(run_id) => run_id,
+        None => match submit(release, status, run.index, context).await? {
+            Outcome::Submitted { run_id, .. } => run_id,
+            _ => return Ok(()),
+        },
+    };
+    Ok(cancel(client, run_id).await?)
 }
 
 async fn cancel(client: &Client, run_id: i64) -> Result<(), Error> {

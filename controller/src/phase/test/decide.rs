@@ -1,6 +1,7 @@
 //! What to do next for the notebooks: read a finished run, submit the next one, or wait.
 
-use brickline_crds::{DatabricksReleaseStatus, Reason, RunTicket, TestCounts, Ticket};
+use brickline_crds::condition::{MAX_MESSAGE, truncate};
+use brickline_crds::{DatabricksReleaseStatus, Reason, RunTicket, TestCounts, TestVerdict, Ticket};
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
 use super::{Collected, Effect, View};
@@ -57,6 +58,10 @@ fn record(turn: &Turn, index: u32, collected: &Collected) -> Box<DatabricksRelea
     let mut ticket = turn.ticket();
     ticket.in_flight.retain(|run| run.index != index);
     ticket.done += 1;
+    // The first verdict stays: it is what the phase ends with.
+    if let (None, Some((reason, message))) = (&ticket.verdict, &collected.verdict) {
+        ticket.verdict = Some(TestVerdict { reason: *reason, message: truncate(message, MAX_MESSAGE) });
+    }
     let mut status = turn.with_ticket(ticket);
     let counts = status.tests.notebooks.get_or_insert_with(TestCounts::default);
     counts.total += collected.counts.total;
@@ -65,22 +70,15 @@ fn record(turn: &Turn, index: u32, collected: &Collected) -> Box<DatabricksRelea
     counts.skipped += collected.counts.skipped;
     let room = FAILURES.saturating_sub(status.tests.first_failures.len());
     status.tests.first_failures.extend(collected.failures.iter().take(room).cloned());
-    if let (Some((reason, message)), Some(phase)) = (&collected.verdict, status.phase_mut(turn.phase.name)) {
-        // The first verdict stays: it is what the release ends with.
-        if phase.reason.is_none_or(|reason| reason == Reason::Progressing) {
-            phase.reason = Some(*reason);
-            phase.message.clone_from(message);
-        }
-    }
     status
 }
 
 fn ended(turn: &Turn, view: &View, uri: &str) -> Step {
     let mut status = Box::new(turn.status.clone());
     status.tests.report = Some(uri.to_owned());
-    let ending = match turn.phase.reason {
-        None | Some(Reason::Progressing) => Ending::succeeded(format!("{} notebooks passed", view.notebooks.len())),
-        Some(reason) => Ending::failed(reason, turn.phase.message.clone()),
+    let ending = match turn.ticket().verdict {
+        None => Ending::succeeded(format!("{} notebooks passed", view.notebooks.len())),
+        Some(verdict) => Ending::failed(verdict.reason, verdict.message),
     };
     Step::Ended(status, ending)
 }
