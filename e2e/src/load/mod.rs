@@ -12,8 +12,10 @@ mod workspace;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use brickline_crds::{DatabricksRelease, ReleaseState};
 use clap::Subcommand;
+use kube::{Api, Client, api::ListParams};
 
 use crate::{
     cluster::Cluster,
@@ -61,6 +63,7 @@ impl Benchmark {
 /// Everything installed on the local cluster, and a team in a namespace of its own.
 async fn settle(progress: &Progress, name: &str) -> anyhow::Result<(Stage, Team)> {
     let cluster = Cluster::up(progress).await?;
+    alone(&cluster.client()).await?;
     let system = System::up(&cluster, progress).await?;
     let stage = Stage::set(&cluster, name).await?;
     let settled = progress.step("Set a team up", Team::settle(&stage, &system)).await;
@@ -68,6 +71,22 @@ async fn settle(progress: &Progress, name: &str) -> anyhow::Result<(Stage, Team)
         Ok(team) => Ok((stage, team)),
         Err(error) => leave(&stage, Err(error)).await,
     }
+}
+
+/// A release under way would be measured as well, and would lose its controller and its images to a newer installation.
+async fn alone(client: &Client) -> anyhow::Result<()> {
+    let releases = match Api::<DatabricksRelease>::all(client.clone()).list(&ListParams::default()).await {
+        Ok(releases) => releases.items,
+        // Brickline was never installed here.
+        Err(kube::Error::Api(refusal)) if refusal.is_not_found() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let finished = |release: &DatabricksRelease| {
+        release.status.as_ref().is_some_and(|status| status.state == ReleaseState::Finished)
+    };
+    let busy: Vec<_> = releases.iter().filter(|release| !finished(release)).map(kube::ResourceExt::name_any).collect();
+    ensure!(busy.is_empty(), "other releases are under way: {}", busy.join(", "));
+    Ok(())
 }
 
 /// Clears the stage whatever happened; a failure keeps what the stage looked like.
