@@ -26,7 +26,9 @@ mod pipeline;
 mod receiver;
 mod record;
 mod release;
+mod secret;
 mod telemetry;
+mod trouble;
 pub mod verdict;
 mod workspace;
 

@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt};
 use tokio::io::AsyncWriteExt;
 use zip::ZipArchive;
 
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 
 /// The largest file that is read into memory at once: workspace files may have 500 MB.
 const MAX_ENTRY: u64 = 512 << 20;

@@ -21,7 +21,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 pub(crate) use content::Content;
 pub(crate) use place::wheel_location;
 
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 
 /// The artifact store.
 #[derive(Clone)]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use brickline_crds::Reason;
 use http::HeaderValue;
-use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::Api;
+use k8s_openapi::ByteString;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::fault::Fault;
-use crate::phase::Trouble;
+use crate::secret;
+use crate::trouble::Trouble;
 
 /// What a forge wants to see.
 #[derive(Debug)]
@@ -48,26 +48,12 @@ impl Proof {
 
 /// Loads the Secret called `name`: keys `username` and `password`, or `token`; `ca.crt` for the forge's own authority.
 pub(super) async fn load(client: &kube::Client, namespace: &str, name: &str) -> Result<Credentials, Trouble> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    match api.get_opt(name).await {
-        Ok(Some(secret)) => read(name, &secret.data.unwrap_or_default()),
-        Ok(None) => {
-            let message = format!("Secret {namespace}/{name} of source.git.credentialsRef doesn't exist");
-            Err(Trouble::passing(Reason::DependencyNotReady, message))
-        }
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            let message = format!(
-                "Secret {namespace}/{name} can't be read: create a RoleBinding to the ClusterRole brickline-tenant in namespace {namespace}"
-            );
-            Err(Trouble::passing(Reason::NotAuthorized, message))
-        }
-        // The error's own text may hold what was read.
-        Err(_) => Err(Trouble::passing(Reason::DependencyNotReady, format!("Secret {namespace}/{name} can't be read"))),
-    }
+    let secret = secret::read(client, namespace, name, "source.git.credentialsRef").await?;
+    read(name, &secret.data.unwrap_or_default())
 }
 
 fn read(name: &str, data: &BTreeMap<String, ByteString>) -> Result<Credentials, Trouble> {
-    let proof = match (text(data, "username"), secret(data, "password"), secret(data, "token")) {
+    let proof = match (text(data, "username"), hidden(data, "password"), hidden(data, "token")) {
         (Some(username), Some(password), _) => Proof::Password { username, password },
         (_, _, Some(token)) => Proof::Token(token),
         _ => {
@@ -86,7 +72,7 @@ fn text(data: &BTreeMap<String, ByteString>, key: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn secret(data: &BTreeMap<String, ByteString>, key: &str) -> Option<SecretString> {
+fn hidden(data: &BTreeMap<String, ByteString>, key: &str) -> Option<SecretString> {
     text(data, key).map(SecretString::from)
 }
 
@@ -137,8 +123,8 @@ mod tests {
 
     #[rstest]
     #[case(403, "Forbidden", Reason::NotAuthorized, "brickline-tenant")]
-    #[case(404, "NotFound", Reason::DependencyNotReady, "doesn't exist")]
-    #[case(500, "InternalError", Reason::DependencyNotReady, "can't be read")]
+    #[case(404, "NotFound", Reason::DependencyNotReady, "does not exist")]
+    #[case(500, "InternalError", Reason::InternalError, "can't be read")]
     #[tokio::test]
     async fn what_is_missing_is_named(
         #[case] code: u16,

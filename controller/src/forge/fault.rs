@@ -7,7 +7,7 @@ use std::time::Duration;
 use brickline_crds::Reason;
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 
 /// The longest pause a forge may ask for while a reconcile waits; more is left to the next attempt of the release.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

@@ -13,8 +13,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::credentials::{Credentials, Proof};
 use super::{Patience, tell};
-use crate::phase::Trouble;
 use crate::phase::finish::{Report, ReportState};
+use crate::trouble::Trouble;
 
 const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
 const GITEA: &str = "/gitea/api/v1/repos/data/dbxdemo/statuses/9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `mod.rs` | what a look shows (`View`) and what can be done (`Effect`) |
 //! | `decide.rs` | pure: release, view and time to exactly one [`Step`] |
-//! | `observe.rs` | looks at the outside and makes the `View` |
+//! | `observe.rs` | looks at the outside and makes the `View`; Deploy and Finish have nothing that goes on by itself |
 //! | `act.rs` | carries one `Effect` out |
 
 pub(crate) mod build;
@@ -20,13 +20,13 @@ use brickline_crds::{
 };
 use jiff::Timestamp;
 
+pub(crate) use crate::trouble::Trouble;
+
 /// Everything that can be done for a release, one thing at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     /// Take the pipeline's next run number.
     NumberRun,
-    /// Tell the forge.
-    Report(finish::Report),
     /// Something of the Build phase.
     Build(build::Effect),
     /// Bring the artifact into the workspace.
@@ -37,8 +37,8 @@ pub(crate) enum Effect {
     Test(test::Effect),
     /// Ask the work of a phase to stop.
     Stop(Phase),
-    /// Put the result into the release's labels.
-    Label,
+    /// Something that is owed at the begin or the end.
+    Finish(finish::Effect),
 }
 
 /// What an effect brought back.
@@ -58,27 +58,6 @@ pub(crate) enum Outcome {
     Published { uri: String },
     /// It did not happen.
     Trouble(Trouble),
-}
-
-/// A fault outside: of Databricks, the forge, the artifact store or a reference.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Trouble {
-    pub(crate) reason: Reason,
-    pub(crate) message: String,
-    /// Whether it may heal by itself.
-    pub(crate) transient: bool,
-}
-
-impl Trouble {
-    /// A fault that another attempt won't mend.
-    pub(crate) fn lasting(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), transient: false }
-    }
-
-    /// A fault that may heal by itself.
-    pub(crate) fn passing(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), transient: true }
-    }
 }
 
 /// What a look at the current phase's work shows.

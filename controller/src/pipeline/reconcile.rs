@@ -7,13 +7,12 @@ use brickline_crds::condition::{self, READY, STALLED, Status};
 use brickline_crds::{Provider, Reason, ReleasePipeline};
 use globset::GlobBuilder;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Api, ResourceExt};
 
 use crate::context::Context;
-use crate::phase::Trouble;
-use crate::{record, workspace};
+use crate::trouble::Trouble;
+use crate::{record, secret};
 
 /// How often a pipeline that is ready is looked at again: its Secret may have gone.
 const CHECK: Duration = Duration::from_mins(5);
@@ -23,7 +22,7 @@ const RECHECK: Duration = Duration::from_secs(15);
 /// Checks the pipeline and writes down what is wrong with it, or where to point the webhook.
 pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let checked = check(&pipeline, &namespace, &context).await?;
+    let checked = check(&pipeline, &namespace, &context).await;
     let mut status = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation.unwrap_or_default();
     let now = Timestamp::now();
@@ -46,42 +45,28 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     Ok(Action::requeue(if checked.is_ok() { CHECK } else { RECHECK }))
 }
 
-async fn check(
-    pipeline: &ReleasePipeline,
-    namespace: &str,
-    context: &Context,
-) -> Result<Result<String, Trouble>, kube::Error> {
+async fn check(pipeline: &ReleasePipeline, namespace: &str, context: &Context) -> Result<String, Trouble> {
     let spec = &pipeline.spec;
     if spec.suspend {
-        return Ok(Err(Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to release again")));
+        return Err(Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to release again"));
     }
     for branch in &spec.trigger.branches {
         if let Err(error) = GlobBuilder::new(branch).literal_separator(true).build() {
-            return Ok(Err(Trouble::lasting(Reason::InvalidSpec, format!("trigger.branches: {error}"))));
+            return Err(Trouble::lasting(Reason::InvalidSpec, format!("trigger.branches: {error}")));
         }
     }
     let Some(webhook) = &spec.trigger.webhook else {
-        return Ok(Ok("no webhook: releases are created by hand".to_owned()));
+        return Ok("no webhook: releases are created by hand".to_owned());
     };
     if spec.repository.provider == Provider::Generic {
         let message = "trigger.webhook needs repository.provider: gitea or github";
-        return Ok(Err(Trouble::lasting(Reason::InvalidSpec, message)));
+        return Err(Trouble::lasting(Reason::InvalidSpec, message));
     }
     let name = &webhook.secret_ref.name;
-    let secrets: Api<Secret> = Api::namespaced(context.kube.clone(), namespace);
-    match secrets.get_opt(name).await {
-        Ok(Some(secret)) if secret.data.as_ref().is_some_and(|data| data.contains_key("token")) => {
-            Ok(Ok(format!("waits for pushes to {}", spec.trigger.branches.join(", "))))
-        }
-        Ok(Some(_)) => {
-            let message = format!("Secret {namespace}/{name} has no key token: put the webhook's secret there");
-            Ok(Err(Trouble::passing(Reason::DependencyNotReady, message)))
-        }
-        Ok(None) => {
-            let message = format!("Secret {namespace}/{name}, named by trigger.webhook.secretRef, does not exist");
-            Ok(Err(Trouble::passing(Reason::DependencyNotReady, message)))
-        }
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(workspace::not_a_tenant(namespace))),
-        Err(error) => Err(error),
+    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await?;
+    if secret.data.is_some_and(|data| data.contains_key("token")) {
+        return Ok(format!("waits for pushes to {}", spec.trigger.branches.join(", ")));
     }
+    let message = format!("Secret {namespace}/{name} has no key token: put the webhook's secret there");
+    Err(Trouble::passing(Reason::DependencyNotReady, message))
 }

@@ -1,40 +1,30 @@
-//! Carries one effect out. What goes wrong outside comes back as an outcome; `Err` is Kubernetes itself.
+//! Carries one effect out, each in its own room.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FIELD_MANAGER, Phase, Reason, labels};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
-use super::decide::current;
 use crate::context::Context;
-use crate::phase::{self, Effect, Outcome, Trouble, finish};
-use crate::{forge, pipeline};
+use crate::phase::{self, Effect, Outcome};
+use crate::pipeline;
+use crate::trouble::Trouble;
 
-/// Does what `decide` asked for.
-pub(super) async fn act(
-    release: &DatabricksRelease,
-    effect: &Effect,
-    context: &Context,
-) -> Result<Outcome, kube::Error> {
-    let status = release.status.clone().unwrap_or_default();
+/// Does what `decide` asked for; what goes wrong outside is an outcome too.
+pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Outcome {
     tracing::debug!(release = %release.name_any(), namespace = %release.namespace().unwrap_or_default(), ?effect, "acting");
+    let status = release.status.clone().unwrap_or_default();
     let outcome = match effect {
-        Effect::NumberRun => Ok(Outcome::Numbered(pipeline::number(release, context).await?)),
-        Effect::Report(report) => told(release, report, context).await,
-        Effect::Build(effect) => phase::build::act(release, effect, context).await?,
+        Effect::NumberRun => pipeline::number(release, context).await.map(Outcome::Numbered).map_err(Into::into),
+        Effect::Build(effect) => phase::build::act(release, effect, context).await,
         Effect::Deploy => in_time(release, &status, phase::deploy::act(release, &status, context)).await,
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
         Effect::Test(effect) => phase::test::act(release, &status, effect, context).await,
-        Effect::Stop(phase) => stop(release, *phase, context).await?,
-        Effect::Label => {
-            label(release, context).await?;
-            Ok(Outcome::Done)
-        }
+        Effect::Finish(effect) => phase::finish::act(release, effect, context).await,
+        Effect::Stop(phase) => stop(release, *phase, context).await,
     };
-    Ok(outcome.unwrap_or_else(Outcome::Trouble))
+    outcome.unwrap_or_else(Outcome::Trouble)
 }
 
 /// Deploy is one effect: its timeout must end it, not only be looked at afterwards.
@@ -50,41 +40,12 @@ async fn in_time(
     tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn told(release: &DatabricksRelease, report: &finish::Report, context: &Context) -> Result<Outcome, Trouble> {
-    let sent = forge::report(release, report, context).await;
-    if let Err(trouble) = &sent {
-        let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
-        tracing::warn!(%namespace, release = %name, error = %trouble.message, "the forge was not told");
-    }
-    sent.map(|()| Outcome::Done)
-}
-
 /// Asks a phase's work to stop. Deploy and Install have nothing that goes on by itself.
-async fn stop(
-    release: &DatabricksRelease,
-    phase: Phase,
-    context: &Context,
-) -> Result<Result<Outcome, Trouble>, kube::Error> {
+async fn stop(release: &DatabricksRelease, phase: Phase, context: &Context) -> Result<Outcome, Trouble> {
     match phase {
-        Phase::Build => return phase::build::stop(release, context).await,
-        Phase::Test => return Ok(phase::test::stop(release, context).await.map(|()| Outcome::Done)),
+        Phase::Build => phase::build::stop(release, context).await?,
+        Phase::Test => phase::test::stop(release, context).await?,
         Phase::Deploy | Phase::Install | Phase::Operate => {}
     }
-    Ok(Ok(Outcome::Done))
-}
-
-/// The result as a label, for `kubectl get dbrel -l brickline.dev/result=failed`.
-async fn label(release: &DatabricksRelease, context: &Context) -> Result<(), kube::Error> {
-    let status = release.status.clone().unwrap_or_default();
-    let ended = super::status::result(&status).to_string().to_lowercase();
-    debug_assert!(current(&status).is_none(), "labels are settled after the last phase");
-    let releases: Api<DatabricksRelease> =
-        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-    let patch = serde_json::json!({
-        "apiVersion": "brickline.dev/v1alpha1",
-        "kind": "DatabricksRelease",
-        "metadata": {"labels": BTreeMap::from([(labels::RESULT, ended)])},
-    });
-    let settle = PatchParams::apply(&format!("{FIELD_MANAGER}-labels")).force();
-    releases.patch_metadata(&release.name_any(), &settle, &Patch::Apply(patch)).await.map(drop)
+    Ok(Outcome::Done)
 }

@@ -47,7 +47,10 @@ pub(crate) fn decide(release: &DatabricksRelease, observed: &Observed, now: Time
     let status = release.status.clone().unwrap_or_default();
     match status.state {
         ReleaseState::Finished => Decision::Done,
-        ReleaseState::Finishing => finish(release, status, observed, now),
+        ReleaseState::Finishing => {
+            let step = finish::decide(release, &status, observed.outcome.as_ref(), now);
+            carry(release, step, now)
+        }
         _ if status.phases.is_empty() => begin(release, status, observed, now),
         _ => advance(release, &status, observed, now),
     }
@@ -100,8 +103,8 @@ fn advance(
     observed: &Observed,
     now: Timestamp,
 ) -> Decision {
-    if finish::is_reported(release) && status.reported.is_none() {
-        return report(release, status, observed, finish::pending(), now);
+    if let Some(step) = finish::begin(release, status, observed.outcome.as_ref()) {
+        return carry(release, step, now);
     }
     let Some(phase) = current(status) else { return record(release, finishing(status), now) };
     if phase.state == PhaseState::Pending {
@@ -243,13 +246,19 @@ fn stop(turn: &Turn, stopping: &Stopping) -> Decision {
 
 /// A phase's step as the release's decision.
 fn settle(turn: &Turn, step: Step) -> Decision {
+    let step = match step {
+        Step::Ended(status, ending) => Step::Record(Box::new(ended(*status, turn.phase.name, &ending, turn.now))),
+        step => step,
+    };
+    carry(turn.release, step, turn.now)
+}
+
+/// A step that closes no phase as the release's decision.
+fn carry(release: &DatabricksRelease, step: Step, now: Timestamp) -> Decision {
     match step {
-        Step::Record(status) => record(turn.release, status, turn.now),
+        Step::Record(status) | Step::Ended(status, _) => record(release, status, now),
         Step::Act(effect) => Decision::Act(effect),
         Step::Wait(wait) => Decision::Wait(wait),
-        Step::Ended(status, ending) => {
-            record(turn.release, Box::new(ended(*status, turn.phase.name, &ending, turn.now)), turn.now)
-        }
     }
 }
 
@@ -276,44 +285,6 @@ fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now:
 
 fn finishing(status: &DatabricksReleaseStatus) -> Box<DatabricksReleaseStatus> {
     Box::new(DatabricksReleaseStatus { state: ReleaseState::Finishing, ..status.clone() })
-}
-
-/// Everything owed is done before the terminal write, which is the last one.
-fn finish(
-    release: &DatabricksRelease,
-    mut status: DatabricksReleaseStatus,
-    observed: &Observed,
-    now: Timestamp,
-) -> Decision {
-    let verdict = finish::verdict(&status);
-    let pending = finish::pending().state.to_string();
-    let told = status.reported.as_deref().is_some_and(|reported| !reported.starts_with(&pending));
-    if finish::is_reported(release) && !told {
-        return report(release, &status, observed, verdict, now);
-    }
-    if observed.outcome != Some(Outcome::Done) {
-        return Decision::Act(Effect::Label);
-    }
-    status.state = ReleaseState::Finished;
-    status.completion_time = Some(Time(now));
-    record(release, Box::new(status), now)
-}
-
-/// Tells the forge, then writes down that it was told. A forge that can't be told holds no release up.
-fn report(
-    release: &DatabricksRelease,
-    status: &DatabricksReleaseStatus,
-    observed: &Observed,
-    report: finish::Report,
-    now: Timestamp,
-) -> Decision {
-    let reported = match &observed.outcome {
-        Some(Outcome::Done) => report.state.to_string(),
-        Some(Outcome::Trouble(_)) => format!("{} unsent", report.state),
-        _ => return Decision::Act(Effect::Report(report)),
-    };
-    let next = DatabricksReleaseStatus { reported: Some(reported), ..status.clone() };
-    record(release, Box::new(next), now)
 }
 
 fn record(release: &DatabricksRelease, mut status: Box<DatabricksReleaseStatus>, now: Timestamp) -> Decision {

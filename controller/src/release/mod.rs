@@ -23,9 +23,10 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
+pub(crate) use status::result;
 
 use crate::context::Context;
-use crate::phase::Effect;
+use crate::phase::{Effect, finish};
 use crate::record;
 use decide::{Decision, Observed, decide};
 
@@ -40,7 +41,7 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
     let mut release = (*release).clone();
     let mut outcome = None;
     for _ in 0..STEPS {
-        let view = observe::observe(&release, outcome.as_ref(), &context).await?;
+        let view = observe::observe(&release, outcome.as_ref(), &context).await;
         let observed = Observed { outcome: outcome.take(), view };
         match decide(&release, &observed, Timestamp::now()) {
             Decision::Record(status) => match write(&release, *status, &context).await? {
@@ -49,8 +50,8 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
                 None => return Ok(Action::requeue(Duration::from_millis(100))),
             },
             Decision::Act(effect) => {
-                outcome = Some(act::act(&release, &effect, &context).await?);
-                if effect == Effect::Label {
+                outcome = Some(act::act(&release, &effect, &context).await);
+                if effect == Effect::Finish(finish::Effect::Label) {
                     // The label made a newer version of the object, and the terminal write must be on that one.
                     release = stored(&release, &context).await?;
                 }

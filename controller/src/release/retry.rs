@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::phase::{Ending, Step, Trouble, Turn};
 
-/// How often a suspended workspace is looked at again.
-const SUSPENDED: Duration = Duration::from_secs(15);
+/// How often a suspended workspace, or a Kubernetes that does not answer, is tried again.
+const UNCOUNTED: Duration = Duration::from_secs(15);
 
 /// How long the phase still has to wait before its next attempt.
 pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
@@ -22,9 +22,9 @@ pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
 /// A fault that can heal is waited out within the limit; any other ends the phase.
 pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
     let limit = turn.spec().retries.limit;
-    if trouble.reason == Reason::Suspended {
+    if trouble.is_not_counted() {
         return Step::Record(turn.with_phase(|phase| {
-            phase.retry_at = turn.now.checked_add(SUSPENDED).ok().map(Time);
+            phase.retry_at = turn.now.checked_add(UNCOUNTED).ok().map(Time);
             phase.message.clone_from(&trouble.message);
         }));
     }

@@ -35,7 +35,8 @@ fn speaking(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
     status.phases.iter().find(wrong).or_else(|| current(status)).or_else(|| status.phases.iter().rfind(worked))
 }
 
-pub(super) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
+/// How a release whose phases are all over ended: the worst wins.
+pub(crate) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
     let any = |state: PhaseState| status.phases.iter().any(|phase| phase.state == state);
     if any(PhaseState::Failed) {
         ReleaseResult::Failed

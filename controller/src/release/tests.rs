@@ -137,13 +137,13 @@ impl World {
 
     fn act(&mut self, effect: &Effect) -> Outcome {
         self.effects.push(effect.clone());
-        if self.faults > 0 && !matches!(effect, Effect::Label | Effect::NumberRun | Effect::Report(_)) {
+        if self.faults > 0 && !matches!(effect, Effect::Finish(_) | Effect::NumberRun) {
             self.faults -= 1;
             return Outcome::Trouble(Trouble::passing(Reason::WorkspaceUnreachable, "503"));
         }
         match effect {
             Effect::NumberRun => Outcome::Numbered("20261121.1".into()),
-            Effect::Report(report) => {
+            Effect::Finish(finish::Effect::Report(report)) => {
                 self.reports.push(report.clone());
                 Outcome::Done
             }
@@ -159,7 +159,7 @@ impl World {
             }
             Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
             Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
-            Effect::Stop(_) | Effect::Label => Outcome::Done,
+            Effect::Stop(_) | Effect::Finish(finish::Effect::Label) => Outcome::Done,
         }
     }
 

@@ -11,8 +11,9 @@ use url::Url;
 
 use super::hosts;
 use crate::context::Context;
-use crate::databricks::{Auth, Category, Client, ClientConfig, Error, Timings};
-use crate::phase::Trouble;
+use crate::databricks::{Auth, Client, ClientConfig, Timings};
+use crate::secret;
+use crate::trouble::Trouble;
 
 /// A workspace that may be used now.
 pub(crate) struct Connection {
@@ -46,8 +47,7 @@ pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> R
         return Err(Trouble::lasting(Reason::InvalidSpec, "the release names no workspace"));
     };
     let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), &namespace);
-    let found = workspaces.get_opt(&reference.name).await.map_err(|error| kubernetes(&error))?;
-    let workspace = found.ok_or_else(|| {
+    let workspace = workspaces.get_opt(&reference.name).await?.ok_or_else(|| {
         let message = format!("DatabricksWorkspace {namespace}/{} does not exist", reference.name);
         Trouble::passing(Reason::DependencyNotReady, message)
     })?;
@@ -64,7 +64,7 @@ pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -
     let host = host(workspace, context)?;
     let reference = secret_ref(workspace)?;
     let namespace = workspace.namespace().unwrap_or_default();
-    let secret = secret(&namespace, &reference.name, context).await?;
+    let secret = secret::read(&context.kube, &namespace, &reference.name, "spec.auth").await?;
     let key = workspace.uid().unwrap_or_default();
     let version = format!(
         "{}/{}",
@@ -115,19 +115,6 @@ fn auth(workspace: &DatabricksWorkspace, secret: SecretString) -> Auth {
     }
 }
 
-/// A Secret by name; the controller may not list them.
-async fn secret(namespace: &str, name: &str, context: &Context) -> Result<Secret, Trouble> {
-    let secrets: Api<Secret> = Api::namespaced(context.kube.clone(), namespace);
-    match secrets.get_opt(name).await {
-        Ok(Some(secret)) => Ok(secret),
-        Ok(None) => {
-            Err(Trouble::passing(Reason::DependencyNotReady, format!("Secret {namespace}/{name} does not exist")))
-        }
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(not_a_tenant(namespace)),
-        Err(error) => Err(kubernetes(&error)),
-    }
-}
-
 fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
     let SecretKeyRef { name, key } = reference;
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.clone());
@@ -138,45 +125,4 @@ fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<S
             format!("Secret {namespace}/{name} has no key {key} with text in it"),
         )
     })
-}
-
-/// The controller may not read the namespace's Secrets: the message names what to create.
-pub(crate) fn not_a_tenant(namespace: &str) -> Trouble {
-    let message = format!(
-        "the controller may not read Secrets in namespace {namespace}: bind ClusterRole brickline-tenant there to the \
-         controller's ServiceAccount, or add {namespace} to the chart's tenants"
-    );
-    Trouble::passing(Reason::NotAuthorized, message)
-}
-
-fn kubernetes(error: &kube::Error) -> Trouble {
-    Trouble::passing(Reason::InternalError, format!("Kubernetes did not answer: {error}"))
-}
-
-/// Databricks' errors in the API's words. `operation` and Databricks' own message are in the error's text.
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
-        let message = error.to_string();
-        match error.category() {
-            Category::Authentication => {
-                let hint = "check the workspace's credentials";
-                Self::lasting(
-                    Reason::AuthenticationFailed,
-                    format!("Databricks rejected the credentials: {message}; {hint}"),
-                )
-            }
-            Category::Permission => Self::lasting(Reason::NotAuthorized, message),
-            Category::Unavailable | Category::Timeout | Category::RateLimited => {
-                Self::passing(Reason::WorkspaceUnreachable, message)
-            }
-            // A cluster that is between two states takes no request; the next look tells which.
-            Category::InvalidState => Self::passing(Reason::ClusterNotReady, message),
-            Category::Protocol => {
-                Self { reason: Reason::WorkspaceUnreachable, message, transient: error.is_transient() }
-            }
-            Category::NotFound | Category::Conflict | Category::Invalid => {
-                Self { reason: Reason::DeployFailed, message, transient: error.is_transient() }
-            }
-        }
-    }
 }

@@ -4,5 +4,5 @@ mod connect;
 mod hosts;
 mod reconcile;
 
-pub(crate) use connect::{Clients, Connection, connect, not_a_tenant};
+pub(crate) use connect::{Clients, Connection, connect};
 pub(crate) use reconcile::reconcile;

@@ -12,8 +12,8 @@ use kube::runtime::controller::Action;
 
 use super::connect::client;
 use crate::context::Context;
-use crate::phase::Trouble;
 use crate::record;
+use crate::trouble::Trouble;
 
 /// How often a workspace that answered is asked again.
 const CHECK: Duration = Duration::from_mins(5);

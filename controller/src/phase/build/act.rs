@@ -5,65 +5,54 @@ use brickline_artifact::plan::{
 };
 use brickline_crds::{DatabricksRelease, FIELD_MANAGER, Phase, Reason, Required as SpecRequired};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 
 use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
 use super::{Effect, job_name};
 use crate::context::{Context, Settings};
-use crate::phase::{Outcome, Trouble};
-use crate::workspace::not_a_tenant;
+use crate::phase::Outcome;
+use crate::secret;
+use crate::trouble::Trouble;
 
 /// Does what `decide` asked for.
-pub(crate) async fn act(
-    release: &DatabricksRelease,
-    effect: &Effect,
-    context: &Context,
-) -> Result<Result<Outcome, Trouble>, kube::Error> {
+pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
     let Effect::CreateJob { name, attempt } = effect;
     let namespace = release.namespace().unwrap_or_default();
-    let plan = match plan(release, *attempt, &context.settings) {
-        Ok(plan) => plan,
-        Err(trouble) => return Ok(Err(trouble)),
-    };
-    if let Err(trouble) = credentials_exist(release, &namespace, context).await? {
-        return Ok(Err(trouble));
+    let plan = plan(release, *attempt, &context.settings)?;
+    if let Some(name) = credentials(release) {
+        // A pod whose Secret is missing would wait for ever without saying so in its status.
+        secret::read(&context.kube, &namespace, name, "source.git.credentialsRef").await?;
     }
-    match put_ca(&namespace, context).await {
-        Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(Err(not_a_tenant(&namespace))),
-        put => put?,
-    }
+    put_ca(&namespace, context).await?;
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
     match jobs.create(&PostParams::default(), &job(release, name, &plan, &context.settings)).await {
-        Ok(_) => Ok(Ok(Outcome::Done)),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Ok(Outcome::Done)),
+        Ok(_) => Ok(Outcome::Done),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Outcome::Done),
         // An admission policy's refusal is forbidden too, but says something else.
         Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("cannot create resource") => {
-            Ok(Err(not_a_tenant(&namespace)))
+            Err(Trouble::not_a_tenant(&namespace))
         }
-        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => Ok(Err(Trouble::lasting(
-            Reason::BuildFailed,
-            format!("Kubernetes refused the build's Job: {}", status.message),
-        ))),
-        Err(error) => Err(error),
+        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
+            let message = format!("Kubernetes refused the build's Job: {}", status.message);
+            Err(Trouble::lasting(Reason::BuildFailed, message))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Deletes the attempt's Job after its pod: the kubelet gives `collect` its grace to hand in what there is, and the Job
 /// must still be there to vouch for it.
-pub(crate) async fn stop(
-    release: &DatabricksRelease,
-    context: &Context,
-) -> Result<Result<Outcome, Trouble>, kube::Error> {
+pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
     let namespace = release.namespace().unwrap_or_default();
     let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
     match jobs.delete(&job_name(release, attempt), &DeleteParams::foreground()).await {
-        Ok(_) => Ok(Ok(Outcome::Done)),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Ok(Outcome::Done)),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(not_a_tenant(&namespace))),
-        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(&namespace)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -121,27 +110,8 @@ fn required(required: SpecRequired) -> Required {
     }
 }
 
-/// A pod whose Secret is missing would wait for ever without saying so in its status.
-async fn credentials_exist(
-    release: &DatabricksRelease,
-    namespace: &str,
-    context: &Context,
-) -> Result<Result<(), Trouble>, kube::Error> {
-    let Some(name) = credentials(release) else { return Ok(Ok(())) };
-    let secrets: Api<Secret> = Api::namespaced(context.kube.clone(), namespace);
-    match secrets.get_metadata_opt(name).await {
-        Ok(Some(_)) => Ok(Ok(())),
-        Ok(None) => {
-            let message = format!("Secret {namespace}/{name}, named by source.git.credentialsRef, does not exist");
-            Ok(Err(Trouble::passing(Reason::DependencyNotReady, message)))
-        }
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(not_a_tenant(namespace))),
-        Err(error) => Err(error),
-    }
-}
-
 /// Build pods in every namespace trust what the controller trusts.
-async fn put_ca(namespace: &str, context: &Context) -> Result<(), kube::Error> {
+async fn put_ca(namespace: &str, context: &Context) -> Result<(), Trouble> {
     let Some(bundle) = &context.settings.ca_bundle else { return Ok(()) };
     let maps: Api<ConfigMap> = Api::namespaced(context.kube.clone(), namespace);
     let map = serde_json::json!({
@@ -150,5 +120,9 @@ async fn put_ca(namespace: &str, context: &Context) -> Result<(), kube::Error> {
         "metadata": {"name": CA_CONFIG_MAP},
         "data": {CA_KEY: bundle},
     });
-    maps.patch(CA_CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(map)).await.map(drop)
+    match maps.patch(CA_CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(map)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(namespace)),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -8,14 +8,14 @@ use kube::{Api, ResourceExt, api::ListParams};
 
 use super::{Ended, Job, Pod, View, job_name};
 use crate::context::Context;
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 
 /// What the Build phase's `decide` needs to know.
 pub(crate) async fn observe(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     context: &Context,
-) -> Result<Result<View, Trouble>, kube::Error> {
+) -> Result<View, Trouble> {
     let namespace = release.namespace().unwrap_or_default();
     let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
     let name = job_name(release, attempt);
@@ -25,11 +25,8 @@ pub(crate) async fn observe(
         Some(_) => pod_of(context, &namespace, &name).await?,
         None => None,
     };
-    let result = match context.artifacts.result(release, attempt).await {
-        Ok(result) => result,
-        Err(trouble) => return Ok(Err(trouble)),
-    };
-    Ok(Ok(View { job: job.as_ref().map_or(Job::Missing, state), result, pod }))
+    let result = context.artifacts.result(release, attempt).await?;
+    Ok(View { job: job.as_ref().map_or(Job::Missing, state), result, pod })
 }
 
 async fn pod_of(context: &Context, namespace: &str, job: &str) -> Result<Option<Pod>, kube::Error> {

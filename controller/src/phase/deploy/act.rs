@@ -10,7 +10,8 @@ use super::{Deployed, target::Target, target::form, targets};
 use crate::artifact::{Content, wheel_location};
 use crate::context::Context;
 use crate::databricks::{Client, workspace::Import};
-use crate::phase::{Outcome, Trouble};
+use crate::phase::Outcome;
+use crate::trouble::Trouble;
 use crate::workspace;
 
 /// Uploads at the same time: the Files API takes ten, Databricks' own CLI uses five.

@@ -4,7 +4,8 @@ use brickline_crds::DatabricksRelease;
 
 use super::Effect;
 use crate::context::Context;
-use crate::phase::{Outcome, Trouble};
+use crate::phase::Outcome;
+use crate::trouble::Trouble;
 use crate::workspace;
 
 /// Does what `decide` asked for.

@@ -7,7 +7,7 @@ use super::{Cluster, Desired, Installed, View};
 use crate::artifact::wheel_location;
 use crate::context::Context;
 use crate::databricks::Client;
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 use crate::workspace::{self, Connection};
 
 /// What the Install phase's `decide` needs to know.

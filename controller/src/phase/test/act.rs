@@ -14,7 +14,8 @@ use crate::artifact::place;
 use crate::context::Context;
 use crate::databricks::runs::{NotebookTask, Output, Run, Submit, SubmitTask};
 use crate::databricks::{Category, Client, Error};
-use crate::phase::{Outcome, Trouble};
+use crate::phase::Outcome;
+use crate::trouble::Trouble;
 use crate::verdict::{
     Cells, Demand, Export, Framework, NotebookVerdict, Reason as VerdictReason, RunView, TestCase, Verdict, export,
     judge, junit,

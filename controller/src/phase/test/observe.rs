@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 
 use super::{View, plan::plan};
 use crate::context::Context;
-use crate::phase::Trouble;
+use crate::trouble::Trouble;
 use crate::workspace;
 
 /// What the Test phase's `decide` needs to know.

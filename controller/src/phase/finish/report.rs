@@ -1,4 +1,4 @@
-//! Finish: what is owed to others before a release is over. Pure here; `forge` carries it out.
+//! What the forge is told of a commit: pure.
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Provider, condition::truncate};
 

@@ -1,0 +1,73 @@
+//! Trouble: a fault outside, in the words of conditions, and whether it may heal by itself.
+
+use brickline_crds::Reason;
+
+use crate::databricks::{Category, Error};
+
+/// A fault of Databricks, the forge, the artifact store, Kubernetes or a reference.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trouble {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    /// Whether it may heal by itself.
+    pub(crate) transient: bool,
+}
+
+impl Trouble {
+    /// A fault that another attempt won't mend.
+    pub(crate) fn lasting(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), transient: false }
+    }
+
+    /// A fault that may heal by itself.
+    pub(crate) fn passing(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), transient: true }
+    }
+
+    /// The controller has no rights in a namespace: the message names the binding to create.
+    pub(crate) fn not_a_tenant(namespace: &str) -> Self {
+        let message = format!(
+            "the controller has no rights in namespace {namespace}: bind ClusterRole brickline-tenant there to the \
+             controller's ServiceAccount, or add {namespace} to the chart's tenants"
+        );
+        Self::passing(Reason::NotAuthorized, message)
+    }
+
+    /// Whether it is not the release's attempt that failed: it is waited out without being counted.
+    pub(crate) fn is_not_counted(&self) -> bool {
+        self.transient && matches!(self.reason, Reason::Suspended | Reason::InternalError)
+    }
+}
+
+/// Kubernetes did not answer, or not as it should. Its client has already retried.
+impl From<kube::Error> for Trouble {
+    fn from(error: kube::Error) -> Self {
+        Self::passing(Reason::InternalError, format!("Kubernetes did not answer as it should: {error}"))
+    }
+}
+
+/// Databricks' errors in the API's words. The operation and Databricks' own message are in the error's text.
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error.category() {
+            Category::Authentication => {
+                let hint = "check the workspace's credentials";
+                let message = format!("Databricks rejected the credentials: {message}; {hint}");
+                Self::lasting(Reason::AuthenticationFailed, message)
+            }
+            Category::Permission => Self::lasting(Reason::NotAuthorized, message),
+            Category::Unavailable | Category::Timeout | Category::RateLimited => {
+                Self::passing(Reason::WorkspaceUnreachable, message)
+            }
+            // A cluster that is between two states takes no request; the next look tells which.
+            Category::InvalidState => Self::passing(Reason::ClusterNotReady, message),
+            Category::Protocol => {
+                Self { reason: Reason::WorkspaceUnreachable, message, transient: error.is_transient() }
+            }
+            Category::NotFound | Category::Conflict | Category::Invalid => {
+                Self { reason: Reason::DeployFailed, message, transient: error.is_transient() }
+            }
+        }
+    }
+}
