@@ -151,11 +151,11 @@ impl Turn<'_> {
         Step::Record(self.with_phase(|phase| message.clone_into(&mut phase.message)))
     }
 
-    /// How long to wait before the next look at Databricks, which can't be watched: a twentieth of the time the phase
-    /// has taken so far, between half a second and ten.
+    /// How long to wait before the next look at what can't be watched: a twentieth of the time the phase has taken so
+    /// far, between half a second and two. Longer pauses would be felt between the phases.
     pub(crate) fn poll(&self) -> Duration {
         let started = self.phase.start_time.as_ref().map_or(self.now, |time| time.0);
         let elapsed = Duration::try_from(self.now.duration_since(started)).unwrap_or_default();
-        (elapsed / 20).clamp(Duration::from_millis(500), Duration::from_secs(10))
+        (elapsed / 20).clamp(Duration::from_millis(500), Duration::from_secs(2))
     }
 }
