@@ -88,3 +88,38 @@ fn parent(trace_id: &str, release: &DatabricksRelease) -> Option<Context> {
     let remote = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::default());
     Some(Context::new().with_remote_span_context(remote))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brickline_crds::{DatabricksReleaseSpec, DatabricksReleaseStatus, Phase};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use opentelemetry_sdk::trace::InMemorySpanExporter;
+
+    #[test]
+    fn a_phase_that_ended_is_one_span_of_its_releases_trace() {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+        global::set_tracer_provider(provider);
+        let spec: DatabricksReleaseSpec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();
+        let mut release = DatabricksRelease::new("dbxdemo-1", spec);
+        let trace_id = "0123456789abcdef0123456789abcdef".to_owned();
+        release.status = Some(DatabricksReleaseStatus { trace_id: Some(trace_id.clone()), ..Default::default() });
+        let at = |second| Some(Time(jiff::Timestamp::from_second(second).unwrap()));
+        let phase = PhaseStatus {
+            state: PhaseState::Failed,
+            message: "1 of 2 tests failed".to_owned(),
+            start_time: at(100),
+            completion_time: at(160),
+            ..PhaseStatus::pending(Phase::Build)
+        };
+
+        phase_span(&release, &phase);
+
+        let spans = exporter.get_finished_spans().unwrap();
+        let span = spans.iter().find(|span| span.name == "Build").unwrap();
+        assert_eq!(span.span_context.trace_id().to_string(), trace_id);
+        assert_eq!(span.end_time.duration_since(span.start_time).unwrap().as_secs(), 60);
+        assert_eq!(span.status, Status::error("1 of 2 tests failed"));
+    }
+}
