@@ -165,7 +165,10 @@ pub struct ReleaseTemplate {
 pub struct TemplateMetadata {
     /// Labels; those of `brickline.dev/` are set by the controller.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63, "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"}))]
+    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}), extend("x-kubernetes-validations" = [{
+        "rule": "self.all(name, self[name].matches('^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'))",
+        "message": "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
+    }]))]
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

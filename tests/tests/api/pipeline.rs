@@ -7,6 +7,7 @@ use crate::plan;
 
 const BRANCHES: &str = "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
 const STAGE: &str = "a stage's name is a lower-case word of a-z, 0-9 and '-'";
+const LABEL: &str = "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit";
 /// What is said of a URL that holds credentials or can't be cloned.
 const URL: &str =
     "url is an https:// or ssh:// clone URL without user name or password: put credentials into credentialsRef";
@@ -106,7 +107,8 @@ fn template(table: &mut Table) {
     table
         .field("spec.template.metadata.labels")
         .takes([json!({"team": "data", "example.com/cost": "12"})])
-        .refuses("may not be more than 63", [json!({"team": "a".repeat(64)})]);
+        .refuses("may not be more than 63", [json!({"team": "a".repeat(64)})])
+        .refuses(LABEL, [json!({"team": "release/1"}), json!({"team": "-data"}), json!({"team": "data team"})]);
     table
         .field("spec.template.metadata.annotations")
         .takes([json!({"example.com/note": "a note"})])
