@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseResult};
+use data_encoding::BASE64;
 use kube::ResourceExt as _;
+use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
 use super::Stage;
@@ -13,7 +15,7 @@ use crate::{
     forge::{Change, CommitStatus},
     progress::Progress,
     prometheus::Prometheus,
-    system::{System, Team},
+    system::{NAMESPACE, System, Team},
 };
 
 /// How long the forge may take to send its webhooks again, and how often it is asked.
@@ -52,7 +54,8 @@ impl Story {
         self.act("Prometheus fires the alert of the broken release", self.alert()).await?;
         self.act("A fourth merge breaks a pytest", self.broken_pytest()).await?;
         self.act("A release by hand, without any pipeline", self.by_hand(&good)).await?;
-        self.act("Somebody forges a signature", self.forged_signature()).await
+        self.act("Somebody forges a signature", self.forged_signature()).await?;
+        self.act("Somebody looks for secrets where none may be", self.no_secret_in_sight()).await
     }
 
     async fn act<T>(&self, name: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -75,7 +78,20 @@ impl Story {
     async fn merge(&self, change: &Change) -> anyhow::Result<(DatabricksRelease, String)> {
         let merged = self.team.repository.merge(change).await?;
         let name = self.team.release_of(&merged.commit).await?;
-        Ok((self.team.finished(&name).await?, merged.commit))
+        Ok((self.walk(&name).await?, merged.commit))
+    }
+
+    /// Waits until a release is over; aloud, says each step on its way.
+    async fn walk(&self, name: &str) -> anyhow::Result<DatabricksRelease> {
+        let mut last = String::new();
+        let say = |release: &DatabricksRelease| {
+            let step = step(release);
+            if self.aloud && step != last {
+                self.progress.note(&format!("    {name}  {step}"));
+                last = step;
+            }
+        };
+        self.team.watch(name, say).await
     }
 
     async fn good_merge(&self, change: &Change) -> anyhow::Result<String> {
@@ -154,7 +170,7 @@ impl Story {
 
     async fn by_hand(&self, commit: &str) -> anyhow::Result<()> {
         self.team.release_by_hand("by-hand", commit, "staging").await?;
-        let release = self.team.finished("by-hand").await?;
+        let release = self.walk("by-hand").await?;
         succeeded(&release)?;
         ensure!(status(&release)?.run.is_empty(), "a release without pipeline has no run number");
         Ok(())
@@ -205,6 +221,31 @@ impl Story {
         Ok(())
     }
 
+    /// Logs, objects and events of everything that happened so far hold none of the team's secrets.
+    async fn no_secret_in_sight(&self) -> anyhow::Result<()> {
+        let namespace = ["--namespace", self.team.stage.namespace.as_str()];
+        let controller = ["--namespace", NAMESPACE];
+        let looks: [(&[&str], [&str; 2]); 4] = [
+            (&["logs", "deployment/brickline", "--tail=-1"], controller),
+            (&["get", "dbrel,dbpipe,dbws,jobs,pods,events", "--output=yaml"], namespace),
+            (&["logs", "--all-containers", "--prefix", "--tail=-1", "--selector=brickline.dev/release"], namespace),
+            (&["logs", "emulator", "--tail=-1"], namespace),
+        ];
+        let git = &self.team.system.forge.account().token;
+        for (look, of) in looks {
+            let seen = self.team.stage.cluster.kubectl(look.iter().chain(&of)).run().await?;
+            ensure!(!seen.trim().is_empty(), "kubectl {} shows nothing", look.join(" "));
+            for (name, secret) in
+                [("workspace token", &self.team.token), ("webhook secret", &self.team.hook), ("git token", git)]
+            {
+                let secret = secret.expose_secret();
+                let forms = [secret.to_owned(), BASE64.encode(secret.as_bytes())];
+                ensure!(!forms.iter().any(|form| seen.contains(form)), "the {name} is in `kubectl {}`", look.join(" "));
+            }
+        }
+        Ok(())
+    }
+
     /// What the forge shows beside a commit: state to description.
     async fn told(&self, commit: &str) -> anyhow::Result<BTreeMap<String, String>> {
         let statuses = self.team.repository.statuses(commit).await?;
@@ -234,6 +275,14 @@ impl Story {
 
 pub(super) fn status(release: &DatabricksRelease) -> anyhow::Result<&DatabricksReleaseStatus> {
     release.status.as_ref().with_context(|| format!("release {} has no status", release.name_any()))
+}
+
+/// Where a release is, in the words of `kubectl get dbrel`.
+fn step(release: &DatabricksRelease) -> String {
+    let Some(status) = &release.status else { return "Pending".to_owned() };
+    let phase = status.phase.map(|phase| phase.to_string()).unwrap_or_default();
+    let ready = status.conditions.iter().find(|one| one.type_ == "Ready").map_or("", |ready| ready.status.as_str());
+    format!("{:<10} {phase:<8} Ready={ready}", status.state.to_string())
 }
 
 fn state(status: &DatabricksReleaseStatus, phase: Phase) -> Option<PhaseState> {

@@ -1,15 +1,20 @@
 //! A team: a namespace that uses Brickline, with a repository, a workspace (an emulator), a pipeline and a webhook.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use anyhow::{Context as _, bail};
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, ReleasePipeline, ReleaseState, labels};
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::{
     ResourceExt as _,
     api::ListParams,
-    runtime::wait::{await_condition, conditions},
+    runtime::{
+        WatchStreamExt as _,
+        wait::{await_condition, conditions},
+        watcher::watch_object,
+    },
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -48,6 +53,8 @@ pub struct Team {
     pub emulator: String,
     /// The workspace's token.
     pub token: SecretString,
+    /// The webhook's secret.
+    pub hook: SecretString,
 }
 
 impl Team {
@@ -66,7 +73,7 @@ impl Team {
         stage.create::<ReleasePipeline>(pipeline(&repository.clone_url())).await?;
         let url = format!("{}/hooks/{}/dbxdemo", system.webhooks, stage.namespace);
         let webhook = repository.add_webhook(&url, &hook).await?;
-        let team = Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, token };
+        let team = Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, token, hook };
         team.ready().await?;
         Ok(team)
     }
@@ -114,16 +121,31 @@ impl Team {
 
     /// Waits until a release is over, however it ended.
     pub async fn finished(&self, name: &str) -> anyhow::Result<DatabricksRelease> {
-        let over =
-            await_condition(self.stage.api::<DatabricksRelease>(), name, |release: Option<&DatabricksRelease>| {
-                release
-                    .and_then(|release| release.status.as_ref())
-                    .is_some_and(|status| status.state == ReleaseState::Finished)
-            });
-        let ended = timeout(RELEASE, Box::pin(over)).await;
-        let ended =
-            ended.with_context(|| format!("release {name} is not over after {} min", RELEASE.as_secs() / 60))??;
-        ended.with_context(|| format!("release {name} is gone"))
+        self.watch(name, |_| ()).await
+    }
+
+    /// The same, and shows each state on the way.
+    pub async fn watch(&self, name: &str, seen: impl FnMut(&DatabricksRelease)) -> anyhow::Result<DatabricksRelease> {
+        let over = timeout(RELEASE, Box::pin(self.until_finished(name, seen))).await;
+        over.with_context(|| format!("release {name} is not over after {} min", RELEASE.as_secs() / 60))?
+    }
+
+    async fn until_finished(
+        &self,
+        name: &str,
+        mut seen: impl FnMut(&DatabricksRelease),
+    ) -> anyhow::Result<DatabricksRelease> {
+        let mut states = pin!(watch_object(self.stage.api::<DatabricksRelease>(), name).default_backoff());
+        while let Some(state) = states.next().await {
+            // A watch that breaks begins anew by itself.
+            let Ok(release) = state else { continue };
+            let release = release.with_context(|| format!("release {name} is gone"))?;
+            seen(&release);
+            if release.status.as_ref().is_some_and(|status| status.state == ReleaseState::Finished) {
+                return Ok(release);
+            }
+        }
+        bail!("the watch of release {name} ended")
     }
 
     /// A minimal release of a commit, without any pipeline.
