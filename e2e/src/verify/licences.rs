@@ -2,6 +2,8 @@
 //!
 //! Works without a network: Cargo itself says what each crate declares, and `spdx` reads it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use spdx::{Expression, LicenseReq, ParseMode};
@@ -42,6 +44,8 @@ pub(super) async fn licences() -> anyhow::Result<()> {
     let is_linked = |package: &Package| linked.contains(&format!("{} v{}", package.name, package.version));
     let linked: Vec<&Package> = metadata.packages.iter().filter(|package| is_linked(package)).collect();
     ensure!(linked.len() > 100, "only {} crates were found", linked.len());
+    let sources: BTreeSet<&str> = linked.iter().filter_map(|package| package.source.as_deref()).collect();
+    ensure!(sources.len() == 1, "crates come from more than one place: {sources:?}");
     let faults: Vec<String> = linked.iter().filter_map(|package| fault(package)).collect();
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     println!("    licences: {} crates, all under terms that fit", linked.len());
