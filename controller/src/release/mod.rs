@@ -10,15 +10,15 @@ mod retry;
 mod status;
 #[cfg(test)]
 mod tests;
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus};
+use brickline_crds::DatabricksRelease;
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Api, ResourceExt};
 use sha2::{Digest, Sha256};
 
 pub(crate) use age::watch_age;
@@ -26,34 +26,55 @@ pub(crate) use recall::recall;
 pub(crate) use status::result;
 
 use crate::context::Context;
-use crate::phase::{Effect, finish};
-use crate::record;
+use crate::phase::{Effect, View, finish};
 use decide::{Decision, Observed, decide};
+use world::World;
 
 /// Steps in one reconcile before other releases get their turn.
 const STEPS: usize = 50;
 
 /// Walks the release as far as it goes without waiting.
 pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    walk((*release).clone(), &*context).await
+}
+
+/// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for.
+async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Action, kube::Error> {
     if release.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let mut release = (*release).clone();
     let mut outcome = None;
+    // Whether the API server itself gave this version: the first one comes from a cache, which may lag.
+    let mut fresh = false;
     for _ in 0..STEPS {
-        let view = observe::observe(&release, outcome.as_ref(), &context).await;
+        let now = world.now();
+        let view = match observe::due(&release, outcome.as_ref(), now) {
+            Some(phase) => world.observe(&release, phase).await,
+            None => View::Nothing,
+        };
         let observed = Observed { outcome: outcome.take(), view };
-        match decide(&release, &observed, Timestamp::now()) {
-            Decision::Record(status) => match write(&release, *status, &context).await? {
-                Some(newer) => release = newer,
+        match decide(&release, &observed, now) {
+            // Deciding the same again would go round for ever: read what the API server holds.
+            Decision::Record(status) if release.status.as_ref() == Some(&*status) => {
+                (release, fresh) = (world.stored(&release).await?, true);
+            }
+            Decision::Record(status) => match world.write(&release, &status).await? {
+                Some(newer) => {
+                    world.tell(&release, &newer).await;
+                    (release, fresh) = (newer, true);
+                }
                 // Somebody wrote in between: look again from what is stored.
                 None => return Ok(Action::requeue(Duration::from_millis(100))),
             },
+            Decision::Act(effect) if !fresh && needs_fresh(&effect) => {
+                // The effect is only done if it is still asked for by what is stored.
+                (release, fresh) = (world.stored(&release).await?, true);
+            }
             Decision::Act(effect) => {
-                outcome = Some(act::act(&release, &effect, &context).await);
+                outcome = Some(world.act(&release, &effect).await);
                 if effect == Effect::Finish(finish::Effect::Label) {
                     // The label made a newer version of the object, and the terminal write must be on that one.
-                    release = stored(&release, &context).await?;
+                    release = world.stored(&release).await?;
                 }
             }
             Decision::Wait(Some(pause)) => return Ok(Action::requeue(pause)),
@@ -63,31 +84,11 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
     Ok(Action::requeue(Duration::ZERO))
 }
 
-/// The release as the API server holds it.
-async fn stored(release: &DatabricksRelease, context: &Context) -> Result<DatabricksRelease, kube::Error> {
-    let releases: Api<DatabricksRelease> =
-        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-    releases.get(&release.name_any()).await
-}
-
-/// Writes the status, then tells what became of the phases. None on a conflict.
-async fn write(
-    release: &DatabricksRelease,
-    status: DatabricksReleaseStatus,
-    context: &Context,
-) -> Result<Option<DatabricksRelease>, kube::Error> {
-    if release.status.as_ref() == Some(&status) {
-        // Deciding the same again would go round for ever: read what the API server holds.
-        return stored(release, context).await.map(Some);
-    }
-    match record::status(release, &status, context).await {
-        Ok(newer) => {
-            events::tell(release, &newer, context).await;
-            Ok(Some(newer))
-        }
-        Err(kube::Error::Api(status)) if status.is_conflict() => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Whether an effect that an old version of the release asks for would do harm: tell the forge that a release began
+/// after it ended, or deploy over what came later. A notebook's run is started once by its token, and collecting it
+/// reads only.
+fn needs_fresh(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Test(_))
 }
 
 /// The trace of a release: derived from its uid, so that every phase lands in the same one whichever process ran it.

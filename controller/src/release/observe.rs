@@ -8,21 +8,22 @@ use super::retry;
 use crate::context::Context;
 use crate::phase::{self, Outcome, Trouble, View};
 
-/// What the current phase's work looks like. Nothing is looked at when the decision doesn't need it: right after an
-/// effect, before a phase begins, and while a fault is waited out.
-pub(super) async fn observe(release: &DatabricksRelease, outcome: Option<&Outcome>, context: &Context) -> View {
-    let status = release.status.clone().unwrap_or_default();
+/// The phase whose work the next decision must see. None right after a fault, before a phase begins, while a fault is
+/// waited out, and when the release is to stop.
+pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: Timestamp) -> Option<Phase> {
+    let status = release.status.as_ref()?;
     if matches!(status.state, ReleaseState::Finishing | ReleaseState::Finished) || release.spec.cancel {
-        return View::Nothing;
+        return None;
     }
-    let Some(current) = current(&status).filter(|phase| phase.state == PhaseState::Running) else {
-        return View::Nothing;
-    };
-    let waits = retry::pause(current, Timestamp::now()).is_some();
-    if waits || matches!(outcome, Some(Outcome::Trouble(_))) {
-        return View::Nothing;
-    }
-    match current.name {
+    let current = current(status).filter(|phase| phase.state == PhaseState::Running)?;
+    let waits = retry::pause(current, now).is_some() || matches!(outcome, Some(Outcome::Trouble(_)));
+    (!waits).then_some(current.name)
+}
+
+/// What the work of `phase` looks like. Deploy and Operate have nothing that goes on by itself.
+pub(super) async fn observe(release: &DatabricksRelease, phase: Phase, context: &Context) -> View {
+    let status = release.status.clone().unwrap_or_default();
+    match phase {
         Phase::Build => {
             seen(phase::build::observe(release, &status, context).await, |view| View::Build(Box::new(view)))
         }

@@ -1,0 +1,74 @@
+//! Everything the reconciler does outside itself, as one trait: the real cluster here, and in tests a world that can be
+//! stopped at any call.
+
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
+use jiff::Timestamp;
+use kube::{Api, ResourceExt};
+
+use super::{act, events, observe};
+use crate::context::Context;
+use crate::phase::{Effect, Outcome, View};
+use crate::record;
+
+/// The outside of a reconcile. Each method is one thing that a crash can fall before or after.
+pub(crate) trait World {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// Looks at the work of the phase under way; what can't be seen is [`View::Trouble`].
+    async fn observe(&self, release: &DatabricksRelease, phase: Phase) -> View;
+
+    /// Does one thing; what goes wrong outside is [`Outcome::Trouble`].
+    async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome;
+
+    /// Writes the status over the version that `release` has, and returns the release as it then is; `None` if somebody
+    /// else has written in between.
+    async fn write(
+        &self,
+        release: &DatabricksRelease,
+        status: &DatabricksReleaseStatus,
+    ) -> Result<Option<DatabricksRelease>, kube::Error>;
+
+    /// The release as the API server holds it, past every cache.
+    async fn stored(&self, release: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error>;
+
+    /// Tells people and dashboards what a write changed. Never holds the release up.
+    async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease);
+}
+
+/// The real one.
+impl World for Context {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn observe(&self, release: &DatabricksRelease, phase: Phase) -> View {
+        observe::observe(release, phase, self).await
+    }
+
+    async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
+        act::act(release, effect, self).await
+    }
+
+    async fn write(
+        &self,
+        release: &DatabricksRelease,
+        status: &DatabricksReleaseStatus,
+    ) -> Result<Option<DatabricksRelease>, kube::Error> {
+        match record::status(release, status, self).await {
+            Ok(newer) => Ok(Some(newer)),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stored(&self, release: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
+        let releases: Api<DatabricksRelease> =
+            Api::namespaced(self.kube.clone(), &release.namespace().unwrap_or_default());
+        releases.get(&release.name_any()).await
+    }
+
+    async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
+        events::tell(before, after, self).await;
+    }
+}
