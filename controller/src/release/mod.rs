@@ -35,13 +35,14 @@ const STEPS: usize = 50;
 
 /// Walks the release as far as it goes without waiting.
 pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Context>) -> Result<Action, kube::Error> {
-    walk((*release).clone(), &*context).await
+    Ok(walk((*release).clone(), &*context).await?.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for.
-async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Action, kube::Error> {
+/// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for. Answers
+/// when to come again; `None` if only a watched object's change can bring news.
+async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Option<Duration>, kube::Error> {
     if release.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     let mut outcome = None;
     // Whether the API server itself gave this version: the first one comes from a cache, which may lag.
@@ -64,7 +65,7 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Acti
                     (release, fresh) = (newer, true);
                 }
                 // Somebody wrote in between: look again from what is stored.
-                None => return Ok(Action::requeue(Duration::from_millis(100))),
+                None => return Ok(Some(Duration::from_millis(100))),
             },
             Decision::Act(effect) if !fresh && needs_fresh(&effect) => {
                 // The effect is only done if it is still asked for by what is stored.
@@ -77,11 +78,11 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Acti
                     release = world.stored(&release).await?;
                 }
             }
-            Decision::Wait(Some(pause)) => return Ok(Action::requeue(pause)),
-            Decision::Wait(None) | Decision::Done => return Ok(Action::await_change()),
+            Decision::Wait(pause) => return Ok(pause),
+            Decision::Done => return Ok(None),
         }
     }
-    Ok(Action::requeue(Duration::ZERO))
+    Ok(Some(Duration::ZERO))
 }
 
 /// Whether an effect that an old version of the release asks for would do harm: tell the forge that a release began
