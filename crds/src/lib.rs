@@ -3,12 +3,14 @@
 //! This crate holds the words that the controller, the plugin, the tests and the generated YAML share: one file a
 //! kind, the phases, the conditions and the labels. It does no I/O.
 
+pub mod annotations;
 mod clone_url;
 pub mod condition;
 mod duration;
 pub mod labels;
 mod phase;
 mod pipeline;
+mod protection;
 mod reference;
 mod release;
 mod release_status;
@@ -20,6 +22,7 @@ pub use pipeline::{
     PipelineStage, Provider, ReleasePipeline, ReleasePipelineSpec, ReleasePipelineStatus, ReleaseTemplate, Reporting,
     Repository, RunCounter, TemplateMetadata, TemplateSpec, Trigger, Webhook,
 };
+pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     Build, BuildTests, Compute, DatabricksRelease, DatabricksReleaseSpec, Deploy, DeployItem, DeployLibraries,
@@ -31,7 +34,8 @@ pub use release_status::{
     RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket,
 };
 pub use workspace::{
-    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, OAuth, Token,
+    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, Limits, OAuth,
+    Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

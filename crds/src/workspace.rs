@@ -7,9 +7,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::SecretKeyRef;
+use crate::{Protection, SecretKeyRef};
 
-/// A Databricks workspace: where it is, as whom the controller speaks to it, and its clusters by name.
+/// A Databricks workspace: where it is, as whom the controller speaks to it, its clusters and variables by name, and what
+/// it asks of releases.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "brickline.dev",
@@ -20,12 +21,18 @@ use crate::SecretKeyRef;
     shortname = "dbws",
     category = "brickline",
     derive = "PartialEq",
-    doc = "A Databricks workspace to release to: host, credentials by reference, clusters by name.",
+    doc = "A Databricks workspace to release to: host, credentials by reference, clusters and variables by name, limits and protection.",
     printcolumn(name = "Host", type_ = "string", json_path = ".spec.host"),
     printcolumn(name = "Identity", type_ = "string", json_path = ".status.identity.userName"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Since", type_ = "date", json_path = ".status.conditions[?(@.type==\"Ready\")].lastTransitionTime"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = 1),
+    printcolumn(name = "Manual", type_ = "boolean", json_path = ".spec.protection.allowManual", priority = 1),
+    printcolumn(name = "Approvals", type_ = "integer", json_path = ".spec.protection.approvals.required", priority = 1),
+    printcolumn(name = "Branches", type_ = "string", json_path = ".spec.protection.allowedBranches", priority = 1),
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters")
 )]
 #[cfg_attr(test, kube(cel))]
@@ -46,7 +53,18 @@ pub struct DatabricksWorkspaceSpec {
     #[schemars(extend("maxProperties" = 32))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'))").message("cluster names are lower-case words of a-z, 0-9 and '-', at most 63 characters"))]
     pub clusters: BTreeMap<String, Cluster>,
-    /// Stops the controller from checking the workspace and from starting releases to it.
+    /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value: main_staging}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))").message("variable names are letters, digits and '_', begin with no digit, and have at most 63 characters"))]
+    pub variables: BTreeMap<String, Variable>,
+    /// How much the controller asks of the workspace at once, all releases together.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What is asked of every release to the workspace, however it was made. Stages of pipelines can only add to it.
+    #[serde(default)]
+    pub protection: Protection,
+    /// Stops the controller from checking the workspace and from starting releases to it. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -92,6 +110,42 @@ pub struct Cluster {
     pub id: String,
 }
 
+/// A value that releases use by its name. Exactly one field is set.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.value) != has(self.secretRef)").message("a variable needs exactly one of value or secretRef"))]
+pub struct Variable {
+    /// The value itself. Example: `main_staging`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub value: Option<String>,
+    /// The Secret's key that holds the value. It never becomes part of a release's spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretKeyRef>,
+}
+
+/// How much the controller asks of a workspace at once, all releases together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Requests per second, over all of Databricks' APIs; the limits that Databricks publishes for each hold besides.
+    /// Default: 20.
+    #[schemars(range(min = 1, max = 200))]
+    pub requests_per_second: u32,
+    /// Files, notebooks and wheels that one release writes at the same time; the Files API takes ten. Default: 5.
+    #[schemars(range(min = 1, max = 10))]
+    pub uploads: u32,
+    /// Runs of notebooks at the same time. Default: 20.
+    #[schemars(range(min = 1, max = 200))]
+    pub runs: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_per_second: 20, uploads: 5, runs: 20 }
+    }
+}
+
 /// What the controller knows of the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -101,14 +155,18 @@ pub struct DatabricksWorkspaceStatus {
     /// Who the workspace says we are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
-    /// `Ready`: the workspace answered and accepted the credentials.
+    /// The token of the annotation `brickline.dev/requestedAt` that the last check was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub last_handled_requested_at: Option<String>,
+    /// `Ready`: the workspace answered and accepted the credentials; its `lastTransitionTime` says since when.
     #[schemars(schema_with = "crate::condition::schema")]
     pub conditions: Vec<Condition>,
 }
 
 impl Default for DatabricksWorkspaceStatus {
     fn default() -> Self {
-        Self { observed_generation: -1, identity: None, conditions: Vec::new() }
+        Self { observed_generation: -1, identity: None, last_handled_requested_at: None, conditions: Vec::new() }
     }
 }
 
@@ -123,3 +181,6 @@ pub struct Identity {
     #[schemars(length(max = 64))]
     pub id: String,
 }
+
+#[cfg(test)]
+mod tests;

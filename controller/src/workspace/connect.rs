@@ -1,6 +1,7 @@
 //! From a release's `workspaceRef` to a Databricks client: the object, its rules, its credentials.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
@@ -22,6 +23,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// How many files one release may write at the same time.
+    pub(crate) fn uploads(&self) -> usize {
+        usize::try_from(self.workspace.spec.limits.uploads).unwrap_or(1).max(1)
+    }
+
     /// The id of the cluster that the workspace calls `name`.
     pub(crate) fn cluster(&self, name: &str) -> Result<String, Trouble> {
         let clusters = &self.workspace.spec.clusters;
@@ -80,7 +86,7 @@ pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -
         auth: auth(workspace, value(&secret, &namespace, reference)?),
         http: context.http.clone(),
         timings: Timings::default(),
-        requests_per_second: None,
+        requests_per_second: NonZeroU32::new(workspace.spec.limits.requests_per_second),
         observer: Arc::new(context.metrics.clone()),
     };
     let client = Client::new(config)?;

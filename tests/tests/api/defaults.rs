@@ -10,7 +10,10 @@ pub fn add(suite: &mut Suite) {
     suite.add("the smallest workspace gets its defaults", async |lab: &Lab| {
         let host = json!("https://adb-1.2.azuredatabricks.net");
         let auth = json!({"token": {"secretRef": {"name": "dbx", "key": "token"}}});
-        expect(lab, &object::workspace("small"), &json!({"host": host, "auth": auth, "suspend": false})).await
+        let limits = json!({"requestsPerSecond": 20, "uploads": 5, "runs": 20});
+        let protection = json!({"allowManual": true});
+        let spec = json!({"host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false});
+        expect(lab, &object::workspace("small"), &spec).await
     });
     suite.add("the smallest pipeline gets its defaults", async |lab: &Lab| {
         let spec = json!({
@@ -104,7 +107,9 @@ async fn half_filled(lab: &Lab) -> anyhow::Result<()> {
 async fn documented(lab: &Lab) -> anyhow::Result<()> {
     let room = lab.room("defaults").await?;
     let (mut compared, mut wrong) = (0, Vec::new());
-    let objects = [object::workspace("documented"), object::pipeline("documented"), object::release("documented")];
+    let gate = json!({"approvals": {}, "windows": [{"from": "08:00", "to": "16:00"}]});
+    let workspace = object::with(object::workspace("documented"), "spec.protection", gate);
+    let objects = [workspace, object::pipeline("documented"), object::release("documented")];
     for (definition, object) in all_crds().iter().zip(&objects) {
         let stored = room.create(object, Mode::DryRun).await?.accepted()?;
         let schema = serde_json::to_value(&definition.spec.versions[0])?;

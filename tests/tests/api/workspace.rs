@@ -12,6 +12,20 @@ const CLUSTERS: &str = "cluster names are lower-case words of a-z, 0-9 and '-', 
 const CLUSTER_ID: &str =
     "id is the cluster's id, such as 0123-456789-abcdefgh: the last part of its page's address, not its name";
 
+const VARIABLES: &str =
+    "variable names are letters, digits and '_', begin with no digit, and have at most 63 characters";
+const VARIABLE: &str = "a variable needs exactly one of value or secretRef";
+const PIPELINES: &str = "allowedPipelines are namespace/name, such as data/dbxdemo, data/team-* or */dbxdemo";
+const NAMESPACES: &str = "allowedNamespaces are whole names of namespaces, such as data";
+const BRANCHES: &str =
+    "allowedBranches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
+const PATHS: &str = "allowedPaths are absolute folders below /Shared, /Workspace, /Users, /Repos, /Volumes or dbfs:, \
+                     without trailing slash or '..'";
+const SAME: &str = "from and to are the same: a whole day is from 00:00 to 24:00";
+const FROM: &str = "from is a time of day in quotes, from \"00:00\" to \"23:59\"";
+const TO: &str = "to is a time of day in quotes, from \"00:00\" to \"24:00\"";
+const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon";
+
 /// Examples of its fields.
 pub fn table() -> Table {
     let mut table = Table::new(object::workspace("example"));
@@ -19,6 +33,11 @@ pub fn table() -> Table {
     hosts(&mut table);
     auth(&mut table);
     clusters(&mut table);
+    variables(&mut table);
+    limits(&mut table);
+    allowed(&mut table);
+    approvals(&mut table);
+    windows(&mut table);
     table.field("spec.suspend").takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     table
 }
@@ -90,6 +109,109 @@ fn clusters(table: &mut Table) {
         .refuses("should be at least 1 chars long", [json!("")]);
 }
 
+fn variables(table: &mut Table) {
+    let named = |name: &str| Value::Object(Map::from_iter([(name.to_owned(), json!({"value": "main"}))]));
+    let many = |count: u32| (0..count).map(|i| (format!("v{i}"), json!({"value": "a"}))).collect::<Map<_, _>>();
+    let long = "a".repeat(64);
+    let secret = json!({"name": "vars", "key": "api"});
+    table
+        .field("spec.variables")
+        .takes([json!({}), named("catalog"), named("_a1"), named("A"), named(&long[1..]), many(64).into()])
+        .refuses(VARIABLES, ["1a", "a-b", "a.b", "", "a b", "é", &long].map(named))
+        .refuses("must have at most 64 items", [many(65).into()]);
+    table
+        .field("spec.variables.catalog")
+        .takes([json!({"value": ""}), json!({"secretRef": secret})])
+        .refuses(VARIABLE, [json!({}), json!({"value": "main", "secretRef": secret})])
+        .refuses("may not be more than 4096", [json!({"value": "a".repeat(4097)})])
+        .refuses("must be of type string", [json!({"value": 5})]);
+}
+
+fn limits(table: &mut Table) {
+    for (field, most, above) in [
+        ("requestsPerSecond", 200, "should be less than or equal to 200"),
+        ("uploads", 10, "should be less than or equal to 10"),
+        ("runs", 200, "should be less than or equal to 200"),
+    ] {
+        table
+            .field(format!("spec.limits.{field}"))
+            .takes([json!(1), json!(most)])
+            .refuses("should be greater than or equal to 1", [json!(0)])
+            .refuses(above, [json!(most + 1)]);
+    }
+}
+
+fn allowed(table: &mut Table) {
+    let at = |field: &str| format!("spec.protection.{field}");
+    let good = [json!([]), json!(["data/dbxdemo", "data/team-*"]), json!(["*/*"]), json!(["*/db.x"])];
+    let bad = ["dbxdemo", "a/b/c", "data/[a-z]", "Data/x"].map(|pipeline| json!([pipeline]));
+    table
+        .field(at("allowedPipelines"))
+        .takes(good)
+        .refuses(PIPELINES, bad)
+        .refuses("Duplicate value", [json!(["data/x", "data/x"])])
+        .refuses("must have at most 50 items", [json!(names_of("data/a", 51))]);
+    let bad = ["team-*", "Data", "-a", "a.b"].map(|name| json!([name]));
+    table
+        .field(at("allowedNamespaces"))
+        .takes([json!([]), json!(["data", "ml-2"])])
+        .refuses(NAMESPACES, bad)
+        .refuses("must have at most 50 items", [json!(names_of("a", 51))]);
+    let bad = ["refs/heads/release", "/release", "a..b", "my branch"].map(|branch| json!(["release", branch]));
+    table
+        .field(at("allowedBranches"))
+        .takes([json!([]), json!(["release", "release/**"]), json!(["{main,release}"])])
+        .refuses(BRANCHES, bad)
+        .refuses("must have at most 50 items", [json!(names_of("a", 51))]);
+    let good = ["/Shared", "/Workspace/Users/ana@example.com", "/Volumes/main/release", "dbfs:/libs", "dbfs:"];
+    let bad = ["/Shared/", "/Shared/../Users", "/tmp", "Shared", "/Shared//x"].map(|path| json!([path]));
+    table
+        .field(at("allowedPaths"))
+        .takes([json!([]), json!(good)])
+        .refuses(PATHS, bad)
+        .refuses("should be at least 2 chars long", [json!(["/"])])
+        .refuses("must have at most 50 items", [json!(names_of("/Shared/a", 51))]);
+    table.field(at("allowManual")).takes([json!(false)]).refuses("must be of type boolean", [json!("no")]);
+}
+
+fn names_of(start: &str, count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("{start}{number}")).collect()
+}
+
+fn approvals(table: &mut Table) {
+    let at = |field: &str| format!("spec.protection.approvals.{field}");
+    table
+        .field(at("required"))
+        .takes([json!(1), json!(10)])
+        .refuses("should be greater than or equal to 1", [json!(0)])
+        .refuses("should be less than or equal to 10", [json!(11)]);
+    table
+        .field(at("timeout"))
+        .takes([json!("1h")])
+        .refuses("write a duration such as 90s, 15m or 1h30m", [json!("3d"), json!("0s")]);
+    table.field(at("notRequester")).takes([json!(false)]).refuses("must be of type boolean", [json!("no")]);
+}
+
+fn windows(table: &mut Table) {
+    let window = |from: &str, to: &str| json!([{"from": from, "to": to}]);
+    let days = |days: Value| json!([{"days": days, "from": "08:00", "to": "16:00"}]);
+    let zone = |zone: &str| json!([{"from": "08:00", "to": "16:00", "timeZone": zone}]);
+    let windows = |count: usize| vec![json!({"from": "08:00", "to": "16:00"}); count];
+    table
+        .field("spec.protection.windows")
+        .takes([json!([]), window("08:00", "16:00"), window("22:00", "04:00"), window("00:00", "24:00")])
+        .takes([days(json!(["Mon", "Sun"])), json!(windows(20))])
+        .takes(["Europe/Lisbon", "America/Argentina/Buenos_Aires", "Etc/GMT+1", "UTC"].map(zone))
+        .refuses(SAME, [window("08:00", "08:00")])
+        .refuses(FROM, ["8:00", "24:00", "08:60", "08.00", "08:000"].map(|from| window(from, "16:00")))
+        .refuses(TO, ["9:00", "24:01", "25:00", "noon"].map(|to| window("08:00", to)))
+        .refuses(ZONE, ["+01:00", "Europe/", "/Lisbon", "Europe Lisbon"].map(zone))
+        .refuses("should have at least 1 items", [days(json!([]))])
+        .refuses("Duplicate value", [days(json!(["Mon", "Mon"]))])
+        .refuses("Unsupported value: \"Monday\"", [days(json!(["Monday"]))])
+        .refuses("must have at most 20 items", [json!(windows(21))]);
+}
+
 /// What may be changed later and what not.
 pub fn changes() -> Vec<Change> {
     let change = Change::of(object::workspace("host"));
@@ -102,6 +224,9 @@ pub fn changes() -> Vec<Change> {
         ),
         change("spec.auth.token.secretRef.key", json!("other"), None),
         change("spec.clusters", json!({"main": {"id": "new"}}), None),
+        change("spec.variables", json!({"catalog": {"value": "main"}}), None),
+        change("spec.limits.runs", json!(2), None),
+        change("spec.protection", json!({"allowManual": false, "approvals": {"required": 2}}), None),
         change("spec.suspend", json!(true), None),
     ]
 }

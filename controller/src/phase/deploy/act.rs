@@ -14,16 +14,14 @@ use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace;
 
-/// Uploads at the same time: the Files API takes ten, Databricks' own CLI uses five.
-const PARALLEL: usize = 5;
-
 /// Writes everything the spec asks for. Harmless when repeated.
 pub(crate) async fn act(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Result<Outcome, Trouble> {
-    let client = workspace::connect(release, context).await?.client;
+    let connection = workspace::connect(release, context).await?;
+    let (client, parallel) = (&connection.client, connection.uploads());
     let opened = context.artifacts.open(status.artifact.as_ref()).await?;
     let targets = targets(&release.spec.deploy, opened.manifest());
     if targets.is_empty() && opened.manifest().wheels.is_empty() {
@@ -35,12 +33,12 @@ pub(crate) async fn act(
         wheels: opened.manifest().wheels.len(),
     };
     let by_path = group(&targets);
-    let writes: Vec<_> = by_path.into_iter().map(|(path, targets)| write(&client, &opened, path, targets)).collect();
-    stream::iter(writes).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    let writes: Vec<_> = by_path.into_iter().map(|(path, targets)| write(client, &opened, path, targets)).collect();
+    stream::iter(writes).buffer_unordered(parallel).try_collect::<()>().await?;
     let root = &release.spec.deploy.libraries.to;
-    let wheels = opened.manifest().wheels.iter().map(|wheel| put_wheel(&client, &opened, root, wheel));
+    let wheels = opened.manifest().wheels.iter().map(|wheel| put_wheel(client, &opened, root, wheel));
     let wheels: Vec<_> = wheels.collect();
-    stream::iter(wheels).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    stream::iter(wheels).buffer_unordered(parallel).try_collect::<()>().await?;
     Ok(Outcome::Deployed(deployed))
 }
 

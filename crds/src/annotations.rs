@@ -1,0 +1,33 @@
+//! Annotations: what a user says to the controller without changing a spec.
+
+use std::collections::BTreeMap;
+
+use crate::condition::truncate;
+
+/// Asks for another look: any new value (a time, a counter) makes the controller check the object at once. The status
+/// echoes it as `lastHandledRequestedAt` when that is done.
+///
+/// `kubectl annotate --overwrite dbws/staging brickline.dev/requestedAt="$(date +%s)"`
+pub const REQUESTED_AT: &str = "brickline.dev/requestedAt";
+
+/// The most characters of the token that are compared and echoed.
+pub const MAX_REQUESTED_AT: usize = 128;
+
+/// The token of [`REQUESTED_AT`] as the status echoes it, if the object has one.
+#[must_use]
+pub fn requested_at(annotations: &BTreeMap<String, String>) -> Option<String> {
+    annotations.get(REQUESTED_AT).map(|token| truncate(token, MAX_REQUESTED_AT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_echoed_within_bounds() {
+        let with = |token: &str| BTreeMap::from([(REQUESTED_AT.to_owned(), token.to_owned())]);
+        assert_eq!(requested_at(&BTreeMap::new()), None);
+        assert_eq!(requested_at(&with("2026-11-21T10:00:00Z")).as_deref(), Some("2026-11-21T10:00:00Z"));
+        assert_eq!(requested_at(&with(&"é".repeat(500))).unwrap().chars().count(), MAX_REQUESTED_AT);
+    }
+}
