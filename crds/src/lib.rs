@@ -14,6 +14,7 @@ mod protection;
 mod reference;
 mod release;
 mod release_status;
+mod schedule;
 mod workspace;
 
 pub use duration::GoDuration;
@@ -33,6 +34,7 @@ pub use release_status::{
     Artifact, DatabricksReleaseStatus, FirstFailure, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket,
     RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket,
 };
+pub use schedule::Schedule;
 pub use workspace::{
     Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, Limits, OAuth,
     Token, Variable,
