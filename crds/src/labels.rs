@@ -20,6 +20,8 @@ pub const STAGE: &str = "brickline.dev/stage";
 pub const RESULT: &str = "brickline.dev/result";
 /// The release a Job or a pod belongs to.
 pub const RELEASE: &str = "brickline.dev/release";
+/// Before each of a release's tags: `tags.brickline.dev/nightly`, with the value `true`.
+pub const TAG_PREFIX: &str = "tags.brickline.dev/";
 /// Kubernetes' own: who manages the object.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 

@@ -4,6 +4,7 @@
 //! kind, the phases, the conditions and the labels. It does no I/O.
 
 pub mod annotations;
+mod approval;
 mod clone_url;
 pub mod condition;
 mod duration;
@@ -13,26 +14,26 @@ mod pipeline;
 mod protection;
 mod reference;
 mod release;
-mod release_status;
 mod schedule;
 mod workspace;
 
+pub use approval::{Decision, ReleaseApproval, ReleaseApprovalSpec, ReleaseRef};
 pub use duration::GoDuration;
 pub use phase::{Phase, PhaseState, Reason};
 pub use pipeline::{
-    PipelineStage, Provider, ReleasePipeline, ReleasePipelineSpec, ReleasePipelineStatus, ReleaseTemplate, Reporting,
-    Repository, RunCounter, TemplateMetadata, TemplateSpec, Trigger, Webhook,
+    ArtifactTrigger, Concurrency, ConcurrencyPolicy, ExtraApprovals, ObservedCommit, Overrides, Parameter,
+    ParameterType, Paths, PipelineStage, Poll, Provider, ReleasePipeline, ReleasePipelineSpec, ReleasePipelineStatus,
+    ReleaseTemplate, Reporting, Repository, Retention, RunCounter, StageStatus, StoredArtifact, TemplateMetadata,
+    TemplateSpec, Trigger, Webhook,
 };
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
-    Build, BuildTests, Compute, DatabricksRelease, DatabricksReleaseSpec, Deploy, DeployItem, DeployLibraries,
-    GitSource, Install, InstallLibrary, ItemKind, NotebookTest, ReleaseReason, Required, Resources, Restart, Retries,
-    Source, Test, Timeouts,
-};
-pub use release_status::{
-    Artifact, DatabricksReleaseStatus, FirstFailure, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket,
-    RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket,
+    ApprovalRecord, Artifact, ArtifactFrom, Backoff, Build, BuildOnly, BuildTests, Cause, Compute, DatabricksRelease,
+    DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, FirstFailure, GitSource,
+    Install, InstallLibrary, Issue, ItemKind, LockTicket, NotebookTest, OnFailure, PhaseRetries, PhaseStatus,
+    ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket,
+    Source, Stopping, Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting,
 };
 pub use schedule::Schedule;
 pub use workspace::{
@@ -55,7 +56,8 @@ pub const FIELD_MANAGER: &str = "brickline";
 /// Every CustomResourceDefinition of this version, in the order a reader meets the kinds.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    [DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd()].map(without_foreign_formats).into()
+    let kinds = [DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd(), ReleaseApproval::crd()];
+    kinds.map(without_foreign_formats).into()
 }
 
 /// Rust's integer formats (`uint32`) are unknown to Kubernetes, which would warn at every apply.

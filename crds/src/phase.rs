@@ -72,6 +72,8 @@ pub enum PhaseState {
     Running,
     /// Ended well.
     Succeeded,
+    /// Ended well, but with issues that the release's status names.
+    SucceededWithIssues,
     /// Ended badly; `reason` and `message` say why.
     Failed,
     /// Took longer than its timeout.
@@ -92,7 +94,7 @@ impl PhaseState {
     /// Whether the release may go on to the next phase.
     #[must_use]
     pub fn lets_pass(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Skipped)
+        matches!(self, Self::Succeeded | Self::SucceededWithIssues | Self::Skipped)
     }
 }
 
@@ -119,8 +121,18 @@ pub enum Reason {
     ProgressingWithRetry,
     /// Ended well.
     Succeeded,
+    /// Ended well, with issues that are named.
+    SucceededWithIssues,
     /// Nothing to do by the object's own wish.
     Suspended,
+    /// Waits for its turn among the pipeline's releases, or for a free build slot.
+    WaitingForSlot,
+    /// Waits for a cluster or a target folder that another release works on.
+    WaitingForCluster,
+    /// Waits for people to approve it.
+    WaitingForApproval,
+    /// Waits for a release window of the workspace to open.
+    WaitingForWindow,
     /// Something the object refers to is missing or not ready.
     DependencyNotReady,
     /// The spec can't be carried out as written.
@@ -159,8 +171,16 @@ pub enum Reason {
     DurationExceeded,
     /// The phase or the release took longer than its timeout.
     TimedOut,
+    /// Work was asked to stop and did not within the grace: it may still be alive.
+    CancelTimedOut,
     /// Canceled by a user.
     Canceled,
+    /// An approver said no.
+    Rejected,
+    /// A newer commit took its place.
+    Superseded,
+    /// The stage's last good artifact was deployed again.
+    RolledBack,
     /// The commit is no longer on its ref.
     OutOfDate,
     /// No changed path matches the trigger's.

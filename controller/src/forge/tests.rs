@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseSpec, GitSource, LocalRef, Provider, Reason, Reporting, Source,
-};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, GitSource, LocalRef, Provider, Reason, Source};
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::json;
@@ -34,21 +32,9 @@ fn release(url: String, provider: Provider, stage: Option<&str>) -> DatabricksRe
         credentials_ref: Some(LocalRef::new("git")),
     };
     let spec = DatabricksReleaseSpec {
-        source: Source { git: Some(git) },
+        source: Source { git: Some(git), ..Source::default() },
         stage: stage.map(str::to_owned),
-        reason: brickline_crds::ReleaseReason::Push,
-        requested_by: None,
-        requested_for: None,
-        workspace_ref: None,
-        build: brickline_crds::Build::default(),
-        deploy: brickline_crds::Deploy::default(),
-        install: brickline_crds::Install::default(),
-        test: brickline_crds::Test::default(),
-        reporting: Reporting::default(),
-        timeouts: brickline_crds::Timeouts::default(),
-        retries: brickline_crds::Retries::default(),
-        suspend: false,
-        cancel: false,
+        ..DatabricksReleaseSpec::default()
     };
     DatabricksRelease::new("dbxdemo-4f2c91d0a7be", spec)
 }

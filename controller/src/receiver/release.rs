@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseSpec, GitSource, PipelineStage, ReleasePipeline, ReleaseReason, Source, labels,
+    Build, BuildOnly, DatabricksRelease, DatabricksReleaseSpec, GitSource, PipelineStage, ReleasePipeline,
+    ReleaseReason, Source, labels,
 };
 use kube::{ResourceExt, api::ObjectMeta};
 
@@ -69,20 +70,34 @@ fn canonical(url: &str) -> String {
 
 fn spec(pipeline: &ReleasePipeline, stage: Option<&PipelineStage>, push: &Push) -> DatabricksReleaseSpec {
     let template = pipeline.spec.template.spec.clone();
+    let overrides = stage.and_then(|stage| stage.overrides.clone()).unwrap_or_default();
+    let trigger = &pipeline.spec.trigger;
+    let only = BuildOnly {
+        include_paths: trigger.paths.include.clone(),
+        exclude_paths: trigger.paths.exclude.clone(),
+        merges_only: trigger.merges_only,
+    };
     DatabricksReleaseSpec {
-        source: Source { git: Some(source(pipeline, push)) },
+        source: Source { git: Some(source(pipeline, push)), ..Source::default() },
         stage: stage.map(|stage| stage.name.clone()),
         reason: ReleaseReason::Push,
+        cause: None,
+        tags: template.tags,
         requested_by: None,
         requested_for: push.pusher.clone(),
         workspace_ref: stage.map(|stage| stage.workspace_ref.clone()),
-        build: template.build,
-        deploy: template.deploy,
-        install: template.install,
-        test: template.test,
+        parameters: stage.map(|stage| stage.parameters.clone()).unwrap_or_default(),
+        start_at: None,
+        approvals: stage.and_then(|stage| stage.approvals.clone()),
+        build: Build { only, ..template.build },
+        deploy: overrides.deploy.unwrap_or(template.deploy),
+        install: overrides.install.unwrap_or(template.install),
+        test: overrides.test.unwrap_or(template.test),
         reporting: pipeline.spec.reporting.clone(),
-        timeouts: template.timeouts,
-        retries: template.retries,
+        timeouts: overrides.timeouts.unwrap_or(template.timeouts),
+        waiting: overrides.waiting.unwrap_or(template.waiting),
+        retries: overrides.retries.unwrap_or(template.retries),
+        on_failure: overrides.on_failure.unwrap_or(template.on_failure),
         suspend: false,
         cancel: false,
     }

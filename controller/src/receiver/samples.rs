@@ -1,8 +1,7 @@
 //! Samples for tests: a pipeline, a push, and deliveries as Gitea and GitHub write them.
 
 use brickline_crds::{
-    LocalRef, PipelineStage, Provider, ReleasePipeline, ReleasePipelineSpec, ReleaseTemplate, Reporting, Repository,
-    Trigger, Webhook,
+    LocalRef, PipelineStage, Provider, ReleasePipeline, ReleasePipelineSpec, Repository, Trigger, Webhook,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -25,11 +24,14 @@ pub(super) fn pipeline() -> ReleasePipeline {
         trigger: Trigger {
             branches: vec!["release".to_owned(), "release/*".to_owned()],
             webhook: Some(Webhook { secret_ref: LocalRef::new("hook") }),
+            ..Trigger::default()
         },
-        stages: vec![PipelineStage { name: "staging".to_owned(), workspace_ref: LocalRef::new("staging") }],
-        reporting: Reporting::default(),
-        suspend: false,
-        template: ReleaseTemplate::default(),
+        stages: vec![PipelineStage {
+            name: "staging".to_owned(),
+            workspace_ref: LocalRef::new("staging"),
+            ..PipelineStage::default()
+        }],
+        ..ReleasePipelineSpec::default()
     };
     let mut pipeline = ReleasePipeline::new("dbxdemo", spec);
     pipeline.metadata.namespace = Some("data".to_owned());

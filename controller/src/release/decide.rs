@@ -164,7 +164,11 @@ fn recovered(turn: &Turn, step: Step) -> Step {
 fn stopping(turn: &Turn, ending: Ending) -> Step {
     let Ending { state, reason, message } = ending;
     let message = truncate(&message, MAX_MESSAGE);
-    Step::Record(turn.with_phase(|phase| phase.stopping = Some(Stopping { state, reason, message })))
+    Step::Record(
+        turn.with_phase(|phase| {
+            phase.stopping = Some(Stopping { state, reason, message, since: Some(Time(turn.now)) })
+        }),
+    )
 }
 
 fn step(turn: &Turn, view: &View) -> Step {
@@ -233,7 +237,7 @@ fn overdue(turn: &Turn) -> Option<Ending> {
 
 /// Asks the phase's work to stop, once, then ends the phase.
 fn stop(turn: &Turn, stopping: &Stopping) -> Decision {
-    let Stopping { state, reason, message } = stopping.clone();
+    let Stopping { state, reason, message, .. } = stopping.clone();
     let message = match turn.outcome {
         Some(Outcome::Done) => message,
         Some(Outcome::Trouble(trouble)) => {

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
+pub(crate) use retry::limit;
 pub(crate) use status::result;
 
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::{Phase, PhaseStatus, Reason};
+use brickline_crds::{DatabricksReleaseSpec, Phase, PhaseStatus, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -19,9 +19,22 @@ pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
     Duration::try_from(at.duration_since(now)).ok().filter(|pause| !pause.is_zero())
 }
 
+/// How many further attempts a phase has.
+pub(crate) fn limit(spec: &DatabricksReleaseSpec, phase: Phase) -> u32 {
+    let limits = &spec.retries.limits;
+    let own = match phase {
+        Phase::Build => limits.build,
+        Phase::Deploy => limits.deploy,
+        Phase::Install => limits.install,
+        Phase::Test => limits.test,
+        Phase::Operate => None,
+    };
+    own.unwrap_or(spec.retries.limit)
+}
+
 /// A fault that can heal is waited out within the limit; any other ends the phase.
 pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
-    let limit = turn.spec().retries.limit;
+    let limit = limit(turn.spec(), turn.phase.name);
     if trouble.is_not_counted() {
         return Step::Record(turn.with_phase(|phase| {
             phase.retry_at = turn.now.checked_add(UNCOUNTED).ok().map(Time);
@@ -56,12 +69,12 @@ fn reason(turn: &Turn, reason: Reason) -> Reason {
     }
 }
 
-/// Doubling from `retries.initial` to `retries.max`, up to a fifth more by a hash of the release, so that releases that
+/// From `initial`, `factor` times longer with each fault up to `max`, and up to a fifth more by a hash of the release, so that releases that
 /// failed together don't come back together.
 fn backoff(turn: &Turn, faults: u32) -> Duration {
-    let retries = &turn.spec().retries;
-    let doubled = retries.initial.get().saturating_mul(1 << faults.saturating_sub(1).min(20));
-    let capped = doubled.min(retries.max.get());
+    let backoff = &turn.spec().retries.backoff;
+    let grown = backoff.initial.get().saturating_mul(backoff.factor.saturating_pow(faults.saturating_sub(1)));
+    let capped = grown.min(backoff.max.get());
     let hash = Sha256::digest(format!("{}/{}/{faults}", turn.release.uid().unwrap_or_default(), turn.phase.name));
     capped + capped.mul_f64(f64::from(hash[0]) / f64::from(u8::MAX) / 5.0)
 }

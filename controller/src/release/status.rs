@@ -60,7 +60,7 @@ fn summary(status: &DatabricksReleaseStatus) -> String {
 
 fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, now: Timestamp) {
     let holds = match phase.state {
-        PhaseState::Succeeded => Status::True,
+        PhaseState::Succeeded | PhaseState::SucceededWithIssues => Status::True,
         PhaseState::Running => Status::Unknown,
         PhaseState::Failed | PhaseState::TimedOut | PhaseState::Canceled => Status::False,
         PhaseState::Pending | PhaseState::Skipped => {

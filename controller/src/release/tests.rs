@@ -33,7 +33,7 @@ fn release() -> DatabricksRelease {
     };
     let spec: DatabricksReleaseSpec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();
     let spec = DatabricksReleaseSpec {
-        source: Source { git: Some(git) },
+        source: Source { git: Some(git), ..Source::default() },
         workspace_ref: Some(LocalRef::new("staging")),
         retries: Retries { limit: 2, ..Retries::default() },
         ..spec

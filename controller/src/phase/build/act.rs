@@ -76,7 +76,11 @@ fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Resul
             submodules: true,
             lfs: true,
         },
-        conditions: Conditions::default(),
+        conditions: Conditions {
+            include_paths: build.only.include_paths.clone(),
+            exclude_paths: build.only.exclude_paths.clone(),
+            merges_only: build.only.merges_only,
+        },
         python_version: build.python_version.clone(),
         include: build.include.clone(),
         exclude: build.exclude.clone(),

@@ -2,7 +2,7 @@
 
 use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
-use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, PhaseState, Reason, TestCounts, Ticket};
+use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, Phase, PhaseState, Reason, TestCounts, Ticket};
 use data_encoding::HEXLOWER;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::super::{Ending, Step, Turn};
 use super::{Effect, Ended, Job, View};
 use crate::artifact::place;
+use crate::release::limit;
 
 /// The longest part of a release's name in its Job's name: a Job's name has at most 63 characters.
 const NAME: usize = 41;
@@ -137,7 +138,7 @@ fn killed(ended: &Ended) -> Ending {
 
 /// The pod is gone without a verdict: another attempt, within the limit.
 fn lost(turn: &Turn, job: &str, why: &str) -> Step {
-    let limit = turn.spec().retries.limit;
+    let limit = limit(turn.spec(), Phase::Build);
     if turn.phase.attempts > limit {
         let message = format!("Job {job} was lost ({why}), as were the {limit} attempts before it");
         return Step::Ended(Box::new(turn.status.clone()), Ending::failed(Reason::RunnerLost, message));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use brickline_artifact::wheel;
 use brickline_crds::{Reason, Restart, RestartTicket, Ticket};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
 use super::{Cluster, Desired, Effect, Installed, View};
@@ -103,7 +104,11 @@ fn is_at(library: &Library, path: &str) -> bool {
 /// The Spark context before the restart goes into the ticket, so that after a crash we know whether it happened.
 fn with_restart(turn: &Turn, ticket: &Ticket, cluster: &Cluster) -> Box<brickline_crds::DatabricksReleaseStatus> {
     let mut ticket = ticket.clone();
-    ticket.restarts.push(RestartTicket { cluster: cluster.id.clone(), context_before: cluster.context.clone() });
+    ticket.restarts.push(RestartTicket {
+        cluster: cluster.id.clone(),
+        context_before: cluster.context.clone(),
+        since: Some(Time(turn.now)),
+    });
     turn.with_ticket(ticket)
 }
 

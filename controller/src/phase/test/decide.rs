@@ -42,7 +42,7 @@ fn act(effect: Effect) -> Step {
 /// The ticket comes first: the index is written down before its run is submitted.
 fn take(turn: &Turn, mut ticket: Ticket, index: u32, all: u32) -> Box<DatabricksReleaseStatus> {
     ticket.notebooks = all;
-    ticket.in_flight.push(RunTicket { index, run_id: None });
+    ticket.in_flight.push(RunTicket { index, try_: 0, run_id: None });
     turn.with_ticket(ticket)
 }
 

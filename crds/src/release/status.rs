@@ -1,10 +1,13 @@
 //! What the controller knows of a release. Conditions, columns and result are derived from `phases`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{GoDuration, Phase, PhaseState, Reason};
+use super::source::GitSource;
+use crate::{Decision, GoDuration, Phase, PhaseState, Reason};
 
 /// A release's status. Small by design: counts, first failures, digests and places; the rest is in the artifact store.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub struct DatabricksReleaseStatus {
     pub run: String,
     /// Where the release is.
     pub state: ReleaseState,
+    /// What it waits for; absent while it works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// The phase under way, or the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
@@ -31,6 +37,26 @@ pub struct DatabricksReleaseStatus {
     /// From start to end, filled at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<GoDuration>,
+    /// How long its phases worked, waiting left out; filled as phases end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_seconds: Option<u64>,
+    /// What the artifact was built from, if the release took it from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<GitSource>,
+    /// What the spec's `$(...)` stood for when the release began. Values from Secrets are never here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 192), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
+    pub variables: BTreeMap<String, String>,
+    /// Who approved or rejected it, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["approver"]))]
+    pub approvals: Vec<ApprovalRecord>,
+    /// The clusters and target folders it holds, or is about to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 120))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub locks: Vec<LockTicket>,
     /// Every phase, in the order of the road.
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -40,6 +66,18 @@ pub struct DatabricksReleaseStatus {
     pub artifact: Option<Artifact>,
     /// Test counts and the first failures.
     pub tests: Tests,
+    /// What went wrong without failing the release: flaky tests, failures that `continueOnError` lets pass. The first
+    /// twenty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub issues: Vec<Issue>,
+    /// How many issues there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub issue_count: u32,
+    /// The value of annotation `brickline.dev/requestedAt` last acted on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 256))]
+    pub last_handled_requested_at: String,
     /// The commit status last sent to the forge.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
@@ -59,14 +97,23 @@ impl Default for DatabricksReleaseStatus {
             observed_generation: -1,
             run: String::new(),
             state: ReleaseState::default(),
+            waiting: None,
             phase: None,
             result: ReleaseResult::default(),
             start_time: None,
             completion_time: None,
             duration: None,
+            active_seconds: None,
+            origin: None,
+            variables: BTreeMap::new(),
+            approvals: Vec::new(),
+            locks: Vec::new(),
             phases: Vec::new(),
             artifact: None,
             tests: Tests::default(),
+            issues: Vec::new(),
+            issue_count: 0,
+            last_handled_requested_at: String::new(),
             reported: None,
             trace_id: None,
             conditions: Vec::new(),
@@ -127,6 +174,8 @@ pub enum ReleaseResult {
     None,
     /// Every phase that was asked for succeeded.
     Succeeded,
+    /// It succeeded, but something went wrong on the way that `status.issues` names.
+    SucceededWithIssues,
     /// A phase failed.
     Failed,
     /// A phase took too long.
@@ -186,6 +235,69 @@ pub struct Stopping {
     pub reason: Reason,
     /// Why, for people.
     #[schemars(length(max = 4096))]
+    pub message: String,
+    /// When the work was first asked to stop: `timeouts.cancelGracePeriod` counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// What a release waits for. The time doesn't count as active.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// `WaitingForSlot`, `WaitingForCluster`, `WaitingForApproval`, `WaitingForWindow`, `Suspended` or
+    /// `DependencyNotReady`.
+    pub reason: Reason,
+    /// The same for people. Example: `cluster main, held by data/dbxdemo-99a2f1c0de42`.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// Since when: `spec.waiting` counts from here.
+    pub since: Time,
+    /// When it ends without anybody's doing: a window opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+/// A cluster or a target folder that one release at a time works on: a Lease in the controller's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LockTicket {
+    /// The Lease's name.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// What it stands for. Example: `cluster 0123-456789-abc of https://adb-123.4.azuredatabricks.net`.
+    #[schemars(length(max = 1024))]
+    pub target: String,
+}
+
+/// One person's decision on this release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalRecord {
+    /// Who, as Kubernetes knows them.
+    #[schemars(length(max = 320))]
+    pub approver: String,
+    /// What they decided.
+    pub decision: Decision,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub comment: String,
+    /// When.
+    pub time: Time,
+}
+
+/// Something that went wrong without failing the release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Issue {
+    /// What kind of trouble.
+    pub reason: Reason,
+    /// The notebook or test. Example: `notebooks/dbxdemo-notebook.py`.
+    #[schemars(length(max = 512))]
+    pub name: String,
+    /// What happened.
+    #[schemars(length(max = 1024))]
     pub message: String,
 }
 
@@ -262,14 +374,21 @@ pub struct RestartTicket {
     /// `spark_context_id` before the restart.
     #[schemars(length(max = 64))]
     pub context_before: String,
+    /// When the restart was decided: `timeouts.restart` counts from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
-/// One notebook's run. Its idempotency token is derived from the release's uid, the attempt and the index.
+/// One notebook's run. Its idempotency token is derived from the release's uid, the attempt, the index
+/// and the try.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunTicket {
     /// The notebook's place in the sorted list of notebooks.
     pub index: u32,
+    /// Which try of `test.retryFailed`; 0 is the first.
+    #[serde(rename = "try", skip_serializing_if = "is_zero")]
+    pub try_: u32,
     /// Databricks' run id, once it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<i64>,

@@ -1,0 +1,70 @@
+//! `ReleaseApproval`: one person's decision on one release.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One person's decision on one release and the artifact it would deploy. Immutable; to change one's mind, delete it
+/// before it counted and create another.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "brickline.dev",
+    version = "v1alpha1",
+    kind = "ReleaseApproval",
+    namespaced,
+    shortname = "dbappr",
+    category = "brickline",
+    derive = "PartialEq",
+    doc = "One person's decision on one release and the artifact it would deploy.",
+    selectable = ".spec.releaseRef.name",
+    printcolumn(name = "Release", type_ = "string", json_path = ".spec.releaseRef.name"),
+    printcolumn(name = "Decision", type_ = "string", json_path = ".spec.decision"),
+    printcolumn(name = "Approver", type_ = "string", json_path = ".spec.approver"),
+    printcolumn(name = "Comment", type_ = "string", json_path = ".spec.comment"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.spec == oldSelf.spec").message("an approval can't be changed: delete it and create another one")
+)]
+#[cfg_attr(test, kube(cel))]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseApprovalSpec {
+    /// The release it is about.
+    pub release_ref: ReleaseRef,
+    /// The artifact the approver looked at, as in the release's `status.artifact.digest`. For another one the approval
+    /// doesn't count.
+    #[schemars(length(min = 71, max = 71))]
+    #[x_kube(validation = Rule::new("self.matches('^sha256:[0-9a-f]{64}$')").message("artifactDigest is status.artifact.digest of the release: sha256: and 64 hex characters"))]
+    pub artifact_digest: String,
+    /// Yes or no. The first no ends the release.
+    pub decision: Decision,
+    /// Who decides, as Kubernetes knows them (`kubectl auth whoami`). The admission policy takes nothing but the
+    /// caller's own name.
+    #[schemars(length(min = 1, max = 320))]
+    pub approver: String,
+    /// Why, for those who read it later.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub comment: String,
+}
+
+/// A release, and no other one that may have its name later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseRef {
+    /// The release's name, in the same namespace. Example: `dbxdemo-4f2c91d0a7be`.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its `metadata.uid`.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+}
+
+/// Yes or no.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display, strum::IntoStaticStr,
+)]
+pub enum Decision {
+    /// The release may go on.
+    Approved,
+    /// The release ends.
+    Rejected,
+}

@@ -1,0 +1,74 @@
+//! `ReleasePipeline`: what happens on a merge.
+
+mod repository;
+mod retention;
+mod stage;
+mod status;
+mod template;
+mod trigger;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+pub use repository::{Provider, Reporting, Repository};
+pub use retention::Retention;
+pub use stage::{Concurrency, ConcurrencyPolicy, ExtraApprovals, Overrides, Parameter, ParameterType, PipelineStage};
+pub use status::{ObservedCommit, ReleasePipelineStatus, RunCounter, StageStatus, StoredArtifact};
+pub use template::{ReleaseTemplate, TemplateMetadata, TemplateSpec};
+pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
+
+/// What happens on a merge: which repository and branches, and the release to create.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "brickline.dev",
+    version = "v1alpha1",
+    kind = "ReleasePipeline",
+    namespaced,
+    status = "ReleasePipelineStatus",
+    shortname = "dbpipe",
+    category = "brickline",
+    derive = "PartialEq",
+    doc = "What happens on a merge: repository, branches, stages and the template of the releases it creates.",
+    printcolumn(name = "Repository", type_ = "string", json_path = ".spec.repository.url"),
+    printcolumn(name = "Branches", type_ = "string", json_path = ".spec.trigger.branches"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of every release")
+)]
+#[cfg_attr(test, kube(cel))]
+#[serde(rename_all = "camelCase")]
+pub struct ReleasePipelineSpec {
+    /// The repository whose merges are released.
+    pub repository: Repository,
+    /// Which pushes become releases.
+    #[serde(default)]
+    pub trigger: Trigger,
+    /// How many releases of one stage go on at the same time, and what becomes of the others.
+    #[serde(default)]
+    pub concurrency: Concurrency,
+    /// Where to release to. None: releases end after Build. The artifact is built once, in the first stage (or on its
+    /// own, if several stages depend on none), and promoted to the others by its digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(validation = Rule::new("self.all(stage, !has(stage.dependsOn) || stage.dependsOn.all(name, name != stage.name && self.exists(other, other.name == name)))").message("dependsOn names other stages of this pipeline"))]
+    pub stages: Vec<PipelineStage>,
+    /// Values that releases are given: typed, with defaults, used as `$(params.NAME)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub parameters: Vec<Parameter>,
+    /// How many finished releases are kept.
+    #[serde(default)]
+    pub retention: Retention,
+    /// What the forge is told.
+    #[serde(default)]
+    pub reporting: Reporting,
+    /// Stops new releases; webhooks are answered 503 so that a forge that retries does.
+    #[serde(default)]
+    pub suspend: bool,
+    /// A release's spec without source and workspace, and labels for every release.
+    #[serde(default)]
+    pub template: ReleaseTemplate,
+}

@@ -1,0 +1,62 @@
+//! What every release of a pipeline is made from.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Build, Deploy, Install, OnFailure, Retries, Test, Timeouts, WaitLimits};
+
+/// What every release of a pipeline is made from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReleaseTemplate {
+    /// Labels and annotations for every release.
+    pub metadata: TemplateMetadata,
+    /// A release's spec without source and workspace.
+    pub spec: TemplateSpec,
+}
+
+/// Labels and annotations a pipeline puts on its releases.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TemplateMetadata {
+    /// Labels; those of `brickline.dev/` are set by the controller.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}), extend("x-kubernetes-validations" = [{
+        "rule": "self.all(name, self[name].matches('^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'))",
+        "message": "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
+    }]))]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The parts of a release's spec that a pipeline decides.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TemplateSpec {
+    /// How the artifact is built.
+    pub build: Build,
+    /// What goes where in the workspace.
+    pub deploy: Deploy,
+    /// Libraries on clusters.
+    pub install: Install,
+    /// Notebooks that are run as tests.
+    pub test: Test,
+    /// How long the release, each phase and each attempt may take.
+    pub timeouts: Timeouts,
+    /// How long a release may wait for what others hold.
+    pub waiting: WaitLimits,
+    /// How often a fault that can heal is tried again.
+    pub retries: Retries,
+    /// What follows when a release fails after Deploy began. Default: `None`.
+    pub on_failure: OnFailure,
+    /// Words to find the releases by: each becomes a label `tags.brickline.dev/<tag>`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{"rule": "self.all(tag, tag.matches('^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$'))", "message": "tags are words of letters, digits, '-', '_' and '.', at most 63 characters"}]))]
+    pub tags: Vec<String>,
+}

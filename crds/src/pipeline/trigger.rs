@@ -1,0 +1,99 @@
+//! What starts releases.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{GoDuration, LocalRef, Schedule};
+
+/// Which pushes become releases.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Trigger {
+    /// Branches, as names or globs. Default: `release`. Example: `["release", "release/*"]`.
+    #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 255)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(b, !b.startsWith('refs/') && !b.startsWith('/') && !b.contains('..') && !b.contains(' '))", "message": "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'"}]))]
+    pub branches: Vec<String>,
+    /// The forge's push webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+    /// Asks the repository itself for what a webhook did not say. None: only the webhook. Needs an https URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
+    /// Times at which the branch's newest commit is released, whether it moved or not. Needs an https URL.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub schedules: Vec<Schedule>,
+    /// Pipelines of this namespace whose good releases start one here, with the artifact they built.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub artifacts: Vec<ArtifactTrigger>,
+    /// Which changed files a release needs: others end `Skipped` with `PathsNotMatched`.
+    pub paths: Paths,
+    /// Only merges are released: others end `Skipped` with `NotAMerge`. Default: false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merges_only: bool,
+}
+
+impl Default for Trigger {
+    fn default() -> Self {
+        Self {
+            branches: vec!["release".to_owned()],
+            webhook: None,
+            poll: None,
+            schedules: Vec::new(),
+            artifacts: Vec::new(),
+            paths: Paths::default(),
+            merges_only: false,
+        }
+    }
+}
+
+/// Asking the repository which commits its branches are at.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Poll {
+    /// How often. Default: `5m`; at least `30s`.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "duration(self) >= duration('30s')", "message": "poll.interval is at least 30s"}]))]
+    pub interval: GoDuration,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self { interval: GoDuration::from_secs(300) }
+    }
+}
+
+/// Another pipeline whose releases start one here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactTrigger {
+    /// The pipeline's name, in this namespace. Example: `libs`.
+    #[schemars(length(min = 1, max = 63))]
+    pub pipeline: String,
+    /// Its branches that count, as names or globs. Empty: all of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
+    pub branches: Vec<String>,
+}
+
+/// Changed files that count, as globs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Paths {
+    /// One changed file must match one of them. Empty: any. Example: `["libraries/**", "notebooks/**"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    pub include: Vec<String>,
+    /// Files that don't count. Example: `["**/*.md"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    pub exclude: Vec<String>,
+}
+
+/// How the forge's webhook proves itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// A Secret whose key `token` is the webhook's secret, and `previous-token` the old one while rotating.
+    pub secret_ref: LocalRef,
+}

@@ -1,0 +1,132 @@
+//! How a release builds its artifact.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the artifact is built.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Build {
+    /// The image the steps run in: Python with `venv`, and Java for Spark tests. Default: the chart's `images.build`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+    /// The pool whose slots the build takes. Default: `default`. The chart's `builds.pools` says how many there are and
+    /// on which nodes.
+    #[schemars(length(min = 1, max = 63))]
+    pub pool: String,
+    /// The Python version the image must have, as major.minor. Example: `"3.11"`. None: whatever the image has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^3[.][0-9]{1,2}$')", "message": "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\""}]))]
+    pub python_version: Option<String>,
+    /// Files of the repository that go into the artifact, as globs. Default: all.
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]
+    pub include: Vec<String>,
+    /// Files that don't, as globs.
+    #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    pub exclude: Vec<String>,
+    /// Folders to build wheels from. Default: every folder with `setup.py` or a buildable `pyproject.toml`.
+    #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    pub wheels: Vec<String>,
+    /// Requirement files to install before the tests. Default: `requirements*.txt` at the root and beside wheels.
+    #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    pub requirements: Vec<String>,
+    /// The tests of the build.
+    pub tests: BuildTests,
+    /// Which commits are built; others end the release `Skipped`.
+    pub only: BuildOnly,
+    /// CPU and memory of the steps, as a container's `resources`. Example: `{requests: {memory: 1Gi}}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            image: None,
+            pool: "default".to_owned(),
+            python_version: None,
+            include: vec!["**".to_owned()],
+            exclude: Vec::new(),
+            wheels: Vec::new(),
+            requirements: Vec::new(),
+            tests: BuildTests::default(),
+            only: BuildOnly::default(),
+            resources: None,
+        }
+    }
+}
+
+/// Which commits are built. Decided at the checkout, where the changes are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BuildOnly {
+    /// A changed file must match one of these globs, else the release ends `Skipped` with `PathsNotMatched`. Empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    pub include_paths: Vec<String>,
+    /// Changed files that match these globs don't count. Example: `["**/*.md"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    pub exclude_paths: Vec<String>,
+    /// The commit must be a merge, else the release ends `Skipped` with `NotAMerge`. Default: false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merges_only: bool,
+}
+
+/// Requests and limits of the steps' container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Resources {
+    /// What the scheduler reserves. Example: `{cpu: 500m, memory: 1Gi}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}))]
+    pub requests: BTreeMap<String, String>,
+    /// What the kubelet enforces.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}))]
+    pub limits: BTreeMap<String, String>,
+}
+
+/// The tests of the build, run with pytest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BuildTests {
+    /// Test files or folders. Default: every tracked `test*.py` and `*_test.py`.
+    #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    pub paths: Vec<String>,
+    /// Further arguments for pytest. Example: `["-m", "not slow"]`.
+    #[schemars(length(max = 50), inner(length(max = 512)))]
+    pub args: Vec<String>,
+    /// JUnit reports that the tests leave, as globs. Default: `**/TEST-*.xml`.
+    #[schemars(length(max = 20), inner(length(min = 1, max = 512)))]
+    pub reports: Vec<String>,
+    /// Whether a missing report fails the build. Default: `Auto`.
+    pub required: Required,
+}
+
+impl Default for BuildTests {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            args: Vec::new(),
+            reports: vec!["**/TEST-*.xml".to_owned()],
+            required: Required::default(),
+        }
+    }
+}
+
+/// Whether a missing test report fails the build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Required {
+    /// If tests were found or asked for.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

@@ -1,0 +1,70 @@
+//! What a release writes into the workspace.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What goes where in the workspace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deploy {
+    /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`.
+    #[schemars(length(max = 100))]
+    pub items: Vec<DeployItem>,
+    /// Where wheels go.
+    pub libraries: DeployLibraries,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        let notebooks =
+            DeployItem { from: "notebooks/**".to_owned(), to: "/Shared".to_owned(), kind: ItemKind::Notebook };
+        Self { items: vec![notebooks], libraries: DeployLibraries::default() }
+    }
+}
+
+/// Files of the artifact and where they go. The target of a file is `to`, then its path below the folder that `from`
+/// names before its first wildcard, with its extension.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployItem {
+    /// Files of the repository, as a glob. Example: `notebooks/**`.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("from is a glob relative to the repository's root, without '..'"))]
+    pub from: String,
+    /// The target folder in the workspace. Example: `/Shared/dbxdemo`, or `/Shared/$(params.team)/dbxdemo`.
+    #[schemars(length(min = 2, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)])(/[^/]+)*$') && !self.split('/').exists(part, part == '..' || part == '.')").message("to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'"))]
+    pub to: String,
+    /// What the files become. Default: `Notebook`.
+    #[serde(default)]
+    pub kind: ItemKind,
+}
+
+/// What a file of the artifact becomes in the workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ItemKind {
+    /// A notebook; its language by suffix (.py .scala .sql .r .ipynb). Other files are left out.
+    #[default]
+    Notebook,
+    /// A workspace file, or a file of a volume.
+    File,
+}
+
+/// Where wheels go.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeployLibraries {
+    /// The root folder. A wheel goes to `<to>/<distribution>/<first 12 of its SHA-256>/<file>` and is never
+    /// overwritten. Default: `/Workspace/Shared/.brickline/libraries`. `/Volumes/...` is advised where Unity Catalog
+    /// is on; `dbfs:/...` only works for runtimes up to 14.3.
+    #[schemars(length(min = 2, max = 512))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^((/(Workspace|Volumes)|dbfs:)(/[^/]+)+|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)](/[^/]+)*)$') && !self.split('/').exists(part, part == '..' || part == '.')", "message": "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'"}]))]
+    pub to: String,
+}
+
+impl Default for DeployLibraries {
+    fn default() -> Self {
+        Self { to: "/Workspace/Shared/.brickline/libraries".to_owned() }
+    }
+}

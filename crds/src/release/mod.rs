@@ -1,0 +1,163 @@
+//! `DatabricksRelease`: one run, immutable in what it releases.
+
+mod build;
+mod deploy;
+mod install;
+mod limits;
+mod source;
+mod status;
+mod test;
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExtraApprovals, LocalRef, Phase, Reporting};
+
+pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
+pub use deploy::{Deploy, DeployItem, DeployLibraries, ItemKind};
+pub use install::{Install, InstallLibrary, Restart};
+pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
+pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
+pub use status::{
+    ApprovalRecord, Artifact, DatabricksReleaseStatus, FirstFailure, Issue, LockTicket, PhaseStatus, ReleaseResult,
+    ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waiting,
+};
+pub use test::{Compute, NotebookTest, Test};
+
+/// One run: one commit to one workspace. Everything but `suspend` and `cancel` is immutable.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "brickline.dev",
+    version = "v1alpha1",
+    kind = "DatabricksRelease",
+    namespaced,
+    status = "DatabricksReleaseStatus",
+    shortname = "dbrel",
+    category = "brickline",
+    derive = "PartialEq",
+    doc = "One run: one commit, built, deployed, installed and tested in one workspace.",
+    selectable = ".status.result",
+    selectable = ".spec.workspaceRef.name",
+    selectable = ".spec.source.git.ref",
+    printcolumn(name = "Pipeline", type_ = "string", json_path = ".metadata.labels.brickline\\.dev/pipeline"),
+    printcolumn(name = "Run", type_ = "string", json_path = ".status.run"),
+    printcolumn(name = "Commit", type_ = "string", json_path = ".metadata.labels.brickline\\.dev/commit"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Tests", type_ = "string", json_path = ".status.tests.summary"),
+    printcolumn(name = "Started", type_ = "date", json_path = ".status.startTime"),
+    printcolumn(name = "Duration", type_ = "string", json_path = ".status.duration"),
+    printcolumn(name = "Branch", type_ = "string", json_path = ".spec.source.git.ref", priority = 1),
+    printcolumn(name = "Result", type_ = "string", json_path = ".status.result", priority = 1),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason", priority = 1),
+    printcolumn(name = "Queued", type_ = "date", json_path = ".metadata.creationTimestamp", priority = 1),
+    printcolumn(name = "Requested-For", type_ = "string", json_path = ".spec.requestedFor", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of the build's Job")
+)]
+#[cfg_attr(test, kube(cel))]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.workspaceRef) == has(oldSelf.workspaceRef) && has(self.stage) == has(oldSelf.stage) && has(self.requestedBy) == has(oldSelf.requestedBy) && has(self.requestedFor) == has(oldSelf.requestedFor) && has(self.cause) == has(oldSelf.cause) && has(self.startAt) == has(oldSelf.startAt) && has(self.parameters) == has(oldSelf.parameters) && has(self.tags) == has(oldSelf.tags) && has(self.approvals) == has(oldSelf.approvals)").message("a release is immutable but for suspend and cancel: create another one"))]
+#[x_kube(validation = Rule::new("!has(self.startAt) || (has(self.source.artifactFrom) && has(self.workspaceRef))").message("startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release"))]
+pub struct DatabricksReleaseSpec {
+    /// What is released: exactly one source.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]
+    #[x_kube(validation = Rule::new("[has(self.git), has(self.artifactFrom)].filter(x, x).size() == 1").message("source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose artifacts are deployed)"))]
+    pub source: Source,
+    /// The pipeline's stage it releases to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("stage is immutable: create another release"))]
+    pub stage: Option<String>,
+    /// Why the release exists. Default: `manual`.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("reason is immutable"))]
+    pub reason: ReleaseReason,
+    /// The release this one follows from: promoted from it, rolled back because of it, or run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("cause is immutable"))]
+    pub cause: Option<Cause>,
+    /// Words to find releases by: each becomes a label `tags.brickline.dev/<tag>`. Example: `[nightly]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("tags are immutable"))]
+    #[x_kube(validation = Rule::new("self.all(tag, tag.matches('^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$'))").message("tags are words of letters, digits, '-', '_' and '.', at most 63 characters"))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub tags: Vec<String>,
+    /// Who created it, as Kubernetes knows them. The admission policy takes nothing but the caller's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 320))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("requestedBy is immutable"))]
+    pub requested_by: Option<String>,
+    /// Who merged or pushed, as the forge knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 320))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("requestedFor is immutable"))]
+    pub requested_for: Option<String>,
+    /// The workspace to release to. None: the release ends after Build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("workspaceRef is immutable: create another release"))]
+    pub workspace_ref: Option<LocalRef>,
+    /// Values for `$(params.NAME)` in the strings of this spec. What is missing has the pipeline's default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("parameters are immutable: create another release"))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))").message("parameter names are words of letters, digits and '_', at most 63 characters"))]
+    pub parameters: BTreeMap<String, String>,
+    /// The phase to begin with; the ones before it are skipped. Default: the first. For running a release again from
+    /// one phase on, with the artifact it built before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("startAt is immutable: create another release"))]
+    #[x_kube(validation = Rule::new("self in ['Deploy', 'Install', 'Test']").message("startAt is Deploy, Install or Test"))]
+    pub start_at: Option<Phase>,
+    /// Approvals that the pipeline's stage asks for beyond the workspace's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("approvals are immutable: create another release"))]
+    pub approvals: Option<ExtraApprovals>,
+    /// How the artifact is built.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("build is immutable: create another release"))]
+    pub build: Build,
+    /// What goes where in the workspace.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("deploy is immutable: create another release"))]
+    pub deploy: Deploy,
+    /// Libraries on clusters.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("install is immutable: create another release"))]
+    pub install: Install,
+    /// Notebooks that are run as tests.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("test is immutable: create another release"))]
+    pub test: Test,
+    /// What the forge is told.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("reporting is immutable"))]
+    pub reporting: Reporting,
+    /// How long the release, each phase and each attempt may take.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("timeouts are immutable: create another release"))]
+    pub timeouts: Timeouts,
+    /// How long it may wait for what others hold.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("waiting is immutable: create another release"))]
+    pub waiting: WaitLimits,
+    /// How often a fault that can heal is tried again.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("retries are immutable: create another release"))]
+    pub retries: Retries,
+    /// What follows when it fails after Deploy began. Default: `None`.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("onFailure is immutable: create another release"))]
+    pub on_failure: OnFailure,
+    /// Starts no new phase while true; work under way goes on.
+    #[serde(default)]
+    pub suspend: bool,
+    /// Asks the work to stop. Can't be taken back.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self || !oldSelf").message("cancel can't be taken back: create another release"))]
+    pub cancel: bool,
+}

@@ -1,0 +1,99 @@
+//! What a release releases, and why it exists.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{LocalRef, Provider, clone_url};
+
+/// What is released. Exactly one of `git` and `artifactFrom` is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// One commit of a git repository, which the release builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitSource>,
+    /// What other releases of this namespace built: exactly those artifacts are deployed, and nothing is built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub artifact_from: Vec<ArtifactFrom>,
+    /// Several artifacts may carry one path or one distribution with different contents: the first in the list wins.
+    /// Default: false, the release is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub precedence: bool,
+}
+
+/// The artifact of another release, pinned by its digest.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactFrom {
+    /// The release that has it, of the same namespace. Example: `dbxdemo-4f2c91d0a7be`.
+    #[schemars(length(min = 1, max = 253))]
+    pub release: String,
+    /// The artifact's digest, as in that release's `status.artifact.digest`.
+    #[schemars(length(min = 71, max = 71))]
+    #[x_kube(validation = Rule::new("self.matches('^sha256:[0-9a-f]{64}$')").message("digest is status.artifact.digest of that release: sha256: and 64 hex characters"))]
+    pub digest: String,
+}
+
+/// One commit of a git repository.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GitSource {
+    /// The clone URL, without credentials in it. Example: `https://git.example.com/data/dbxdemo.git`.
+    #[schemars(length(min = 8, max = 1024))]
+    #[x_kube(validation = Rule::new(clone_url::RULE).message(clone_url::MESSAGE))]
+    pub url: String,
+    /// The ref the commit is on. Example: `refs/heads/release`.
+    #[serde(rename = "ref")]
+    #[schemars(length(min = 6, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches(r'^refs/(heads|tags)/[^[:space:]~^:?*\\\\[]+$') && !self.contains('..')").message("ref is a full ref such as refs/heads/release or refs/tags/v1"))]
+    pub reference: String,
+    /// The commit's full id, 40 hex characters (64 for SHA-256 repositories).
+    #[schemars(length(min = 40, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9a-f]{40}|[0-9a-f]{64})$')").message("commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)"))]
+    pub commit: String,
+    /// The forge's kind, for the commit status.
+    #[serde(default)]
+    pub provider: Provider,
+    /// A Secret for the checkout and the commit status, as in `ReleasePipeline.spec.repository.credentialsRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<LocalRef>,
+}
+
+/// Why a release exists.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
+pub enum ReleaseReason {
+    /// A merge or push, by webhook or poll. Set by the controller.
+    Push,
+    /// Created by a person.
+    #[default]
+    Manual,
+    /// A schedule of the pipeline came due. Set by the controller.
+    Schedule,
+    /// Another pipeline's release ended well. Set by the controller.
+    BuildCompletion,
+    /// The stages before this one ended as its condition asks. Set by the controller.
+    Promotion,
+    /// An artifact that was released well before is deployed again.
+    Rollback,
+    /// An earlier release runs again, whole or from one phase on.
+    Retry,
+}
+
+/// The release that this one follows from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// Its name, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub release: String,
+    /// What happened to it. Example: `Test failed: InnerTestsFailed`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}
