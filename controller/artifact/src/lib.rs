@@ -2,8 +2,10 @@
 //!
 //! The controller writes a [`plan`], the runner's containers find each other by the [`layout`] of the pod, a
 //! [`manifest`] describes the artifact they leave, the [`result`] says how the build ended, and [`upload`] is how all
-//! of it travels. Nothing here does I/O.
+//! of it travels. [`compose`] makes one artifact of several. Nothing here does I/O of its own.
 
+pub mod compose;
+pub mod content;
 pub mod digest;
 pub mod layout;
 pub mod manifest;

@@ -29,6 +29,10 @@ pub struct Manifest {
     pub release: Origin,
     /// What it was built from.
     pub source: Source,
+    /// The artifacts it was composed of, in their order; empty for a build's. `release` and `source` are then the first
+    /// one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_of: Vec<Digest>,
     /// Every selected file, sorted by path.
     pub files: Vec<File>,
     /// Selected paths that the base has and the commit hasn't, sorted.
@@ -243,6 +247,7 @@ mod tests {
                 base: None,
                 committed_at: 0,
             },
+            made_of: Vec::new(),
             files,
             removed: Vec::new(),
             skipped: Vec::new(),

@@ -2,7 +2,8 @@
 //!
 //! | place | what |
 //! | --- | --- |
-//! | `artifacts/<hex>.zip`, `artifacts/<hex>.json` | an artifact and its manifest, by digest |
+//! | `artifacts/<hex>.zip` | an artifact, by digest |
+//! | `artifacts/<hex>.manifest` | a copy of its manifest |
 //! | `releases/<namespace>/<uid>/<attempt>/...` | what one build attempt handed in |
 //! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks |
 
@@ -20,9 +21,9 @@ pub(crate) fn artifact(digest: &Digest) -> Path {
     Path::from(format!("artifacts/{}.zip", digest.hex()))
 }
 
-/// Its manifest, taken out so that reading it costs no zip.
+/// The copy of its manifest.
 pub(crate) fn manifest(digest: &Digest) -> Path {
-    Path::from(format!("artifacts/{}.json", digest.hex()))
+    Path::from(format!("artifacts/{}.manifest", digest.hex()))
 }
 
 /// One thing a build attempt handed in.

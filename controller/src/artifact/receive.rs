@@ -2,10 +2,9 @@
 
 use std::io::{Seek, Write};
 
-use brickline_artifact::manifest::MAX_MANIFEST_BYTES;
 use brickline_artifact::result::BuildResult;
 use brickline_artifact::upload::LogState;
-use brickline_artifact::{Digest, Manifest, layout};
+use brickline_artifact::{Digest, Manifest};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
@@ -15,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 use zip::ZipArchive;
 
-use super::{Artifacts, place};
+use super::{Artifacts, content, copy, place};
 
 /// Which attempt hands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub(super) enum Refused {
     Offset(u64),
     #[error("the build is sealed")]
     Gone,
+    #[error("the same artifact is being stored or removed right now: try again")]
+    Busy,
     #[error("more than {0} bytes")]
     TooLarge(u64),
     #[error("{0}")]
@@ -96,8 +97,7 @@ impl Artifacts {
         let manifest = tokio::task::spawn_blocking(move || manifest_of(copy))
             .await
             .map_err(|error| Refused::Broken(error.to_string()))??;
-        self.put_file(&place::artifact(&digest), file).await?;
-        self.store.put(&place::manifest(&digest), manifest.into()).await?;
+        self.seal(&digest, file, &manifest).await?;
         let seal = serde_json::json!({"digest": digest, "size": size}).to_string();
         self.create(&attempt.place(place::ARTIFACT), seal.into()).await
     }
@@ -134,6 +134,15 @@ impl Artifacts {
         }
     }
 
+    /// Puts an artifact and the copy of its manifest at its digest, over what may be there: the sweep then counts it as
+    /// new, however long another of the same content has been lying there.
+    pub(super) async fn seal(&self, digest: &Digest, zip: std::fs::File, manifest: &[u8]) -> Result<(), Refused> {
+        let _claim = self.claims.claim(digest).ok_or(Refused::Busy)?;
+        self.put_file(&place::artifact(digest), zip).await?;
+        self.store.put(&place::manifest(digest), copy::seal(manifest).into()).await?;
+        Ok(())
+    }
+
     async fn put_file(&self, path: &Path, mut file: std::fs::File) -> Result<(), Refused> {
         file.rewind()?;
         let mut reader = tokio::fs::File::from_std(file);
@@ -166,13 +175,10 @@ async fn stage(
 
 /// The manifest of a staged zip, checked.
 fn manifest_of(mut file: std::fs::File) -> Result<Vec<u8>, Refused> {
-    use std::io::Read;
     file.rewind()?;
     let invalid = |error: &dyn std::fmt::Display| Refused::Invalid(format!("not an artifact: {error}"));
     let mut zip = ZipArchive::new(file).map_err(|error| invalid(&error))?;
-    let entry = zip.by_name(layout::MANIFEST_ENTRY).map_err(|error| invalid(&error))?;
-    let mut text = Vec::new();
-    entry.take(MAX_MANIFEST_BYTES as u64 + 1).read_to_end(&mut text)?;
+    let text = content::manifest_text(&mut zip).map_err(|error| invalid(&error))?;
     Manifest::from_json(&text).map_err(|error| invalid(&error))?;
     Ok(text)
 }

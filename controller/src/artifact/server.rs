@@ -152,7 +152,7 @@ impl Failure {
                 Refused::Gone => StatusCode::GONE,
                 Refused::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
                 Refused::Invalid(_) | Refused::Broken(_) => StatusCode::BAD_REQUEST,
-                Refused::Store(_) | Refused::Staging(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Refused::Busy | Refused::Store(_) | Refused::Staging(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
     }

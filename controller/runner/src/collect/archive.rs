@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 
+use brickline_artifact::content::{self, Passed};
 use brickline_artifact::layout::{FILES_PREFIX, MANIFEST_ENTRY};
 use brickline_artifact::manifest::{self, Manifest, ManifestError, Origin, Skipped, Source, VERSION};
 use brickline_artifact::notebook::{HEAD_BYTES, Notebook, recognise};
@@ -12,7 +13,6 @@ use brickline_artifact::{ArtifactPath, Digest};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::content::{self, Passed};
 use super::wheels::Gathered;
 use crate::Run;
 use crate::beneath::Root;
@@ -106,7 +106,8 @@ fn empty(run: &Run, info: &SourceInfo) -> Manifest {
         committed_at: info.committed_at,
     };
     let release = Origin { namespace, name, uid };
-    Manifest { version: VERSION, release, source, files: vec![], removed: vec![], skipped: vec![], wheels: vec![] }
+    let (files, removed, skipped, wheels) = Default::default();
+    Manifest { version: VERSION, release, source, made_of: Vec::new(), files, removed, skipped, wheels }
 }
 
 fn why_not(file: &TrackedFile) -> Option<&'static str> {

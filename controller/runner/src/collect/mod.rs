@@ -5,7 +5,6 @@
 
 mod archive;
 mod client;
-mod content;
 mod follow;
 mod outcome;
 mod wheels;

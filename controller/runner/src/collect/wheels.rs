@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
-use brickline_artifact::ArtifactPath;
 use brickline_artifact::layout::WHEELS_PREFIX;
 use brickline_artifact::manifest::Wheel;
 use brickline_artifact::wheel::{WheelName, normalise, parse};
+use brickline_artifact::{ArtifactPath, content};
 use zip::ZipArchive;
 
-use super::content;
 use crate::Run;
 use crate::beneath::Root;
 use crate::place::name;

@@ -2,13 +2,16 @@
 
 use std::io::{self, Read, Write};
 
-use brickline_artifact::Digest;
 use sha2::{Digest as _, Sha256};
+
+use crate::digest::Digest;
 
 /// What went by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passed {
+    /// Its digest.
     pub digest: Digest,
+    /// Its size in bytes.
     pub size: u64,
 }
 
