@@ -42,7 +42,7 @@ pub struct Protection {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 2, max = 512)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{
-        "rule": "self.all(p, p.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|dbfs:)(/[^/]+)*$') && !p.split('/').exists(part, part == '..' || part == '.'))",
+        "rule": "self.all(p, p.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|dbfs:)(/[^/]+)*$') && !p.matches('/[.][.]?(/|$)'))",
         "message": "allowedPaths are absolute folders below /Shared, /Workspace, /Users, /Repos, /Volumes or dbfs:, without trailing slash or '..'",
     }]))]
     pub allowed_paths: Vec<String>,

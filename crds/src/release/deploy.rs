@@ -34,7 +34,7 @@ pub struct DeployItem {
     pub from: String,
     /// The target folder in the workspace. Example: `/Shared/dbxdemo`, or `/Shared/$(params.team)/dbxdemo`.
     #[schemars(length(min = 2, max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)])(/[^/]+)*$') && !self.split('/').exists(part, part == '..' || part == '.')").message("to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'"))]
+    #[x_kube(validation = Rule::new("self.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)])(/[^/]+)*$') && !self.matches('/[.][.]?(/|$)')").message("to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'"))]
     pub to: String,
     /// What the files become. Default: `Notebook`.
     #[serde(default)]
@@ -59,7 +59,7 @@ pub struct DeployLibraries {
     /// overwritten. Default: `/Workspace/Shared/.brickline/libraries`. `/Volumes/...` is advised where Unity Catalog
     /// is on; `dbfs:/...` only works for runtimes up to 14.3.
     #[schemars(length(min = 2, max = 512))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^((/(Workspace|Volumes)|dbfs:)(/[^/]+)+|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)](/[^/]+)*)$') && !self.split('/').exists(part, part == '..' || part == '.')", "message": "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^((/(Workspace|Volumes)|dbfs:)(/[^/]+)+|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)](/[^/]+)*)$') && !self.matches('/[.][.]?(/|$)')", "message": "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'"}]))]
     pub to: String,
 }
 

@@ -12,7 +12,7 @@ pub fn add(suite: &mut Suite) {
 }
 
 async fn taken(lab: &Lab) -> anyhow::Result<()> {
-    ensure!(lab.definitions().len() == 3);
+    ensure!(lab.definitions().len() == 4);
     lab.definitions().iter().cloned().try_for_each(|answer: Answer| answer.accepted().map(drop))
 }
 
@@ -38,13 +38,20 @@ fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
 async fn short_names(lab: &Lab) -> anyhow::Result<()> {
     let group = lab.room("default").await?.get("/apis/brickline.dev/v1alpha1").await?.accepted()?;
     let kinds = group["resources"].as_array().context("resources")?;
-    for (kind, short) in
-        [("DatabricksWorkspace", "dbws"), ("ReleasePipeline", "dbpipe"), ("DatabricksRelease", "dbrel")]
-    {
+    let wanted = [
+        ("DatabricksWorkspace", "dbws"),
+        ("ReleasePipeline", "dbpipe"),
+        ("DatabricksRelease", "dbrel"),
+        ("ReleaseApproval", "dbappr"),
+    ];
+    for (kind, short) in wanted {
         let object = |known: &&Value| known["kind"] == kind && known["name"].as_str().is_some_and(|n| !n.contains('/'));
         let known = kinds.iter().find(object).with_context(|| format!("{kind} is not served"))?;
         ensure!(known["shortNames"] == json!([short]) && known["categories"] == json!(["brickline"]), "{known}");
         ensure!(known["namespaced"] == true, "{known}");
+        if kind == "ReleaseApproval" {
+            continue; // A decision has no status.
+        }
         let status = format!("{}/status", known["name"].as_str().unwrap_or_default());
         ensure!(kinds.iter().any(|known| known["name"] == status.as_str()), "{status} is not served");
     }
