@@ -1,0 +1,66 @@
+//! Locks: one writer for each cluster and each target root, from Deploy through Test.
+//!
+//! A lock is a Lease in the controller's namespace that never expires. Whoever created it holds it until it is deleted.
+//! It changes hands by `resourceVersion` only, and only when its holder has ended and nothing that the holder started
+//! may still be alive. An operator frees a lock by deleting its Lease; what waits for it says so.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `name.rs` | what is locked, and the name of its Lease |
+//! | `root.rs` | the folder that stands for all files below it |
+//! | `lease.rs` | a Lease, written and read |
+//! | `work.rs` | whether recorded runs and Jobs may still be alive |
+//! | `take.rs` | taking locks, also from a holder that has ended |
+//! | `free.rs` | giving them back, or keeping them for work that did not stop |
+//! | `watch.rs` | which locks became free, without asking |
+
+mod free;
+mod lease;
+mod name;
+mod root;
+mod take;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod work;
+
+use brickline_crds::Reason;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+
+pub(crate) use lease::Holder;
+pub(crate) use name::{Lock, locks_of};
+pub(crate) use take::{Held, Taken};
+pub(crate) use watch::holder;
+pub(crate) use work::{Outside, Witness, Work};
+
+use crate::context::Context;
+use crate::trouble::Trouble;
+
+/// How often one lock is tried when others change it at the same moment.
+const TRIES: usize = 5;
+
+/// The locks of this controller.
+#[derive(Clone)]
+pub(crate) struct Locks {
+    kube: kube::Client,
+    /// Where the Leases are: the controller's own namespace.
+    namespace: String,
+}
+
+impl Locks {
+    /// The locks that the controller's settings name.
+    pub(crate) fn of(context: &Context) -> Self {
+        Self { kube: context.kube.clone(), namespace: context.settings.args.namespace.clone() }
+    }
+
+    fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.kube.clone(), &self.namespace)
+    }
+}
+
+/// Others changed the Lease each time it was tried.
+fn restless(name: &str) -> Trouble {
+    let message = format!("Lease {name} changed under each of {TRIES} attempts; it is tried again");
+    Trouble::passing(Reason::InternalError, message)
+}

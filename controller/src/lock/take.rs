@@ -1,0 +1,166 @@
+//! Taking locks: those that are free, and those whose holder has ended and left nothing alive.
+//!
+//! Every request is crash-proof by observation: a Lease that has our uid in it is ours, whichever attempt wrote it. A
+//! free lock costs one request, a held one three.
+
+use std::collections::BTreeSet;
+
+use brickline_crds::{DatabricksRelease, Phase, ReleaseResult};
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::PostParams;
+use kube::{Api, ResourceExt};
+
+use super::lease::{Holder, Tenant, lease, successor, tenant};
+use super::name::Lock;
+use super::work::{Witness, Work};
+use super::{Locks, TRIES, restless};
+use crate::trouble::Trouble;
+
+/// What became of an attempt to take locks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The holder has all of them.
+    All,
+    /// Another has one of them. Those before it in order were taken and stay the holder's: everyone takes locks in the
+    /// same order, so nobody who has a later one waits for an earlier one.
+    Held(Box<Held>),
+}
+
+/// A lock that another has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) lock: Lock,
+    /// `namespace/name` of the release that has it, or its uid if the Lease names none.
+    pub(crate) by: String,
+    /// Whether that release has ended and only its work, or its Lease, is in the way. No Lease changes when such work
+    /// ends, so it must be looked for again after a while.
+    pub(crate) leftover: bool,
+    /// What is in the way and how to override it, for people.
+    pub(crate) message: String,
+}
+
+/// One attempt at one lock.
+enum Attempt {
+    Taken,
+    Held(Box<Held>),
+    /// Somebody changed the Lease in between.
+    Moved,
+}
+
+impl Locks {
+    /// Takes all of `wanted`, or those before the first that another has. Safe to repeat: what is ours stays ours.
+    pub(crate) async fn take(
+        &self,
+        wanted: &BTreeSet<Lock>,
+        holder: &Holder,
+        witness: &impl Witness,
+    ) -> Result<Taken, Trouble> {
+        for lock in wanted {
+            if let Some(held) = self.take_one(lock, holder, witness).await? {
+                return Ok(Taken::Held(held));
+            }
+        }
+        Ok(Taken::All)
+    }
+
+    async fn take_one(
+        &self,
+        lock: &Lock,
+        holder: &Holder,
+        witness: &impl Witness,
+    ) -> Result<Option<Box<Held>>, Trouble> {
+        for _ in 0..TRIES {
+            match self.attempt(lock, holder, witness).await? {
+                Attempt::Taken => return Ok(None),
+                Attempt::Held(held) => return Ok(Some(held)),
+                Attempt::Moved => {}
+            }
+        }
+        Err(restless(lock.name()))
+    }
+
+    async fn attempt(&self, lock: &Lock, holder: &Holder, witness: &impl Witness) -> Result<Attempt, Trouble> {
+        let leases = self.leases();
+        match leases.create(&PostParams::default(), &lease(lock, holder, Timestamp::now())).await {
+            Ok(_) => return Ok(Attempt::Taken),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(stored) = leases.get_opt(lock.name()).await? else { return Ok(Attempt::Moved) };
+        match tenant(&stored) {
+            Some(tenant) if tenant.uid == holder.uid => return Ok(Attempt::Taken),
+            Some(tenant) => {
+                if let Some(held) = self.obstacle(lock, tenant, holder, witness).await? {
+                    return Ok(Attempt::Held(Box::new(held)));
+                }
+            }
+            None => {}
+        }
+        self.replace(&stored, lock, holder).await
+    }
+
+    /// Takes the Lease over, if it is still the one that was looked at.
+    async fn replace(&self, stored: &Lease, lock: &Lock, holder: &Holder) -> Result<Attempt, Trouble> {
+        let new = successor(stored, lock, holder, Timestamp::now());
+        match self.leases().replace(lock.name(), &PostParams::default(), &new).await {
+            Ok(_) => Ok(Attempt::Taken),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(Attempt::Moved),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What keeps a tenant's lock from being taken over. `None`: nothing, and that stays so, since an end is final.
+    async fn obstacle(
+        &self,
+        lock: &Lock,
+        tenant: Tenant,
+        holder: &Holder,
+        witness: &impl Witness,
+    ) -> Result<Option<Held>, Trouble> {
+        let Some((namespace, name)) = &tenant.release else {
+            let words = format!("is held by {}, and its Lease does not name that release", tenant.uid);
+            return Ok(Some(self.held(lock, &tenant, true, &words)));
+        };
+        let mut work = tenant.work.clone();
+        if holder.inherits_from.as_ref() != Some(&tenant.uid) {
+            let releases: Api<DatabricksRelease> = Api::namespaced(self.kube.clone(), namespace);
+            let release = releases.get_opt(name).await?.filter(|release| release.uid().as_ref() == Some(&tenant.uid));
+            match release {
+                Some(release) if is_unfinished(&release) => {
+                    return Ok(Some(self.held(lock, &tenant, false, &format!("is held by {namespace}/{name}"))));
+                }
+                Some(release) => work.runs.extend(runs_in_flight(&release)),
+                None => {}
+            }
+        }
+        let alive = alive(namespace, &work, witness).await?;
+        if alive.is_empty() {
+            return Ok(None);
+        }
+        let alive = alive.join(", ");
+        let words = format!("was held by {namespace}/{name}, which has ended, but may still be alive: {alive}");
+        Ok(Some(self.held(lock, &tenant, true, &words)))
+    }
+
+    fn held(&self, lock: &Lock, tenant: &Tenant, leftover: bool, words: &str) -> Held {
+        let by = tenant.release.as_ref().map(|(namespace, name)| format!("{namespace}/{name}"));
+        let message = format!("{lock} {words}; kubectl -n {} delete lease {} overrides", self.namespace, lock.name());
+        Held { lock: lock.clone(), by: by.unwrap_or_else(|| tenant.uid.clone()), leftover, message }
+    }
+}
+
+async fn alive(namespace: &str, work: &Work, witness: &impl Witness) -> Result<Vec<String>, Trouble> {
+    if work.is_empty() { Ok(Vec::new()) } else { witness.still_alive(namespace, work).await }
+}
+
+fn is_unfinished(release: &DatabricksRelease) -> bool {
+    release.status.as_ref().is_none_or(|status| status.result == ReleaseResult::None)
+}
+
+/// Runs that the release still had when it ended.
+fn runs_in_flight(release: &DatabricksRelease) -> Vec<String> {
+    let test = release.status.as_ref().and_then(|status| status.phase(Phase::Test));
+    let runs = test.and_then(|phase| phase.ticket.as_ref()).map(|ticket| ticket.in_flight.as_slice());
+    runs.unwrap_or_default().iter().filter_map(|run| run.run_id).map(|id| id.to_string()).collect()
+}
