@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator};
 
-use crate::GoDuration;
+use crate::{GoDuration, schedule};
 
 /// Who may release to the workspace, from where, where to, and when. Holds for every release, however it was made.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,8 @@ pub struct Protection {
         "message": "allowedPaths are absolute folders below /Shared, /Workspace, /Users, /Repos, /Volumes or dbfs:, without trailing slash or '..'",
     }]))]
     pub allowed_paths: Vec<String>,
-    /// Whether releases that a person made are taken too (reason `manual`), not only those of pipelines. Default: true.
+    /// Whether releases that a person made (by hand, as a retry or as a rollback) are taken too, and not only those that
+    /// pipelines make by themselves. Default: true.
     pub allow_manual: bool,
     /// Approvals that a release waits for between Build and Deploy. None: it doesn't wait.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +113,7 @@ pub struct Window {
     /// A name of the IANA time zone database. Default: `UTC`. Example: `Europe/Lisbon`.
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$')").message("timeZone is a name of the IANA time zone database, such as Europe/Lisbon"))]
+    #[x_kube(validation = Rule::new(schedule::ZONE).message(schedule::ZONE_MESSAGE))]
     pub time_zone: String,
 }
 

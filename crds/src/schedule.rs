@@ -13,8 +13,9 @@ const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute, h
     week), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
 
 /// The shape of a name in the IANA time zone database. `Local` would be the controller's own, which nobody can see.
-const ZONE: &str = "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$') && self.lowerAscii() != 'local'";
-const ZONE_MESSAGE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
+pub(crate) const ZONE: &str =
+    "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$') && self.lowerAscii() != 'local'";
+pub(crate) const ZONE_MESSAGE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
 
 /// A branch, not a pattern of branches.
 const BRANCH: &str = "!self.startsWith('refs/') && !self.startsWith('/') && !self.contains('..') && \

@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::connect::client;
+use super::protection;
 use crate::context::Context;
 use crate::record;
 use crate::trouble::Trouble;
@@ -38,6 +39,7 @@ pub(crate) async fn reconcile(
 }
 
 async fn identify(workspace: &DatabricksWorkspace, context: &Context) -> Result<Identity, Trouble> {
+    protection::check(&workspace.spec.protection)?;
     let me = client(workspace, context).await?.me().await?;
     let bounded = |text: &str, max: usize| condition::truncate(text, max);
     Ok(Identity { user_name: bounded(&me.user_name, 320), id: bounded(&me.id, 64) })

@@ -24,7 +24,7 @@ const PATHS: &str = "allowedPaths are absolute folders below /Shared, /Workspace
 const SAME: &str = "from and to are the same: a whole day is from 00:00 to 24:00";
 const FROM: &str = "from is a time of day in quotes, from \"00:00\" to \"23:59\"";
 const TO: &str = "to is a time of day in quotes, from \"00:00\" to \"24:00\"";
-const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon";
+const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
 
 /// Examples of its fields.
 pub fn table() -> Table {
@@ -205,7 +205,7 @@ fn windows(table: &mut Table) {
         .refuses(SAME, [window("08:00", "08:00")])
         .refuses(FROM, ["8:00", "24:00", "08:60", "08.00", "08:000"].map(|from| window(from, "16:00")))
         .refuses(TO, ["9:00", "24:01", "25:00", "noon"].map(|to| window("08:00", to)))
-        .refuses(ZONE, ["+01:00", "Europe/", "/Lisbon", "Europe Lisbon"].map(zone))
+        .refuses(ZONE, ["+01:00", "Europe/", "/Lisbon", "Europe Lisbon", "Local"].map(zone))
         .refuses("should have at least 1 items", [days(json!([]))])
         .refuses("Duplicate value", [days(json!(["Mon", "Mon"]))])
         .refuses("Unsupported value: \"Monday\"", [days(json!(["Monday"]))])

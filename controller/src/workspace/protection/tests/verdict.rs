@@ -1,0 +1,145 @@
+use brickline_crds::ReleaseReason;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::super::{Request, verdict};
+use super::workspace;
+use crate::trouble::Trouble;
+
+/// A pushed release of the pipeline `data/dbxdemo`, which everything else changes.
+fn request() -> Request<'static> {
+    Request {
+        namespace: "data",
+        pipeline: Some("dbxdemo"),
+        reference: Some("refs/heads/release"),
+        reason: ReleaseReason::Push,
+        by_controller: true,
+        paths: &[],
+        clusters: &[],
+    }
+}
+
+/// The rule that the request breaks, and of what it says so.
+fn broken(protection: Value, request: &Request) -> Option<(&'static str, String)> {
+    verdict(&workspace(&protection), request).err().map(|refusal| (refusal.rule, refusal.resource))
+}
+
+#[rstest]
+#[case(json!({}), "data", Some("dbxdemo"), None)]
+#[case(json!({}), "data", None, None)]
+#[case(json!({}), "ml", Some("dbxdemo"), Some(("protection.allowedNamespaces", "namespace ml")))]
+#[case(json!({"allowedNamespaces": ["ml"]}), "data", Some("x"), Some(("protection.allowedNamespaces", "namespace data")))]
+#[case(json!({"allowedNamespaces": ["ml"]}), "ml", Some("x"), Some(("protection.allowedPipelines", "pipeline ml/x")))]
+#[case(json!({"allowedNamespaces": ["ml"], "allowedPipelines": ["ml/*"]}), "ml", Some("x"), None)]
+#[case(json!({"allowedNamespaces": ["ml"], "allowedPipelines": ["*/x"]}), "ml", Some("x"), None)]
+#[case(json!({"allowedPipelines": ["ml/*"]}), "ml", Some("x"), Some(("protection.allowedNamespaces", "namespace ml")))]
+#[case(json!({"allowedPipelines": ["data/dbx*"]}), "data", Some("dbxdemo"), None)]
+#[case(json!({"allowedPipelines": ["data/dbx"]}), "data", Some("dbxdemo"), Some(("protection.allowedPipelines", "pipeline data/dbxdemo")))]
+#[case(json!({"allowedPipelines": ["*"]}), "data", Some("x"), Some(("protection.allowedPipelines", "pipeline data/x")))]
+#[case(json!({"allowedPipelines": ["data/*"]}), "data", None, Some(("protection.allowedPipelines", "a release without pipeline")))]
+fn pipelines_and_namespaces(
+    #[case] protection: Value,
+    #[case] namespace: &str,
+    #[case] pipeline: Option<&str>,
+    #[case] expected: Option<(&'static str, &str)>,
+) {
+    let request = Request { namespace, pipeline, ..request() };
+    assert_eq!(broken(protection, &request), expected.map(|(rule, resource)| (rule, resource.to_owned())));
+}
+
+#[rstest]
+#[case(json!([]), Some("refs/heads/feature/x"), None)]
+#[case(json!([]), Some("refs/tags/v1"), None)]
+#[case(json!([]), None, None)]
+#[case(json!(["release", "release/*"]), Some("refs/heads/release/1.2"), None)]
+#[case(json!(["release"]), Some("refs/heads/release/1.2"), Some("branch release/1.2"))]
+#[case(json!(["release"]), Some("refs/tags/release"), Some("ref refs/tags/release"))]
+#[case(json!(["**"]), Some("refs/tags/v1"), Some("ref refs/tags/v1"))]
+#[case(json!(["release"]), Some("release"), Some("ref release"))]
+#[case(json!(["release"]), None, Some("a release without branch"))]
+fn branches(#[case] allowed: Value, #[case] reference: Option<&str>, #[case] refused: Option<&str>) {
+    let request = Request { reference, ..request() };
+    let refused = refused.map(|resource| ("protection.allowedBranches", resource.to_owned()));
+    assert_eq!(broken(json!({"allowedBranches": allowed}), &request), refused);
+}
+
+#[rstest]
+#[case(&["/Shared"], "/Shared/dbxdemo", true)]
+#[case(&["/Shared"], "/Shared", true)]
+#[case(&["/Shared"], "/Workspace/Shared/dbxdemo", true)]
+#[case(&["/Workspace/Shared"], "/Shared/dbxdemo", true)]
+#[case(&["/Workspace"], "/Shared/dbxdemo", true)]
+#[case(&["/Shared/db"], "/Shared/dbxdemo", false)]
+#[case(&["/Shared/dbxdemo"], "/Shared", false)]
+#[case(&["/Shared"], "/Shared/../Users/ana", false)]
+#[case(&["/Shared"], "/Shared//x", false)]
+#[case(&["/Shared"], "/Users/ana", false)]
+#[case(&["/Shared", "/Users/ana"], "/Users/ana/x", true)]
+#[case(&["/Volumes/main/release"], "/Volumes/main/release/libs", true)]
+#[case(&["/Volumes/main/release"], "dbfs:/Volumes/main/release/libs", true)]
+#[case(&["/Volumes/main/release"], "/Volumes/main/other", false)]
+#[case(&["dbfs:"], "dbfs:/libs", true)]
+#[case(&["dbfs:"], "dbfs:/Volumes/main", false)]
+#[case(&["dbfs:/libs"], "dbfs:/libs/a", true)]
+#[case(&["/Volumes"], "dbfs:/libs", false)]
+#[case(&["/Shared"], "", false)]
+#[case(&[], "/Users/ana", true)]
+fn paths(#[case] allowed: &[&str], #[case] path: &str, #[case] taken: bool) {
+    let paths = ["/Shared/fine".to_owned(), path.to_owned()];
+    let request = Request { paths: &paths[1..], ..request() };
+    let refused = (!taken).then(|| ("protection.allowedPaths", format!("path {path}")));
+    assert_eq!(broken(json!({"allowedPaths": allowed}), &request), refused);
+}
+
+#[rstest]
+#[case(ReleaseReason::Manual, false, true, false)]
+#[case(ReleaseReason::Manual, false, false, true)]
+#[case(ReleaseReason::Manual, true, false, true)]
+#[case(ReleaseReason::Push, true, false, false)]
+#[case(ReleaseReason::Rollback, true, false, false)]
+#[case(ReleaseReason::Rollback, false, false, true)]
+#[case(ReleaseReason::Retry, false, false, true)]
+#[case(ReleaseReason::Push, false, false, true)]
+fn releases_by_hand(
+    #[case] reason: ReleaseReason,
+    #[case] by_controller: bool,
+    #[case] allowed: bool,
+    #[case] refused: bool,
+) {
+    let request = Request { reason, by_controller, ..request() };
+    let refused = refused.then(|| ("protection.allowManual", "a release made by hand".to_owned()));
+    assert_eq!(broken(json!({"allowManual": allowed}), &request), refused);
+}
+
+#[test]
+fn a_cluster_must_be_one_of_the_workspaces() {
+    let clusters = ["etl".to_owned(), "gpu".to_owned()];
+    assert_eq!(broken(json!({}), &Request { clusters: &clusters[..1], ..request() }), None);
+    let refused = broken(json!({}), &Request { clusters: &clusters, ..request() });
+    assert_eq!(refused, Some(("clusters", "cluster gpu".to_owned())));
+}
+
+#[test]
+fn a_refusal_names_the_resource_the_rule_and_what_would_be_taken() {
+    let paths = ["/Users/ana".to_owned()];
+    let workspace = workspace(&json!({"allowedPaths": ["/Shared", "/Volumes/main"]}));
+    let refusal = verdict(&workspace, &Request { paths: &paths, ..request() }).unwrap_err();
+    let trouble = Trouble::from(refusal);
+    assert_eq!((trouble.reason, trouble.transient), (brickline_crds::Reason::NotAuthorized, false));
+    insta::assert_snapshot!(trouble.message, @"DatabricksWorkspace data/staging doesn't take path /Users/ana: its spec.protection.allowedPaths takes /Shared, /Volumes/main");
+}
+
+proptest! {
+    /// Whatever a path looks like: what is below the folder stays below it when it is read step by step.
+    #[test]
+    fn no_path_leaves_its_folder(path in "(/|\\.|\\.\\.|Shared|Users|dbxdemo|Workspace|dbfs:){1,8}") {
+        let paths = [path.clone()];
+        let request = Request { paths: &paths, ..request() };
+        if broken(json!({"allowedPaths": ["/Shared/dbxdemo"]}), &request).is_none() {
+            let steps: Vec<&str> = path.split('/').collect();
+            prop_assert!(path.starts_with("/Shared/dbxdemo") || path.starts_with("/Workspace/Shared/dbxdemo"), "{}", path);
+            prop_assert!(steps.iter().all(|step| !matches!(*step, ".." | ".")), "{}", path);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The rules that don't change with time: pipelines, namespaces, branches, paths, clusters, and releases by hand.
+
+use brickline_crds::{DatabricksWorkspace, Reason, ReleaseReason};
+use globset::GlobBuilder;
+use kube::ResourceExt;
+
+use crate::receiver::branch::is_wanted;
+use crate::trouble::Trouble;
+
+/// What a release wants of the workspace.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    /// The release's namespace.
+    pub(crate) namespace: &'a str,
+    /// The pipeline it belongs to, in its own namespace; none for one that a person made without.
+    pub(crate) pipeline: Option<&'a str>,
+    /// The full ref whose commit it releases, such as `refs/heads/release`. A tag is no branch, whatever its name is.
+    pub(crate) reference: Option<&'a str>,
+    /// Why it exists.
+    pub(crate) reason: ReleaseReason,
+    /// Whether its `requestedBy` is the controller itself; the admission policy lets nobody else say so. A person may
+    /// roll back and retry too, so the reason alone doesn't tell.
+    pub(crate) by_controller: bool,
+    /// Every folder it writes to, that of libraries too.
+    pub(crate) paths: &'a [String],
+    /// Every cluster it uses, by the workspace's names.
+    pub(crate) clusters: &'a [String],
+}
+
+/// Why a workspace doesn't take a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What may not be used. Example: `path /Users/ana`.
+    pub(crate) resource: String,
+    /// The field that says so. Example: `protection.allowedPaths`.
+    pub(crate) rule: &'static str,
+    /// Both in a sentence that says what would be taken.
+    pub(crate) message: String,
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::lasting(Reason::NotAuthorized, refusal.message)
+    }
+}
+
+/// Whether the workspace takes such a release; the first rule it breaks, if not.
+pub(crate) fn verdict(workspace: &DatabricksWorkspace, request: &Request) -> Result<(), Refusal> {
+    let judge = Judge { workspace, request };
+    judge.namespace()?;
+    judge.manual()?;
+    judge.pipeline()?;
+    judge.branch()?;
+    judge.paths()?;
+    judge.clusters()
+}
+
+struct Judge<'a> {
+    workspace: &'a DatabricksWorkspace,
+    request: &'a Request<'a>,
+}
+
+impl Judge<'_> {
+    fn namespace(&self) -> Result<(), Refusal> {
+        let (here, theirs) = (self.workspace.namespace().unwrap_or_default(), self.request.namespace);
+        let allowed = &self.workspace.spec.protection.allowed_namespaces;
+        let taken = if allowed.is_empty() { theirs == here } else { allowed.iter().any(|name| name == theirs) };
+        let wanted = if allowed.is_empty() { format!("{here} alone") } else { allowed.join(", ") };
+        self.hold(taken, format!("namespace {theirs}"), "protection.allowedNamespaces", &wanted)
+    }
+
+    fn manual(&self) -> Result<(), Refusal> {
+        let by_hand = self.request.reason == ReleaseReason::Manual || !self.request.by_controller;
+        let taken = self.workspace.spec.protection.allow_manual || !by_hand;
+        self.hold(taken, "a release made by hand".to_owned(), "protection.allowManual", "those of pipelines alone")
+    }
+
+    /// A release by hand may belong to no pipeline; it then only passes where pipelines aren't named.
+    fn pipeline(&self) -> Result<(), Refusal> {
+        let here = self.workspace.namespace().unwrap_or_default();
+        let allowed = &self.workspace.spec.protection.allowed_pipelines;
+        let rule = "protection.allowedPipelines";
+        let wanted = if allowed.is_empty() { format!("{here}/*") } else { allowed.join(", ") };
+        let Some(name) = self.request.pipeline else {
+            return self.hold(allowed.is_empty(), "a release without pipeline".to_owned(), rule, &wanted);
+        };
+        let full = format!("{}/{name}", self.request.namespace);
+        let named = || allowed.iter().any(|pattern| is_named(pattern, &full));
+        let taken = if allowed.is_empty() { self.request.namespace == here } else { named() };
+        self.hold(taken, format!("pipeline {full}"), rule, &wanted)
+    }
+
+    fn branch(&self) -> Result<(), Refusal> {
+        let allowed = &self.workspace.spec.protection.allowed_branches;
+        let reference = self.request.reference;
+        let branch = reference.and_then(|reference| reference.strip_prefix("refs/heads/"));
+        let taken = allowed.is_empty() || branch.is_some_and(|branch| is_wanted(allowed, branch));
+        let resource = match (branch, reference) {
+            (Some(branch), _) => format!("branch {branch}"),
+            (None, Some(reference)) => format!("ref {reference}"),
+            (None, None) => "a release without branch".to_owned(),
+        };
+        self.hold(taken, resource, "protection.allowedBranches", &allowed.join(", "))
+    }
+
+    fn paths(&self) -> Result<(), Refusal> {
+        let allowed = &self.workspace.spec.protection.allowed_paths;
+        let taken = |path: &str| allowed.is_empty() || allowed.iter().any(|folder| is_below(path, folder));
+        match self.request.paths.iter().find(|path| !taken(path)) {
+            None => Ok(()),
+            Some(path) => self.hold(false, format!("path {path}"), "protection.allowedPaths", &allowed.join(", ")),
+        }
+    }
+
+    fn clusters(&self) -> Result<(), Refusal> {
+        let known = &self.workspace.spec.clusters;
+        match self.request.clusters.iter().find(|name| !known.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let names: Vec<&str> = known.keys().map(String::as_str).collect();
+                self.hold(false, format!("cluster {name}"), "clusters", &names.join(", "))
+            }
+        }
+    }
+
+    fn hold(&self, taken: bool, resource: String, rule: &'static str, wanted: &str) -> Result<(), Refusal> {
+        if taken {
+            return Ok(());
+        }
+        let name = format!("{}/{}", self.workspace.namespace().unwrap_or_default(), self.workspace.name_any());
+        let wanted = if wanted.is_empty() { "none" } else { wanted };
+        let message = format!("DatabricksWorkspace {name} doesn't take {resource}: its spec.{rule} takes {wanted}");
+        Err(Refusal { resource, rule, message })
+    }
+}
+
+/// Whether `namespace/name` is one that the pattern means: `*` stays on its side of the slash.
+fn is_named(pattern: &str, full: &str) -> bool {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    let same_shape = pattern.matches('/').count() == 1;
+    same_shape && glob.is_ok_and(|glob| glob.compile_matcher().is_match(full))
+}
+
+/// Whether a path is the folder or below it. A path that steps out of its folders is below nothing.
+fn is_below(path: &str, folder: &str) -> bool {
+    let (path, folder) = (canonical(path), canonical(folder));
+    let steps = |part: &str| part == ".." || part == "." || part.is_empty();
+    let rooted = path.strip_prefix("dbfs:").unwrap_or(&path);
+    if rooted.strip_prefix('/').unwrap_or(rooted).split('/').any(steps) && !rooted.is_empty() {
+        return false;
+    }
+    path == folder || path.strip_prefix(&folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// One name for each place: `/Shared` is `/Workspace/Shared`, and `dbfs:/Volumes` is `/Volumes`.
+fn canonical(path: &str) -> String {
+    let is_at =
+        |path: &str, root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let path = path.strip_prefix("dbfs:").filter(|rest| is_at(rest, "/Volumes")).unwrap_or(path);
+    let short = ["/Shared", "/Users", "/Repos"].iter().any(|root| is_at(path, root));
+    if short { format!("/Workspace{path}") } else { path.to_owned() }
+}
