@@ -6,6 +6,7 @@ mod coverage;
 mod defaults;
 mod definitions;
 mod examples;
+mod lock;
 mod pipeline;
 mod plan;
 mod release;
@@ -33,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
     examples::add(&mut suite);
     status::add(&mut suite);
     selectors::add(&mut suite);
+    lock::add(&mut suite);
     chart::add(&mut suite);
     Ok(suite.run())
 }
