@@ -220,6 +220,7 @@ async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &Cancel
         all.cancel();
     });
     let context = Arc::new(context.clone());
+    let collecting = tokio::spawn(artifact::collect_garbage(Arc::clone(&context)));
     let running = async {
         tokio::join!(run_releases(&context, &stop), run_workspaces(&context, &stop), run_pipelines(&context, &stop),);
     };
@@ -229,6 +230,7 @@ async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &Cancel
         () = leadership.lost.cancelled() => {}
         () = drained(shutdown) => tracing::warn!("some reconciles were cut off; they are found again by their tickets"),
     }
+    collecting.abort();
     context.metrics.leading(false);
 }
 

@@ -1,7 +1,8 @@
 //! The controller's command line. Every flag has an environment variable, which is what the chart sets.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use brickline_crds::GoDuration;
 use clap::{Parser, ValueEnum};
 use url::Url;
 
@@ -36,6 +37,14 @@ pub struct Args {
     /// Folder of the artifact store, on a volume
     #[arg(long, env = "BRICKLINE_ARTIFACT_DIR", default_value = "/var/lib/brickline")]
     pub artifact_dir: PathBuf,
+
+    /// How often artifacts, reports and logs that no release needs are deleted, such as 1h or 90m
+    #[arg(long, env = "BRICKLINE_ARTIFACT_SWEEP_INTERVAL", default_value = "1h", value_parser = duration)]
+    pub artifact_sweep_interval: Duration,
+
+    /// How old they must be
+    #[arg(long, env = "BRICKLINE_ARTIFACT_SWEEP_GRACE", default_value = "24h", value_parser = duration)]
+    pub artifact_sweep_grace: Duration,
 
     /// Hosts a DatabricksWorkspace may name: a host name, or `*.` and a suffix; with `http://` before it for plain HTTP,
     /// and `:port` behind it for another port
@@ -112,4 +121,10 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// A duration as in the API: `90s`, `1h30m`. Not zero.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<GoDuration>().map_err(|error| error.to_string())?.get();
+    if duration.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(duration) }
 }

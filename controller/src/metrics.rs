@@ -4,7 +4,8 @@
 
 use brickline_crds::{Phase, PhaseState, Reason, ReleaseResult};
 use prometheus::{
-    Encoder, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts, opts,
+    Encoder, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts,
+    opts,
 };
 
 /// Seconds of a reconcile or a request.
@@ -28,6 +29,8 @@ pub(crate) struct Metrics {
     request_seconds: HistogramVec,
     uploads: IntCounterVec,
     leader: IntGauge,
+    store_bytes: IntGauge,
+    artifacts_collected: IntCounter,
 }
 
 impl Metrics {
@@ -102,9 +105,19 @@ impl Metrics {
                 &["part", "status"],
             )?,
             leader: IntGauge::new("brickline_leader", "1 on the replica that reconciles.")?,
+            store_bytes: IntGauge::new(
+                "brickline_artifact_store_bytes",
+                "Bytes in the artifact store after the last sweep of the replica that reconciles.",
+            )?,
+            artifacts_collected: IntCounter::new(
+                "brickline_artifacts_collected_total",
+                "Artifacts deleted because no release needs them.",
+            )?,
             registry: registry.clone(),
         };
         registry.register(Box::new(metrics.leader.clone()))?;
+        registry.register(Box::new(metrics.store_bytes.clone()))?;
+        registry.register(Box::new(metrics.artifacts_collected.clone()))?;
         Ok(metrics)
     }
 
@@ -166,6 +179,12 @@ impl Metrics {
     /// One request of a build pod.
     pub(crate) fn upload(&self, part: &str, status: u16) {
         self.uploads.with_label_values(&[part, &status.to_string()]).inc();
+    }
+
+    /// One sweep of the artifact store.
+    pub(crate) fn swept(&self, artifacts: u64, kept: u64) {
+        self.artifacts_collected.inc_by(artifacts);
+        self.store_bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
     }
 
     /// Whether this replica reconciles.

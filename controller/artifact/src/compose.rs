@@ -23,7 +23,7 @@ pub struct Composition {
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
     /// Two of them hold something else for one path or one distribution.
-    #[error("{0}: release only one of them, or give the earlier artifact precedence")]
+    #[error("{0}: release only one of them, or set source.precedence so that the first in the list wins")]
     Conflict(Box<Conflict>),
     /// Over the number of files.
     #[error("together the artifacts have more than {0} files")]

@@ -2,6 +2,7 @@
 
 mod admit;
 mod claim;
+mod collect;
 #[cfg_attr(not(test), expect(dead_code, reason = "releases of existing artifacts begin to use it"))]
 mod compose;
 mod content;
@@ -11,6 +12,7 @@ mod receive;
 #[cfg(test)]
 mod samples;
 pub(crate) mod server;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -27,6 +29,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use claim::Claims;
+pub(crate) use collect::collect_garbage;
 pub(crate) use content::Content;
 use content::Staged;
 pub(crate) use place::wheel_location;
@@ -37,6 +40,8 @@ use crate::trouble::Trouble;
 #[derive(Clone)]
 pub(crate) struct Artifacts {
     store: Arc<dyn ObjectStore>,
+    /// Where the store is, for what it doesn't list.
+    folder: Arc<std::path::Path>,
     claims: Claims,
 }
 
@@ -44,7 +49,7 @@ impl Artifacts {
     /// A store in a folder, usually of a volume.
     pub(crate) fn in_folder(folder: &std::path::Path) -> Result<Self, object_store::Error> {
         let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-        Ok(Self { store: Arc::new(store), claims: Claims::default() })
+        Ok(Self { store: Arc::new(store), folder: folder.into(), claims: Claims::default() })
     }
 
     /// The manifest of the release's artifact, from the copy beside it. A copy that is gone or damaged is made anew.
@@ -68,7 +73,8 @@ impl Artifacts {
     /// A local copy of an artifact whose bytes are those of the digest.
     async fn staged(&self, digest: &Digest) -> Result<Staged, Trouble> {
         match self.store.get(&place::artifact(digest)).await {
-            Ok(got) => Staged::receive(digest, got.into_stream()).await,
+            // Boxed: whoever reads a manifest would carry its size along.
+            Ok(got) => Box::pin(Staged::receive(digest, got.into_stream())).await,
             Err(object_store::Error::NotFound { .. }) => Err(gone(digest)),
             Err(error) => Err(unreadable(&error)),
         }

@@ -16,25 +16,64 @@ use object_store::path::Path;
 /// Hex characters of a wheel's digest in its place on the workspace: enough to keep contents apart, short for people.
 const SHORT: usize = 12;
 
+/// The folder of the artifacts.
+pub(super) const ARTIFACTS: &str = "artifacts";
+/// The folder of what builds and tests leave beside.
+pub(super) const RELEASES: &str = "releases";
+
 /// The zip.
 pub(crate) fn artifact(digest: &Digest) -> Path {
-    Path::from(format!("artifacts/{}.zip", digest.hex()))
+    Path::from(format!("{ARTIFACTS}/{}.zip", digest.hex()))
+}
+
+/// Whether a place is an artifact's, not that of something beside it.
+pub(super) fn is_zip(place: &Path) -> bool {
+    place.extension() == Some("zip")
+}
+
+/// Whose an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The artifact or something beside it.
+    Artifact(Digest),
+    /// The release of this namespace and uid.
+    Release(String, String),
+    /// Not one of the places of this table.
+    Nobody,
+}
+
+/// Reads a place.
+pub(super) fn owner(place: &Path) -> Owner {
+    let parts: Vec<&str> = place.as_ref().split('/').collect();
+    match parts.as_slice() {
+        [ARTIFACTS, name] => {
+            let hex = name.split('.').next().unwrap_or_default();
+            Digest::from_hex(hex).map_or(Owner::Nobody, Owner::Artifact)
+        }
+        [RELEASES, namespace, uid, _, ..] => Owner::Release((*namespace).to_owned(), (*uid).to_owned()),
+        _ => Owner::Nobody,
+    }
 }
 
 /// The copy of its manifest.
 pub(crate) fn manifest(digest: &Digest) -> Path {
-    Path::from(format!("artifacts/{}.manifest", digest.hex()))
+    Path::from(format!("{ARTIFACTS}/{}.manifest", digest.hex()))
+}
+
+/// Everything of a release.
+pub(super) fn of_release(namespace: &str, uid: &str) -> Path {
+    Path::from(format!("{RELEASES}/{namespace}/{uid}"))
 }
 
 /// One thing a build attempt handed in.
 pub(crate) fn of_attempt(namespace: &str, uid: &str, attempt: u32, name: &str) -> Path {
-    Path::from(format!("releases/{namespace}/{uid}/{attempt}/{name}"))
+    Path::from(format!("{RELEASES}/{namespace}/{uid}/{attempt}/{name}"))
 }
 
 /// One thing of the Test phase.
 pub(crate) fn of_test(release: &DatabricksRelease, name: &str) -> Path {
     let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
-    Path::from(format!("releases/{namespace}/{uid}/test/{name}"))
+    Path::from(format!("{RELEASES}/{namespace}/{uid}/test/{name}"))
 }
 
 /// The build's JUnit report, as the status names it.

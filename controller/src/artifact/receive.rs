@@ -6,15 +6,18 @@ use brickline_artifact::result::BuildResult;
 use brickline_artifact::upload::LogState;
 use brickline_artifact::{Digest, Manifest};
 use bytes::Bytes;
+use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 use zip::ZipArchive;
 
-use super::{Artifacts, content, copy, place};
+use super::{Artifacts, content, copy, place, unreadable};
+use crate::trouble::Trouble;
 
 /// Which attempt hands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,13 @@ impl Attempt {
     fn place(&self, name: &str) -> Path {
         place::of_attempt(&self.namespace, &self.uid, self.number, name)
     }
+}
+
+/// Which artifact an attempt handed in first: [`place::ARTIFACT`].
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    digest: Digest,
+    size: u64,
 }
 
 /// Why something was not received.
@@ -98,7 +108,7 @@ impl Artifacts {
             .await
             .map_err(|error| Refused::Broken(error.to_string()))??;
         self.seal(&digest, file, &manifest).await?;
-        let seal = serde_json::json!({"digest": digest, "size": size}).to_string();
+        let seal = serde_json::to_vec(&Seal { digest, size }).map_err(std::io::Error::from)?;
         self.create(&attempt.place(place::ARTIFACT), seal.into()).await
     }
 
@@ -116,12 +126,25 @@ impl Artifacts {
                 Err(object_store::Error::NotFound { .. }) => Bytes::new(),
                 Err(error) => return Err(error.into()),
             };
-            let digest = serde_json::from_slice::<serde_json::Value>(&sealed).unwrap_or_default()["digest"].clone();
-            if digest != artifact.digest.to_string() {
+            let sealed: Option<Seal> = serde_json::from_slice(&sealed).ok();
+            if sealed.is_none_or(|seal| seal.digest != artifact.digest) {
                 return Err(Refused::Invalid(format!("{} was not handed in before the result", artifact.digest)));
             }
         }
         self.create(&attempt.place(place::RESULT), text).await
+    }
+
+    /// The artifacts that the attempts of a release handed in.
+    pub(super) async fn handed_in(&self, namespace: &str, uid: &str) -> Result<Vec<Digest>, Trouble> {
+        let objects = self.store.list(Some(&place::of_release(namespace, uid)));
+        let seals = objects.try_filter(|object| ready(object.location.filename() == Some(place::ARTIFACT)));
+        let seals: Vec<_> = seals.try_collect().await.map_err(|error| unreadable(&error))?;
+        let mut digests = Vec::with_capacity(seals.len());
+        for seal in seals {
+            let text = self.read(&seal.location).await?.unwrap_or_default();
+            digests.extend(serde_json::from_slice::<Seal>(&text).map(|seal| seal.digest).ok());
+        }
+        Ok(digests)
     }
 
     /// Writes an object that must not be there yet.

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use brickline_artifact::manifest::{Change, File, Manifest, Origin, Source, VERSION, Wheel};
 use brickline_artifact::{ArtifactPath, Digest, layout, wheel};
@@ -39,6 +40,14 @@ impl Shop {
         let received = self.artifacts.receive_artifact(&attempt, digest, u64::MAX, body).await;
         assert!(matches!(received, Ok(()) | Err(Refused::Sealed)), "{received:?}");
         digest
+    }
+
+    /// Writes an object that was last written so long ago.
+    pub(super) fn put(&self, place: &object_store::path::Path, age: Duration) {
+        let file = self.file(place);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "content").unwrap();
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(SystemTime::now() - age).unwrap();
     }
 
     /// Turns one bit of an object round.

@@ -60,7 +60,10 @@ fn everything() -> Value {
             "environmentSecret": "pip",
             "networkPolicy": {"enabled": true, "deniedEgress": ["169.254.169.254/32", "fd00:ec2::254/128"]},
         },
-        "artifactStore": {"claim": {"storageClassName": "fast", "size": "20Gi", "accessModes": ["ReadWriteOncePod"]}},
+        "artifactStore": {
+            "claim": {"storageClassName": "fast", "size": "20Gi", "accessModes": ["ReadWriteOncePod"]},
+            "sweep": {"interval": "1h30m", "grace": "48h"},
+        },
         "webhooks": {
             "service": {"type": "LoadBalancer", "port": 80, "annotations": {"example.com/a": "b"}},
             "ingress": {
