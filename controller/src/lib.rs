@@ -3,7 +3,7 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | `receiver` | a forge's webhook becomes a `DatabricksRelease` |
-//! | `pipeline` | the status of pipelines, the numbers of runs |
+//! | `pipeline` | the status of pipelines, the numbers of runs, schedules, conditions of stages |
 //! | `release` | the reconciler: observe, decide, record or act |
 //! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
 //! | `lock` | one writer for each cluster and each target folder |
@@ -11,7 +11,7 @@
 //! | `workspace` | from a reference to a Databricks client |
 //! | `databricks` | the REST client |
 //! | `verdict` | what a notebook's run says of its tests |
-//! | `forge` | commit statuses |
+//! | `forge` | commit statuses, the newest commits of branches |
 
 mod app;
 mod args;

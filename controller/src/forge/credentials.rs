@@ -1,4 +1,4 @@
-//! Credentials: what a forge wants to see before it takes a commit status.
+//! Credentials: what a forge wants to see before it does what it is asked for.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use http::HeaderValue;
 use k8s_openapi::ByteString;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::errand::Errand;
 use super::fault::Fault;
 use crate::secret;
 use crate::trouble::Trouble;
@@ -47,18 +48,24 @@ impl Proof {
 }
 
 /// Loads the Secret called `name`: keys `username` and `password`, or `token`; `ca.crt` for the forge's own authority.
-pub(super) async fn load(client: &kube::Client, namespace: &str, name: &str) -> Result<Credentials, Trouble> {
-    let secret = secret::read(client, namespace, name, "source.git.credentialsRef").await?;
-    read(name, &secret.data.unwrap_or_default())
+pub(super) async fn load(
+    client: &kube::Client,
+    namespace: &str,
+    name: &str,
+    errand: Errand,
+) -> Result<Credentials, Trouble> {
+    let secret = secret::read(client, namespace, name, errand.credentials_field()).await?;
+    read(name, &secret.data.unwrap_or_default(), errand)
 }
 
-fn read(name: &str, data: &BTreeMap<String, ByteString>) -> Result<Credentials, Trouble> {
+fn read(name: &str, data: &BTreeMap<String, ByteString>, errand: Errand) -> Result<Credentials, Trouble> {
     let proof = match (text(data, "username"), hidden(data, "password"), hidden(data, "token")) {
         (Some(username), Some(password), _) => Proof::Password { username, password },
         (_, _, Some(token)) => Proof::Token(token),
         _ => {
+            let (field, asked) = (errand.credentials_field(), errand.name());
             let message = format!(
-                "Secret {name} of source.git.credentialsRef has neither username and password nor token: a commit status needs them, whatever the checkout uses"
+                "{asked}: Secret {name} of {field} has neither username and password nor token: they are needed here, whatever the checkout uses"
             );
             return Err(Trouble::lasting(Reason::AuthenticationFailed, message));
         }
@@ -90,15 +97,18 @@ mod tests {
 
     #[test]
     fn a_password_goes_before_a_token() {
-        let both = read("git", &data(&[("username", "bot"), ("password", "hunter2\n"), ("token", "t")])).unwrap();
+        let both =
+            read("git", &data(&[("username", "bot"), ("password", "hunter2\n"), ("token", "t")]), Errand::CommitStatus)
+                .unwrap();
         let Proof::Password { username, password } = both.proof else { panic!("not a password") };
         assert_eq!((username.as_str(), password.expose_secret()), ("bot", "hunter2"));
     }
 
     #[test]
     fn a_password_needs_a_user_name() {
-        let trouble = read("git", &data(&[("password", "hunter2")])).unwrap_err();
+        let trouble = read("git", &data(&[("password", "hunter2")]), Errand::Branches).unwrap_err();
         assert_eq!((trouble.reason, trouble.transient), (Reason::AuthenticationFailed, false));
+        assert!(trouble.message.contains("Secret git of repository.credentialsRef"), "{}", trouble.message);
         assert!(!trouble.message.contains("hunter2"));
     }
 
@@ -109,7 +119,7 @@ mod tests {
             let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes()));
             async { response }
         });
-        load(&kube::Client::new(service, "default"), "data", "git").await
+        load(&kube::Client::new(service, "default"), "data", "git", Errand::CommitStatus).await
     }
 
     #[tokio::test]
@@ -140,7 +150,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let credentials = read("git", &data(&[("username", "bot"), ("password", "hunter2")])).unwrap();
+        let credentials =
+            read("git", &data(&[("username", "bot"), ("password", "hunter2")]), Errand::CommitStatus).unwrap();
         assert!(!format!("{credentials:?}").contains("hunter2"));
     }
 }

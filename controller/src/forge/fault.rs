@@ -1,4 +1,4 @@
-//! Faults of a forge: why it has not taken a commit status.
+//! Faults of a forge: why it has not done what it was asked for.
 //!
 //! A message holds the status code and our own words, never what the forge answered: an answer may repeat credentials.
 
@@ -7,19 +7,20 @@ use std::time::Duration;
 use brickline_crds::Reason;
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
+use super::errand::Errand;
 use crate::trouble::Trouble;
 
 /// The longest pause a forge may ask for while a reconcile waits; more is left to the next attempt of the release.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Why a forge has not taken a commit status.
+/// Why a forge has not done what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
-    /// `source.git.url` names no repository of a forge.
-    #[error("source.git.url is not the clone URL of a repository on a forge: <address>/<owner>/<name>.git")]
+    /// The URL names no repository of a forge.
+    #[error("the url is not the clone URL of a repository on a forge: <address>/<owner>/<name>.git")]
     NotAnAddress,
     /// The token can't stand in a header: it has a line end or a letter outside ASCII.
-    #[error("the access token in the Secret of source.git.credentialsRef has characters that no token has")]
+    #[error("the access token in the Secret has characters that no token has")]
     NotAToken,
     /// No connection, or it broke.
     #[error("{host} can't be reached: {cause}")]
@@ -28,9 +29,7 @@ pub(super) enum Fault {
     #[error("{host} did not answer within {after:?}")]
     Late { host: String, after: Duration },
     /// The forge refused the credentials.
-    #[error(
-        "{host} refused the credentials ({status}): a commit status needs write access to the repository's statuses"
-    )]
+    #[error("{host} refused the credentials ({status})")]
     Refused { host: String, status: u16 },
     /// The forge asks to come later.
     #[error("{host} limits the number of requests ({status})")]
@@ -42,11 +41,20 @@ pub(super) enum Fault {
     #[error("{host} doesn't know the repository or the commit, or doesn't show it to these credentials ({status})")]
     NotFound { host: String, status: u16 },
     /// The forge did not accept the request for another reason.
-    #[error("{host} did not accept the commit status ({status})")]
+    #[error("{host} did not accept the request ({status})")]
     Rejected { host: String, status: u16 },
+    /// The forge sends elsewhere, where credentials don't follow.
+    #[error("{host} redirects ({status}), which is not followed: write the url as the forge shows it")]
+    Moved { host: String, status: u16 },
     /// The answer is not one of this kind of forge.
-    #[error("{host} answered, but not as a {kind} forge does: check source.git.provider and url")]
+    #[error("{host} answered, but not as a {kind} does")]
     Foreign { host: String, kind: &'static str },
+    /// The forge found no refs to list, and says why in words that may repeat credentials.
+    #[error("{host} doesn't list the repository's refs")]
+    Unlisted { host: String },
+    /// The answer is longer than anybody reads.
+    #[error("{host} answered with more than {limit}")]
+    Excessive { host: String, limit: &'static str },
 }
 
 impl Fault {
@@ -59,6 +67,7 @@ impl Fault {
             429 => Self::Limited { host, status: code, pause },
             403 if limited => Self::Limited { host, status: code, pause },
             401 | 403 => Self::Refused { host, status: code },
+            300..=399 => Self::Moved { host, status: code },
             404 => Self::NotFound { host, status: code },
             500..=599 => Self::Broken { host, status: code, pause },
             _ => Self::Rejected { host, status: code },
@@ -89,12 +98,30 @@ impl Fault {
         (asked <= LONGEST_PAUSE).then(|| asked.max(own))
     }
 
-    /// The same in the words of a phase.
-    pub(super) fn trouble(&self) -> Trouble {
-        let message = format!("commit status: {self}");
+    /// The same in the words of conditions: what was asked for, what is wrong, and where to look.
+    pub(super) fn trouble(&self, errand: Errand) -> Trouble {
+        let (name, credentials, address) = (errand.name(), errand.credentials_field(), errand.address_field());
+        let message = match self {
+            Self::Refused { .. } => {
+                format!("{name}: {self}: it needs {}; check the Secret of {credentials}", errand.access())
+            }
+            Self::NotAToken => format!("{name}: {self}; check the Secret of {credentials}"),
+            Self::NotAnAddress
+            | Self::NotFound { .. }
+            | Self::Moved { .. }
+            | Self::Foreign { .. }
+            | Self::Unlisted { .. } => {
+                format!("{name}: {self}; check {address}")
+            }
+            _ => format!("{name}: {self}"),
+        };
         let reason = match self {
             Self::Refused { .. } | Self::NotAToken => Reason::AuthenticationFailed,
-            Self::NotAnAddress | Self::Rejected { .. } | Self::Foreign { .. } => Reason::InvalidSpec,
+            Self::NotAnAddress
+            | Self::Rejected { .. }
+            | Self::Moved { .. }
+            | Self::Foreign { .. }
+            | Self::Excessive { .. } => Reason::InvalidSpec,
             _ => Reason::DependencyNotReady,
         };
         if self.is_passing() { Trouble::passing(reason, message) } else { Trouble::lasting(reason, message) }
@@ -124,7 +151,7 @@ mod tests {
     #[case(503, true, Reason::DependencyNotReady)]
     fn codes_say_what_may_heal(#[case] code: u16, #[case] passing: bool, #[case] reason: Reason) {
         let fault = Fault::of("git.example.com", StatusCode::from_u16(code).unwrap(), &HeaderMap::new());
-        let trouble = fault.trouble();
+        let trouble = fault.trouble(Errand::CommitStatus);
         assert_eq!((trouble.transient, trouble.reason), (passing, reason), "{}", trouble.message);
     }
 

@@ -62,7 +62,7 @@ fn fault(host: &str, error: octocrab::Error) -> Fault {
         octocrab::Error::Http { .. } | octocrab::Error::Uri { .. } | octocrab::Error::UriParse { .. } => {
             Fault::NotAnAddress
         }
-        _ => Fault::Foreign { host: host.to_owned(), kind: "GitHub" },
+        _ => Fault::Foreign { host: host.to_owned(), kind: "GitHub forge" },
     }
 }
 

@@ -1,11 +1,15 @@
-//! The forge: what the place that holds the repository is told about a release, a commit status.
+//! The forge: what the place that holds the repository is told about a release, a commit status, and asked for, the
+//! newest commits of branches.
 
 pub(crate) mod address;
 mod credentials;
+mod errand;
 mod fault;
 mod gitea;
 mod github;
 mod notice;
+#[expect(dead_code, reason = "polls and schedules will ask it for the newest commits")]
+pub(crate) mod refs;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +23,7 @@ use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
 use crate::phase::{Trouble, finish::Report};
 use credentials::Credentials;
+use errand::Errand;
 use fault::Fault;
 use notice::Notice;
 
@@ -41,7 +46,7 @@ const PATIENCE: Patience =
 pub(crate) async fn report(release: &DatabricksRelease, report: &Report, context: &Context) -> Result<(), Trouble> {
     let git = source(release)?;
     let credentials = load(&context.kube, release, git).await?;
-    let http = connection(&context.http, &context.settings, &credentials)?;
+    let http = connection(&context.http, &context.settings, &credentials, Errand::CommitStatus)?;
     tell(&http, release, report, &credentials, PATIENCE).await
 }
 
@@ -56,7 +61,7 @@ async fn load(client: &kube::Client, release: &DatabricksRelease, git: &GitSourc
         return Err(Trouble::lasting(Reason::InvalidSpec, message));
     };
     let namespace = release.namespace().unwrap_or_default();
-    credentials::load(client, &namespace, &reference.name).await
+    credentials::load(client, &namespace, &reference.name, Errand::CommitStatus).await
 }
 
 /// The shared connections, unless the forge has a certificate of its own authority.
@@ -64,6 +69,7 @@ fn connection(
     shared: &reqwest::Client,
     settings: &Settings,
     credentials: &Credentials,
+    errand: Errand,
 ) -> Result<reqwest::Client, Trouble> {
     let Some(authority) = &credentials.authority else { return Ok(shared.clone()) };
     let bundle = format!("{}\n{authority}", settings.ca_bundle.as_deref().unwrap_or_default());
@@ -73,8 +79,8 @@ fn connection(
         proxy: settings.args.https_proxy.clone(),
         connect_timeout: None,
     };
-    let refused = |_| Trouble::lasting(Reason::AuthenticationFailed, "ca.crt of source.git.credentialsRef is not PEM");
-    connect(&config).map_err(refused)
+    let message = format!("{}: ca.crt of {} is not PEM", errand.name(), errand.credentials_field());
+    connect(&config).map_err(|_| Trouble::lasting(Reason::AuthenticationFailed, message))
 }
 
 /// Sends the commit status, again after faults that may heal.
@@ -86,7 +92,7 @@ async fn tell(
     patience: Patience,
 ) -> Result<(), Trouble> {
     let git = source(release)?;
-    let notice = Notice::new(release, git, report).map_err(|fault| fault.trouble())?;
+    let notice = Notice::new(release, git, report).map_err(|fault| fault.trouble(Errand::CommitStatus))?;
     let pauses = ExponentialBuilder::default()
         .with_jitter()
         .with_min_delay(patience.first_pause)
@@ -96,7 +102,7 @@ async fn tell(
         .when(Fault::is_passing)
         .adjust(|fault, pause| fault.pause(pause?))
         .notify(|fault, pause| tracing::debug!(%fault, ?pause, "sending the commit status again"));
-    sent.await.map_err(|fault| fault.trouble())
+    sent.await.map_err(|fault| fault.trouble(Errand::CommitStatus))
 }
 
 async fn attempt(

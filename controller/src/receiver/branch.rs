@@ -1,18 +1,34 @@
 //! A branch pattern: a branch's name, or a glob in which `*` stays between two slashes and `**` doesn't.
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
+
+/// Patterns, read once for many branches.
+pub(crate) struct Wanted<'a>(Vec<(&'a str, Option<GlobMatcher>)>);
+
+impl<'a> Wanted<'a> {
+    /// A pattern that is no glob means the branch of that name.
+    pub(crate) fn read(patterns: &'a [String]) -> Self {
+        Self(patterns.iter().map(|pattern| (pattern.as_str(), matcher(pattern))).collect())
+    }
+
+    /// Whether one of the patterns means the branch.
+    pub(crate) fn is(&self, branch: &str) -> bool {
+        let means = |glob: &GlobMatcher| glob.is_match(branch);
+        self.0.iter().any(|(pattern, glob)| *pattern == branch || glob.as_ref().is_some_and(means))
+    }
+}
 
 /// Whether one of the patterns means the branch.
 pub(crate) fn is_wanted(patterns: &[String], branch: &str) -> bool {
-    patterns.iter().any(|pattern| pattern == branch || is_match(pattern, branch))
+    Wanted::read(patterns).is(branch)
 }
 
-fn is_match(pattern: &str, branch: &str) -> bool {
+fn matcher(pattern: &str) -> Option<GlobMatcher> {
     match GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build() {
-        Ok(glob) => glob.compile_matcher().is_match(branch),
+        Ok(glob) => Some(glob.compile_matcher()),
         Err(error) => {
             tracing::warn!(pattern, %error, "a branch pattern is no glob");
-            false
+            None
         }
     }
 }
