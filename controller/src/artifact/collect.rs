@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brickline_crds::{DatabricksRelease, ReleasePipeline, ReleaseResult};
 use jiff::Timestamp;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::MissedTickBehavior;
 
@@ -38,12 +38,17 @@ pub(crate) async fn collect_garbage(context: Arc<Context>) {
 }
 
 async fn collect(context: &Context) -> Result<Swept, Trouble> {
+    let marks = marks(&context.kube, &context.artifacts).await?;
+    context.artifacts.sweep(&marks, context.settings.args.artifact_sweep_grace, Timestamp::now()).await
+}
+
+/// What must stay. All of it, or an error: a sweep by half of the marks would take the other half's artifacts.
+async fn marks(kube: &Client, artifacts: &Artifacts) -> Result<Marks, Trouble> {
     let mut marking = Marking::default();
     // Pipelines first: what a rollback then takes from a stage is named by its release, which is listed later.
-    each(&Api::all(context.kube.clone()), |pipeline| marking.pipeline(pipeline)).await?;
-    each(&Api::all(context.kube.clone()), |release| marking.release(release)).await?;
-    let marks = marking.finish(&context.artifacts).await?;
-    context.artifacts.sweep(&marks, context.settings.args.artifact_sweep_grace, Timestamp::now()).await
+    each(&Api::all(kube.clone()), |pipeline| marking.pipeline(pipeline)).await?;
+    each(&Api::all(kube.clone()), |release| marking.release(release)).await?;
+    marking.finish(artifacts).await
 }
 
 /// Reads every object of a kind, as of one moment: pages that expired are an error.

@@ -1,4 +1,8 @@
+use std::convert::Infallible;
+
 use brickline_artifact::Digest;
+use http::{Request, Response, StatusCode};
+use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::super::samples::{Shop, built};
@@ -62,4 +66,50 @@ async fn what_a_build_handed_in_is_marked_before_its_release_knows() {
     let marks = marking.finish(&shop.artifacts).await.unwrap();
     assert!(marks.artifacts.contains(&building));
     assert!(!marks.artifacts.contains(&failed), "nobody can deploy what its release never named");
+}
+
+/// An API server with one pipeline and two pages of releases, the second of which may have expired.
+fn kubernetes(expired: bool) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let uri = request.uri().to_string();
+        let (status, answer) = match (uri.contains("databricksreleases"), uri.contains("continue=more")) {
+            (false, _) => (StatusCode::OK, list("ReleasePipelineList", &json!([pipeline(&json!([]))]), "")),
+            (true, false) => (StatusCode::OK, list("DatabricksReleaseList", &json!([built_release("first")]), "more")),
+            (true, true) if expired => (
+                StatusCode::GONE,
+                json!({
+                    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "too old",
+                    "reason": "Expired", "code": 410,
+                }),
+            ),
+            (true, true) => (StatusCode::OK, list("DatabricksReleaseList", &json!([built_release("second")]), "")),
+        };
+        let response = Response::builder().status(status).body(Body::from(answer.to_string().into_bytes()));
+        async { Ok::<_, Infallible>(response.unwrap()) }
+    });
+    Client::new(service, "default")
+}
+
+fn list(kind: &str, items: &Value, more: &str) -> Value {
+    json!({
+        "apiVersion": "brickline.dev/v1alpha1", "kind": kind, "items": items,
+        "metadata": {"resourceVersion": "1", "continue": more},
+    })
+}
+
+fn built_release(name: &str) -> DatabricksRelease {
+    let artifact = json!({"digest": digest(name), "size": 1, "uri": ""});
+    release(name, &git(), &json!({"result": "Succeeded", "artifact": artifact}))
+}
+
+#[tokio::test]
+async fn every_page_of_releases_is_marked() {
+    let marks = marks(&kubernetes(false), &Shop::new().artifacts).await.unwrap();
+    assert_eq!(marks.artifacts, ["first", "second"].iter().map(|name| Digest::of(name.as_bytes())).collect());
+}
+
+#[tokio::test]
+async fn half_of_the_marks_are_none() {
+    let trouble = marks(&kubernetes(true), &Shop::new().artifacts).await.unwrap_err();
+    assert!(trouble.transient, "the next time tries again: {}", trouble.message);
 }
