@@ -4,6 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
+
 /// One person's decision on one release and the artifact it would deploy. Immutable; to change one's mind, delete it
 /// before it counted and create another.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,14 +49,16 @@ pub struct ReleaseApprovalSpec {
 }
 
 /// A release, and no other one that may have its name later.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseRef {
     /// The release's name, in the same namespace. Example: `dbxdemo-4f2c91d0a7be`.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub name: String,
-    /// Its `metadata.uid`.
+    /// Its `metadata.uid`. Example: `0b7c2c1e-6a0f-4d53-9d0e-2f1f3c9b8a77`.
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f-]+$')").message("uid is metadata.uid of the release: kubectl get dbrel NAME -o jsonpath={.metadata.uid}"))]
     pub uid: String,
 }
 

@@ -6,6 +6,13 @@ use kube::core::Duration as KubeDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
+/// What every duration obeys.
+pub(crate) const RULE: &str = "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && size(self) > 0 && \
+    duration(self) > duration('0s') && duration(self) <= duration('8760h')";
+/// What a user reads whose duration does not.
+pub(crate) const MESSAGE: &str =
+    "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)";
+
 /// A positive duration in Go's notation, at most one year. Written back as it was understood.
 ///
 /// The schema refuses anything but hours, minutes and seconds, so that no reader has to know about `µs`.
@@ -93,11 +100,8 @@ impl JsonSchema for GoDuration {
         json_schema!({
             "type": "string",
             "maxLength": 20,
-            // One rule and no `pattern`: that one's refusal would quote the expression instead of saying what to write.
-            "x-kubernetes-validations": [{
-                "rule": "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && size(self) > 0 && duration(self) > duration('0s') && duration(self) <= duration('8760h')",
-                "message": "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)"
-            }],
+            // A rule and no `pattern`: that one's refusal would quote the expression instead of saying what to write.
+            "x-kubernetes-validations": [{"rule": RULE, "message": MESSAGE}],
         })
     }
 }

@@ -9,6 +9,7 @@ mod clone_url;
 pub mod condition;
 mod duration;
 pub mod labels;
+mod pattern;
 mod phase;
 mod pipeline;
 mod protection;
@@ -42,9 +43,10 @@ pub use workspace::{
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
+use serde_json::json;
 
 /// The API group of every kind.
 pub const GROUP: &str = "brickline.dev";
@@ -57,7 +59,20 @@ pub const FIELD_MANAGER: &str = "brickline";
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
     let kinds = [DatabricksWorkspace::crd(), ReleasePipeline::crd(), DatabricksRelease::crd(), ReleaseApproval::crd()];
-    kinds.map(without_foreign_formats).into()
+    kinds.map(without_foreign_formats).map(unseen_at_first).into()
+}
+
+/// An object that nobody has looked at yet is not current: without a status, kstatus (`helm --wait`, Flux, Argo) takes it
+/// for one. So the API server gives it one at once, whose generation is not the object's.
+fn unseen_at_first(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let properties = schema.and_then(|schema| schema.properties.as_mut());
+        if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
+    crd
 }
 
 /// Rust's integer formats (`uint32`) are unknown to Kubernetes, which would warn at every apply.

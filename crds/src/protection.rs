@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator};
 
-use crate::{GoDuration, schedule};
+use crate::{GoDuration, pattern};
 
 /// Who may release to the workspace, from where, where to, and when. Holds for every release, however it was made.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Protection {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{
-        "rule": "self.all(b, !b.startsWith('refs/') && !b.startsWith('/') && !b.contains('..') && !b.contains(' '))",
+        "rule": pattern::BRANCHES,
         "message": "allowedBranches are names or globs such as release or release/*, without refs/heads/, spaces or '..'",
     }]))]
     pub allowed_branches: Vec<String>,
@@ -113,7 +113,7 @@ pub struct Window {
     /// A name of the IANA time zone database. Default: `UTC`. Example: `Europe/Lisbon`.
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new(schedule::ZONE).message(schedule::ZONE_MESSAGE))]
+    #[x_kube(validation = Rule::new(pattern::ZONE).message(pattern::ZONE_MESSAGE))]
     pub time_zone: String,
 }
 

@@ -3,6 +3,8 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
+
 /// The shape of a cron expression: one of the words, or minute, hour, day of the month, month and day of the week.
 /// Whether each number is in its range is told by the pipeline's condition.
 const CRON: &str = "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || \
@@ -11,11 +13,6 @@ const CRON: &str = "self.matches('^@(yearly|annually|monthly|weekly|daily|midnig
     (,([*?]|([0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?)(/[0-9]{1,2})?)*){2}$')";
 const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the \
     week), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
-
-/// The shape of a name in the IANA time zone database. `Local` would be the controller's own, which nobody can see.
-pub(crate) const ZONE: &str =
-    "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$') && self.lowerAscii() != 'local'";
-pub(crate) const ZONE_MESSAGE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
 
 /// A branch, not a pattern of branches.
 const BRANCH: &str = "!self.startsWith('refs/') && !self.startsWith('/') && !self.contains('..') && \
@@ -38,7 +35,7 @@ pub struct Schedule {
     /// Whose clock: a name of the IANA time zone database. Example: `Europe/Lisbon`.
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new(ZONE).message(ZONE_MESSAGE))]
+    #[x_kube(validation = Rule::new(pattern::ZONE).message(pattern::ZONE_MESSAGE))]
     pub time_zone: String,
     /// The branch whose newest commit is released. None: the first of the trigger's branches that is no pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -32,6 +32,25 @@ pub fn release(name: &str) -> Value {
     object("DatabricksRelease", name, &json!({"source": {"git": git}}))
 }
 
+/// The smallest approval, of a release that need not be there.
+#[must_use]
+pub fn approval(name: &str) -> Value {
+    let release = json!({"name": "dbxdemo-4f2c91d0a7be", "uid": "0b7c2c1e-6a0f-4d53-9d0e-2f1f3c9b8a77"});
+    let spec = json!({
+        "releaseRef": release,
+        "artifactDigest": digest(),
+        "decision": "Approved",
+        "approver": "ana@example.com",
+    });
+    object("ReleaseApproval", name, &spec)
+}
+
+/// An artifact's digest.
+#[must_use]
+pub fn digest() -> String {
+    format!("sha256:{}", "0f".repeat(32))
+}
+
 fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "brickline.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 }

@@ -34,10 +34,14 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of every release")
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of every release"),
+    validation = Rule::new("!has(self.spec.trigger.artifacts) || self.spec.trigger.artifacts.all(a, a.pipeline != self.metadata.name)").message("trigger.artifacts names other pipelines: this one's own releases would start it for ever")
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.trigger.webhook) || self.repository.provider != 'generic'").message("trigger.webhook needs repository.provider, such as gitea or github: it says how deliveries prove themselves"))]
+#[x_kube(validation = Rule::new("(!has(self.trigger.poll) && !has(self.trigger.schedules)) || self.repository.url.matches('^https?://')").message("trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the newest commit"))]
+#[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.parameters) || stage.parameters.all(name, has(self.parameters) && self.parameters.exists(p, p.name == name && (!has(p.enum) || stage.parameters[name] in p.enum))))").message("a stage's parameters are those of the pipeline's parameters, with one of the values of their enum"))]
 pub struct ReleasePipelineSpec {
     /// The repository whose merges are released.
     pub repository: Repository,

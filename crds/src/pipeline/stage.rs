@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Deploy, Install, LocalRef, OnFailure, Retries, Test, Timeouts, WaitLimits};
+use crate::{Deploy, Install, LocalRef, OnFailure, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// One place to release to.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,13 +14,14 @@ use crate::{Deploy, Install, LocalRef, OnFailure, Retries, Test, Timeouts, WaitL
 pub struct PipelineStage {
     /// The stage's name. Example: `staging`.
     #[schemars(length(min = 1, max = 40))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("a stage's name is a lower-case word of a-z, 0-9 and '-'"))]
+    #[x_kube(validation = Rule::new(pattern::WORD).message("a stage's name is a lower-case word of a-z, 0-9 and '-'"))]
     pub name: String,
     /// The workspace to release to.
     pub workspace_ref: LocalRef,
     /// The stages that must have ended before this one begins. Default: none, it begins with the merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 15), inner(length(min = 1, max = 40)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub depends_on: Vec<String>,
     /// Whether this stage begins once those have ended, in CEL over `stages.NAME.result`, `.commit`, `.artifact`,
     /// `.reason` and `release.branch`, `.commit`, `.reason`. Default: each of them succeeded, with or without issues.
@@ -92,6 +93,7 @@ pub struct Parameter {
     /// The only values it takes. Empty: any of its type.
     #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 256)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub enum_: Vec<String>,
     /// Its value where a stage or a release gives none. None: a release without a value for it ends `InvalidSpec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,8 +127,7 @@ pub struct Concurrency {
     /// How many go on at the same time. Default: 1.
     #[schemars(range(min = 1, max = 100))]
     pub limit: u32,
-    /// For `Supersede`: cancel a running release even after its Deploy began. Default: false, it goes on to its end.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// For `Supersede`: cancel a running release even after its Deploy began. It goes on to its end otherwise. Default: false.
     pub cancel_after_deploy: bool,
 }
 

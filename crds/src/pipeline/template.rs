@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Deploy, Install, OnFailure, Retries, Test, Timeouts, WaitLimits};
+use crate::{Build, Deploy, Install, OnFailure, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// What every release of a pipeline is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,16 +21,20 @@ pub struct ReleaseTemplate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TemplateMetadata {
-    /// Labels; those of `brickline.dev/` are set by the controller.
+    /// Labels. Those of `brickline.dev` are set by the controller. Example: `{team: data}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}), extend("x-kubernetes-validations" = [{
+        "rule": pattern::KEYS,
+        "message": pattern::KEYS_MESSAGE,
+    }, {
         "rule": "self.all(name, self[name].matches('^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'))",
         "message": "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
     }]))]
     pub labels: BTreeMap<String, String>,
-    /// Annotations.
+    /// Annotations. Example: `{example.com/contact: data@example.com}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::KEYS, "message": pattern::KEYS_MESSAGE}]))]
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -1,9 +1,10 @@
 //! What starts releases.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{GoDuration, LocalRef, Schedule};
+use crate::{GoDuration, LocalRef, Schedule, duration, pattern};
 
 /// Which pushes become releases.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +12,7 @@ use crate::{GoDuration, LocalRef, Schedule};
 pub struct Trigger {
     /// Branches, as names or globs. Default: `release`. Example: `["release", "release/*"]`.
     #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 255)))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(b, !b.startsWith('refs/') && !b.startsWith('/') && !b.contains('..') && !b.contains(' '))", "message": "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'"}]))]
+    #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{"rule": pattern::BRANCHES, "message": pattern::BRANCHES_MESSAGE}]))]
     pub branches: Vec<String>,
     /// The forge's push webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,11 +27,11 @@ pub struct Trigger {
     /// Pipelines of this namespace whose good releases start one here, with the artifact they built.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["pipeline"]))]
     pub artifacts: Vec<ArtifactTrigger>,
     /// Which changed files a release needs: others end `Skipped` with `PathsNotMatched`.
     pub paths: Paths,
     /// Only merges are released: others end `Skipped` with `NotAMerge`. Default: false.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub merges_only: bool,
 }
 
@@ -53,7 +54,10 @@ impl Default for Trigger {
 #[serde(rename_all = "camelCase", default)]
 pub struct Poll {
     /// How often. Default: `5m`; at least `30s`.
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "duration(self) >= duration('30s')", "message": "poll.interval is at least 30s"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        {"rule": duration::RULE, "message": duration::MESSAGE},
+        {"rule": "duration(self) >= duration('30s')", "message": "poll.interval is at least 30s"},
+    ]))]
     pub interval: GoDuration,
 }
 
@@ -64,15 +68,18 @@ impl Default for Poll {
 }
 
 /// Another pipeline whose releases start one here.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactTrigger {
     /// The pipeline's name, in this namespace. Example: `libs`.
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub pipeline: String,
     /// Its branches that count, as names or globs. Empty: all of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
+    #[x_kube(validation = Rule::new(pattern::BRANCHES).message(pattern::BRANCHES_MESSAGE))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub branches: Vec<String>,
 }
 
@@ -83,10 +90,12 @@ pub struct Paths {
     /// One changed file must match one of them. Empty: any. Example: `["libraries/**", "notebooks/**"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include: Vec<String>,
     /// Files that don't count. Example: `["**/*.md"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub exclude: Vec<String>,
 }
 

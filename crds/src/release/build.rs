@@ -5,6 +5,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
+
+/// An image's address. It is checked before anything is built, so nothing in it is resolved later.
+const IMAGE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')";
+const IMAGE_MESSAGE: &str = "image is an image's address such as registry.example.com/build:1, without $(...)";
+
+/// Quantities as Kubernetes writes them.
+const QUANTITIES: &str = "self.all(name, self[name].matches('^[0-9]+([.][0-9]+)?(m|k|Ki|[MGTPE]i?)?$'))";
+const QUANTITIES_MESSAGE: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
+
 /// How the artifact is built.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -12,10 +22,12 @@ pub struct Build {
     /// The image the steps run in: Python with `venv`, and Java for Spark tests. Default: the chart's `images.build`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": IMAGE, "message": IMAGE_MESSAGE}]))]
     pub image: Option<String>,
     /// The pool whose slots the build takes. Default: `default`. The chart's `builds.pools` says how many there are and
     /// on which nodes.
     #[schemars(length(min = 1, max = 63))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::WORD, "message": "pool is one of the chart's builds.pools: a lower-case word of a-z, 0-9 and '-'"}]))]
     pub pool: String,
     /// The Python version the image must have, as major.minor. Example: `"3.11"`. None: whatever the image has.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,15 +36,19 @@ pub struct Build {
     pub python_version: Option<String>,
     /// Files of the repository that go into the artifact, as globs. Default: all.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include: Vec<String>,
     /// Files that don't, as globs.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub exclude: Vec<String>,
     /// Folders to build wheels from. Default: every folder with `setup.py` or a buildable `pyproject.toml`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub wheels: Vec<String>,
     /// Requirement files to install before the tests. Default: `requirements*.txt` at the root and beside wheels.
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub requirements: Vec<String>,
     /// The tests of the build.
     pub tests: BuildTests,
@@ -67,13 +83,14 @@ pub struct BuildOnly {
     /// A changed file must match one of these globs, else the release ends `Skipped` with `PathsNotMatched`. Empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include_paths: Vec<String>,
     /// Changed files that match these globs don't count. Example: `["**/*.md"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub exclude_paths: Vec<String>,
     /// The commit must be a merge, else the release ends `Skipped` with `NotAMerge`. Default: false.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub merges_only: bool,
 }
 
@@ -83,11 +100,11 @@ pub struct BuildOnly {
 pub struct Resources {
     /// What the scheduler reserves. Example: `{cpu: 500m, memory: 1Gi}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}))]
+    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}), extend("x-kubernetes-validations" = [{"rule": QUANTITIES, "message": QUANTITIES_MESSAGE}]))]
     pub requests: BTreeMap<String, String>,
     /// What the kubelet enforces.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}))]
+    #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}), extend("x-kubernetes-validations" = [{"rule": QUANTITIES, "message": QUANTITIES_MESSAGE}]))]
     pub limits: BTreeMap<String, String>,
 }
 
@@ -97,12 +114,14 @@ pub struct Resources {
 pub struct BuildTests {
     /// Test files or folders. Default: every tracked `test*.py` and `*_test.py`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub paths: Vec<String>,
     /// Further arguments for pytest. Example: `["-m", "not slow"]`.
     #[schemars(length(max = 50), inner(length(max = 512)))]
     pub args: Vec<String>,
     /// JUnit reports that the tests leave, as globs. Default: `**/TEST-*.xml`.
     #[schemars(length(max = 20), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub reports: Vec<String>,
     /// Whether a missing report fails the build. Default: `Auto`.
     pub required: Required,

@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
+
 /// Libraries on clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Install {
     /// Clusters by the workspace's names. Empty: nothing is installed. Default: `[main]`.
     #[schemars(length(max = 8), inner(length(min = 1, max = 63)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{"rule": pattern::CLUSTERS, "message": pattern::CLUSTERS_MESSAGE}]))]
     pub clusters: Vec<String>,
     /// What is installed. Default: the artifact's wheels.
     #[schemars(length(max = 32))]

@@ -20,10 +20,10 @@ pub struct Timeouts {
     pub install: GoDuration,
     /// Test, all notebooks together; a single run has `test.notebooks[].timeout`. Default: `2h`.
     pub test: GoDuration,
-    /// One attempt of Build: its Job's deadline. Default: `timeouts.build`.
+    /// One attempt of Build: its Job's deadline. Default: that of `build`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_attempt: Option<GoDuration>,
-    /// One attempt of Deploy; the next one goes on with what is missing. Default: `timeouts.deploy`.
+    /// One attempt of Deploy; the next one goes on with what is missing. Default: that of `deploy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_attempt: Option<GoDuration>,
     /// From asking a cluster to restart until it runs again. Default: `10m`.
@@ -121,6 +121,7 @@ pub struct PhaseRetries {
 /// more by chance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": "duration(self.initial) <= duration(self.max)", "message": "backoff.initial must be at most backoff.max"}]))]
 pub struct Backoff {
     /// The pause before the second attempt. Default: `5s`.
     pub initial: GoDuration,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExtraApprovals, LocalRef, Phase, Reporting};
+use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
 pub use deploy::{Deploy, DeployItem, DeployLibraries, ItemKind};
@@ -62,6 +62,7 @@ pub use test::{Compute, NotebookTest, Test};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.workspaceRef) == has(oldSelf.workspaceRef) && has(self.stage) == has(oldSelf.stage) && has(self.requestedBy) == has(oldSelf.requestedBy) && has(self.requestedFor) == has(oldSelf.requestedFor) && has(self.cause) == has(oldSelf.cause) && has(self.startAt) == has(oldSelf.startAt) && has(self.parameters) == has(oldSelf.parameters) && has(self.tags) == has(oldSelf.tags) && has(self.approvals) == has(oldSelf.approvals)").message("a release is immutable but for suspend and cancel: create another one"))]
 #[x_kube(validation = Rule::new("!has(self.startAt) || (has(self.source.artifactFrom) && has(self.workspaceRef))").message("startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release"))]
+#[x_kube(validation = Rule::new("!(self.reason in ['promotion', 'rollback', 'buildCompletion']) || has(self.source.artifactFrom)").message("reasons promotion, rollback and buildCompletion need source.artifactFrom: they release what another release built"))]
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.
     #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]
@@ -70,6 +71,7 @@ pub struct DatabricksReleaseSpec {
     /// The pipeline's stage it releases to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(pattern::WORD).message("stage is a lower-case word of a-z, 0-9 and '-'"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("stage is immutable: create another release"))]
     pub stage: Option<String>,
     /// Why the release exists. Default: `manual`.

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalRef, Provider, clone_url};
+use crate::{LocalRef, Provider, clone_url, pattern};
 
 /// What is released. Exactly one of `git` and `artifactFrom` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,11 +15,12 @@ pub struct Source {
     pub git: Option<GitSource>,
     /// What other releases of this namespace built: exactly those artifacts are deployed, and nothing is built.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(min = 1, max = 8))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["release"]))]
     pub artifact_from: Vec<ArtifactFrom>,
-    /// Several artifacts may carry one path or one distribution with different contents: the first in the list wins.
-    /// Default: false, the release is refused.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Several artifacts may carry one path or one distribution with different contents: the first in the list wins. The
+    /// release is refused otherwise. Default: false.
+    #[serde(default)]
     pub precedence: bool,
 }
 
@@ -29,6 +30,7 @@ pub struct Source {
 pub struct ArtifactFrom {
     /// The release that has it, of the same namespace. Example: `dbxdemo-4f2c91d0a7be`.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub release: String,
     /// The artifact's digest, as in that release's `status.artifact.digest`.
     #[schemars(length(min = 71, max = 71))]
@@ -86,11 +88,12 @@ pub enum ReleaseReason {
 }
 
 /// The release that this one follows from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
     /// Its name, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub release: String,
     /// What happened to it. Example: `Test failed: InnerTestsFailed`.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::GoDuration;
+use crate::{GoDuration, pattern};
 
 /// Notebooks that are run as tests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +49,7 @@ impl Default for Test {
 pub struct Compute {
     /// An existing cluster, by the workspace's name for it. Default: `main`.
     #[schemars(length(min = 1, max = 63))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::WORD, "message": pattern::CLUSTERS_MESSAGE}]))]
     pub cluster: String,
 }
 
@@ -58,9 +59,14 @@ impl Default for Compute {
     }
 }
 
+/// The rule that a run lives long enough to be found too slow.
+const LIMITS: &str = "duration(self.maxDuration) <= duration(self.timeout)";
+const LIMITS_MESSAGE: &str = "maxDuration must be at most timeout: the run is stopped by then";
+
 /// Notebooks that are run in the same way.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": LIMITS, "message": LIMITS_MESSAGE}]))]
 pub struct NotebookTest {
     /// Notebooks by their path in the repository, as a glob. Example: `notebooks/tests/**`.
     #[serde(rename = "match")]
@@ -71,7 +77,7 @@ pub struct NotebookTest {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
-    /// A failure of these notebooks is an issue and not a failure. Default: `test.continueOnError`.
+    /// A failure of these notebooks is an issue and not a failure. Default: that of the whole `test`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_on_error: Option<bool>,
     /// When Databricks stops the run. Default: `1h`.

@@ -18,7 +18,9 @@ pub fn add(suite: &mut Suite) {
     suite.add("the smallest pipeline gets its defaults", async |lab: &Lab| {
         let spec = json!({
             "repository": {"url": "https://git.example.com/data/dbxdemo.git", "provider": "generic"},
-            "trigger": {"branches": ["release"]},
+            "trigger": {"branches": ["release"], "paths": {}, "mergesOnly": false},
+            "concurrency": {"policy": "Queue", "limit": 1, "cancelAfterDeploy": false},
+            "retention": {"succeeded": 10, "failed": 10, "skipped": 5, "minimumPerStage": 2, "maxAge": "720h"},
             "reporting": {"commitStatus": true},
             "suspend": false,
             "template": {"metadata": {}, "spec": plan()},
@@ -40,6 +42,7 @@ async fn smallest_release(lab: &Lab) -> anyhow::Result<()> {
     let mut spec = plan();
     spec["source"] = object::release("small")["spec"]["source"].clone();
     spec["source"]["git"]["provider"] = json!("generic");
+    spec["source"]["precedence"] = json!(false);
     spec["reason"] = json!("manual");
     spec["reporting"] = json!({"commitStatus": true});
     spec["suspend"] = json!(false);
@@ -51,6 +54,8 @@ async fn smallest_release(lab: &Lab) -> anyhow::Result<()> {
 fn plan() -> Value {
     json!({
         "build": {
+            "pool": "default",
+            "only": {"mergesOnly": false},
             "include": ["**"],
             "exclude": [],
             "wheels": [],
@@ -72,9 +77,21 @@ fn plan() -> Value {
             "notebooks": [{"match": "notebooks/**", "timeout": "1h", "maxDuration": "1m40s"}],
             "maxParallel": 4,
             "innerTestsRequired": false,
+            "retryFailed": 0,
+            "continueOnError": false,
         },
-        "timeouts": {"build": "1h", "deploy": "30m", "install": "30m", "test": "2h"},
-        "retries": {"limit": 3, "initial": "5s", "max": "5m"},
+        "timeouts": {
+            "release": "6h",
+            "build": "1h",
+            "deploy": "30m",
+            "install": "30m",
+            "test": "2h",
+            "restart": "10m",
+            "cancelGracePeriod": "1m",
+        },
+        "waiting": {"slot": "24h", "cluster": "4h", "window": "168h"},
+        "retries": {"limit": 3, "limits": {}, "backoff": {"initial": "5s", "max": "5m", "factor": 2}},
+        "onFailure": "None",
     })
 }
 
@@ -84,7 +101,8 @@ async fn half_filled(lab: &Lab) -> anyhow::Result<()> {
         ("spec.deploy.items", json!([{"from": "conf/**", "to": "/Shared/conf"}])),
         ("spec.install.clusters", json!([])),
         ("spec.test.notebooks", json!([{"match": "notebooks/slow/**", "maxDuration": "1h"}])),
-        ("spec.timeouts.test", json!("6h")),
+        ("spec.timeouts", json!({"test": "3h", "buildAttempt": "20m"})),
+        ("spec.retries.backoff.max", json!("1m")),
         ("spec.retries.limit", json!(0)),
     ];
     let release =
@@ -94,7 +112,9 @@ async fn half_filled(lab: &Lab) -> anyhow::Result<()> {
     wanted["deploy"]["items"] = json!([{"from": "conf/**", "to": "/Shared/conf", "kind": "Notebook"}]);
     wanted["install"]["clusters"] = json!([]);
     wanted["test"]["notebooks"] = json!([{"match": "notebooks/slow/**", "timeout": "1h", "maxDuration": "1h"}]);
-    wanted["timeouts"]["test"] = json!("6h");
+    wanted["timeouts"]["test"] = json!("3h");
+    wanted["timeouts"]["buildAttempt"] = json!("20m");
+    wanted["retries"]["backoff"]["max"] = json!("1m");
     wanted["retries"]["limit"] = json!(0);
     let stored = lab.room("defaults").await?.create(&release, Mode::DryRun).await?.accepted()?;
     for (part, value) in wanted.as_object().into_iter().flatten() {
@@ -109,7 +129,12 @@ async fn documented(lab: &Lab) -> anyhow::Result<()> {
     let (mut compared, mut wrong) = (0, Vec::new());
     let gate = json!({"approvals": {}, "windows": [{"from": "08:00", "to": "16:00"}]});
     let workspace = object::with(object::workspace("documented"), "spec.protection", gate);
-    let objects = [workspace, object::pipeline("documented"), object::release("documented")];
+    let pipeline = object::with(object::pipeline("documented"), "spec.trigger.poll", json!({}));
+    let stage = json!({"name": "staging", "workspaceRef": {"name": "staging"}, "approvals": {}});
+    let parameters = json!([{"name": "env"}]);
+    let pipeline = object::with(object::with(pipeline, "spec.stages", json!([stage])), "spec.parameters", parameters);
+    let pipeline = object::with(pipeline, "spec.trigger.schedules", json!([{"cron": "@daily"}]));
+    let objects = [workspace, pipeline, object::release("documented"), object::approval("documented")];
     for (definition, object) in all_crds().iter().zip(&objects) {
         let stored = room.create(object, Mode::DryRun).await?.accepted()?;
         let schema = serde_json::to_value(&definition.spec.versions[0])?;
@@ -117,7 +142,7 @@ async fn documented(lab: &Lab) -> anyhow::Result<()> {
         compare(spec, &stored["spec"], &mut compared, &mut wrong).context(definition.spec.names.kind.clone())?;
     }
     ensure!(wrong.is_empty(), "{wrong:#?}");
-    ensure!(compared > 20, "only {compared} descriptions name a default");
+    ensure!(compared > 70, "only {compared} descriptions name a default");
     Ok(())
 }
 
@@ -129,7 +154,9 @@ fn compare(schema: &Value, value: &Value, compared: &mut u32, wrong: &mut Vec<St
             wrong.push(format!("{description:?}, but the API server says {value}"));
         }
     }
-    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+    // A part that is absent has no fields.
+    let fields = schema["properties"].as_object().filter(|_| value.is_object());
+    for (name, field) in fields.into_iter().flatten() {
         compare(field, &value[name], compared, wrong)?;
     }
     match value.as_array().and_then(|items| items.first()) {

@@ -1,18 +1,22 @@
 //! The API as users and the controller meet it: every rule, default, selector and column, tried on a real API server.
 
+mod approval;
 mod change;
 mod chart;
 mod coverage;
 mod defaults;
 mod definitions;
 mod examples;
+mod immutable;
 mod lock;
 mod pipeline;
 mod plan;
 mod release;
 mod selectors;
+mod stages;
 mod status;
 mod strictness;
+mod trigger;
 mod workspace;
 
 use std::process::ExitCode;
@@ -22,11 +26,11 @@ use brickline_tests::Suite;
 fn main() -> anyhow::Result<ExitCode> {
     let mut suite = Suite::new()?;
     definitions::add(&mut suite);
-    let tables = [workspace::table(), pipeline::table(), release::table()];
+    let tables = [workspace::table(), pipeline::table(), release::table(), approval::table()];
     for table in &tables {
         suite.add_table(table);
     }
-    let changes = [workspace::changes(), release::changes()].concat();
+    let changes = [workspace::changes(), immutable::changes(), approval::changes()].concat();
     change::add(&mut suite, &changes);
     coverage::add(&mut suite, &tables, &changes);
     strictness::add(&mut suite);

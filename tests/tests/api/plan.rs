@@ -11,6 +11,19 @@ const TO: &str =
     "to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'";
 const LIBRARIES: &str =
     "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'";
+/// What is said of paths outside of the repository.
+pub const GLOBS: &str =
+    "these are globs or paths relative to the repository's root, without a leading '/' and without '..'";
+const IMAGE: &str = "image is an image's address such as registry.example.com/build:1, without $(...)";
+const POOL: &str = "pool is one of the chart's builds.pools: a lower-case word of a-z, 0-9 and '-'";
+const QUANTITIES: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
+const CLUSTERS: &str = "a cluster is named as in the workspace's spec.clusters, without $(...): what a release may use is \
+                        known when it is created";
+const SLOWEST: &str = "maxDuration must be at most timeout: the run is stopped by then";
+const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
+                      at most build, deployAttempt at most deploy, restart at most install";
+const BACKOFF: &str = "backoff.initial must be at most backoff.max";
+const TAGS: &str = "tags are words of letters, digits, '-', '_' and '.', at most 63 characters";
 const EMPTY: &str = "should be at least 1 chars long";
 
 /// A plan whose lists have one item, for a table to vary.
@@ -24,12 +37,14 @@ pub fn base() -> Value {
 /// Examples of its fields, which are at `at` in the table's object.
 pub fn examples(table: &mut Table, at: &str) {
     durations(table, at);
+    timeouts(table, at);
     build(table, at);
     deploy(table, at);
     libraries(table, at);
     install(table, at);
     test(table, at);
     retries(table, at);
+    tags(table, at);
 }
 
 fn durations(table: &mut Table, at: &str) {
@@ -39,15 +54,53 @@ fn durations(table: &mut Table, at: &str) {
         "P1D",
     ];
     table
-        .field(format!("{at}.timeouts.build"))
+        .field(format!("{at}.waiting.slot"))
         .takes(good.map(Value::from))
         .refuses(DURATION, bad.map(Value::from))
         .refuses("may not be more than 20", [json!("000000000000000000001s")])
         .refuses("must be of type string", [json!(90)]);
-    let others = ["timeouts.deploy", "timeouts.install", "timeouts.test", "retries.initial", "retries.max"];
-    for path in [&others[..], &["test.notebooks.0.timeout", "test.notebooks.0.maxDuration"]].concat() {
-        table.field(format!("{at}.{path}")).takes([json!("2m")]).refuses(DURATION, [json!("2d")]);
+    let others = [
+        "timeouts.build",
+        "timeouts.deploy",
+        "timeouts.install",
+        "timeouts.test",
+        "timeouts.buildAttempt",
+        "timeouts.deployAttempt",
+        "timeouts.restart",
+        "timeouts.cancelGracePeriod",
+        "waiting.cluster",
+        "waiting.window",
+        "retries.backoff.max",
+        "test.notebooks.0.timeout",
+        "test.notebooks.0.maxDuration",
+    ];
+    for path in others {
+        table.field(format!("{at}.{path}")).takes([json!("10m")]).refuses(DURATION, [json!("2d")]);
     }
+    table.field(format!("{at}.retries.backoff.initial")).takes([json!("1s")]).refuses(DURATION, [json!("2d")]);
+    table.field(format!("{at}.timeouts.release")).takes([json!("10h")]).refuses(DURATION, [json!("2d")]);
+}
+
+/// The defaults are 6h for 1h + 30m + 30m + 2h.
+fn timeouts(table: &mut Table, at: &str) {
+    let good = [
+        json!({}),
+        json!({"release": "4h"}),
+        json!({"build": "3h"}),
+        json!({"build": "10s", "buildAttempt": "10s", "deploy": "10s", "deployAttempt": "5s"}),
+        json!({"install": "10m", "restart": "10m"}),
+        json!({"release": "40s", "build": "10s", "deploy": "10s", "install": "10s", "test": "10s", "restart": "10s"}),
+    ];
+    let bad = [
+        json!({"release": "3h59m"}),
+        json!({"build": "3h1s"}),
+        json!({"build": "10m", "buildAttempt": "11m"}),
+        json!({"buildAttempt": "2h"}),
+        json!({"deploy": "10m", "deployAttempt": "11m"}),
+        json!({"install": "5m"}),
+        json!({"restart": "31m"}),
+    ];
+    table.field(format!("{at}.timeouts")).takes(good).refuses(ADD_UP, bad);
 }
 
 fn build(table: &mut Table, at: &str) {
@@ -56,34 +109,61 @@ fn build(table: &mut Table, at: &str) {
         .takes(["3.9", "3.11"].map(Value::from))
         .refuses(PYTHON, ["3", "3.11.4", "2.7", "3.x", ">=3.11", ""].map(Value::from))
         .refuses("must be of type string", [json!(3.11)]);
-    table.field(format!("{at}.build.image")).takes([json!("registry.example.com/build:1")]).refuses(EMPTY, [json!("")]);
+    let digest = format!("registry.example.com:5000/a_b/build@sha256:{}", "0".repeat(64));
+    table
+        .field(format!("{at}.build.image"))
+        .takes([json!("registry.example.com/build:1"), json!(digest), json!("python")])
+        .refuses(EMPTY, [json!("")])
+        .refuses(IMAGE, ["build 1", "$(params.image)", "-x", "https://registry.example.com/build?"].map(Value::from));
+    table
+        .field(format!("{at}.build.pool"))
+        .takes(["default", "gpu-2"].map(Value::from))
+        .refuses(POOL, ["GPU", "a b", "-a", "$(params.pool)"].map(Value::from))
+        .refuses("may not be more than 63", [json!("a".repeat(64))]);
+    build_lists(table, at);
+    let required = format!("{at}.build.tests.required");
+    table
+        .field(required)
+        .takes(["Auto", "Always", "Never"].map(Value::from))
+        .refuses("supported values: \"Auto\", \"Always\", \"Never\"", [json!("always")]);
+    for part in ["requests", "limits"] {
+        let good = [json!({"cpu": "500m", "memory": "1Gi"}), json!({"cpu": "1.5", "ephemeral-storage": "20G"})];
+        let bad = ["1 Gi", "much", "", "-1", "1gb", "$(params.memory)"].map(|memory| json!({"memory": memory}));
+        table
+            .field(format!("{at}.build.resources.{part}"))
+            .takes(good)
+            .refuses(QUANTITIES, bad)
+            .refuses("must be of type string", [json!({"cpu": 1})]);
+    }
+}
+
+fn build_lists(table: &mut Table, at: &str) {
     table
         .field(format!("{at}.build.include"))
         .takes([json!(["**"]), globs(100)])
         .refuses("should have at least 1 items", [json!([])])
         .refuses(EMPTY, [json!([""])])
         .refuses("must have at most 100 items", [globs(101)]);
-    let lists: [(&str, Value, &'static str); 6] = [
+    let lists: [(&str, Value, &'static str); 8] = [
         ("exclude", globs(101), "must have at most 100 items"),
         ("wheels", globs(101), "must have at most 100 items"),
         ("requirements", globs(51), "must have at most 50 items"),
         ("tests.paths", globs(101), "must have at most 100 items"),
         ("tests.args", globs(51), "must have at most 50 items"),
         ("tests.reports", globs(21), "must have at most 20 items"),
+        ("only.includePaths", globs(51), "must have at most 50 items"),
+        ("only.excludePaths", globs(51), "must have at most 50 items"),
     ];
     for (list, long, words) in lists {
-        table.field(format!("{at}.build.{list}")).takes([json!([]), json!(["a/**"])]).refuses(words, [long]);
+        let mut field = table.field(format!("{at}.build.{list}"));
+        field.takes([json!([]), json!(["a/**"])]).refuses(words, [long]);
+        if list != "tests.args" {
+            field.refuses(GLOBS, ["/a", "../a", "a/../b"].map(|path| json!([path])));
+        }
     }
-    let required = format!("{at}.build.tests.required");
-    table
-        .field(required)
-        .takes(["Auto", "Always", "Never"].map(Value::from))
-        .refuses("supported values: \"Auto\", \"Always\", \"Never\"", [json!("always")]);
-    let requests = format!("{at}.build.resources.requests");
-    table
-        .field(requests)
-        .takes([json!({"cpu": "500m", "memory": "1Gi"})])
-        .refuses("must be of type string", [json!({"cpu": 1})]);
+    table.field(format!("{at}.build.tests.args")).takes([json!(["-m", "not slow", "--rootdir=/tmp/.."])]);
+    table.field(format!("{at}.build.include")).refuses(GLOBS, [json!(["**", "/etc/**"])]);
+    table.field(format!("{at}.build.only.mergesOnly")).takes([json!(true)]).refuses("of type boolean", [json!("yes")]);
 }
 
 fn deploy(table: &mut Table, at: &str) {
@@ -103,6 +183,9 @@ fn deploy(table: &mut Table, at: &str) {
         "/Repos/x/y",
         "/Shared/a b",
         "/Shared/a..b",
+        "/Shared/$(params.team)/dbxdemo",
+        "$(params.root)",
+        "$(workspace.vars.root)/dbxdemo",
     ];
     let bad = [
         "Shared/dbxdemo",
@@ -116,6 +199,9 @@ fn deploy(table: &mut Table, at: &str) {
         "/SharedX",
         "dbfs:/x",
         "/shared/x",
+        "$(release.branch)/x",
+        "$(params.root)/../x",
+        "/Shared/..",
     ];
     table.field(item("to")).takes(good.map(Value::from)).refuses(TO, bad.map(Value::from)).is_required();
     table
@@ -130,7 +216,8 @@ fn deploy(table: &mut Table, at: &str) {
 }
 
 fn libraries(table: &mut Table, at: &str) {
-    let good = ["/Volumes/main/release/libs", "/Workspace/Shared/libs", "dbfs:/FileStore/libs"];
+    let good =
+        ["/Volumes/main/release/libs", "/Workspace/Shared/libs", "dbfs:/FileStore/libs", "$(workspace.vars.libs)/a"];
     let bad = [
         "/Volumes",
         "/Volumes/main/libs/",
@@ -148,11 +235,13 @@ fn libraries(table: &mut Table, at: &str) {
 }
 
 fn install(table: &mut Table, at: &str) {
-    let clusters = |count| vec!["main"; count];
+    let clusters = |count: u32| (0..count).map(|number| format!("c{number}")).collect::<Vec<_>>();
     table
         .field(format!("{at}.install.clusters"))
-        .takes([json!([]), json!(["main", "etl"]), json!(clusters(8))])
+        .takes([json!([]), json!(["main", "etl-2"]), json!(clusters(8))])
         .refuses(EMPTY, [json!([""])])
+        .refuses(CLUSTERS, ["Main", "0123_a", "$(params.cluster)", "-a"].map(|name| json!([name])))
+        .refuses("Duplicate value", [json!(["main", "main"])])
         .refuses("must have at most 8 items", [json!(clusters(9))]);
     let libraries = |count| vec![json!({"wheelsFromArtifact": true}); count];
     table
@@ -185,7 +274,22 @@ fn test(table: &mut Table, at: &str) {
         .takes([json!(1), json!(50)])
         .refuses("should be greater than or equal to 1", [json!(0)])
         .refuses("should be less than or equal to 50", [json!(51)]);
-    table.field(format!("{at}.test.compute.cluster")).takes([json!("etl")]).refuses(EMPTY, [json!("")]);
+    table
+        .field(format!("{at}.test.compute.cluster"))
+        .takes([json!("etl")])
+        .refuses(EMPTY, [json!("")])
+        .refuses(CLUSTERS, [json!("$(params.cluster)"), json!("Main")]);
+    table
+        .field(format!("{at}.test.notebooks.0"))
+        .takes([json!({"timeout": "100s"}), json!({"timeout": "2h", "maxDuration": "2h"})])
+        .refuses(SLOWEST, [json!({"timeout": "99s"}), json!({"maxDuration": "1h1s"})]);
+    table
+        .field(format!("{at}.test.retryFailed"))
+        .takes([json!(0), json!(5)])
+        .refuses("should be less than or equal to 5", [json!(6)]);
+    for flag in ["test.continueOnError", "test.notebooks.0.continueOnError", "test.innerTestsRequired"] {
+        table.field(format!("{at}.{flag}")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
+    }
 }
 
 fn retries(table: &mut Table, at: &str) {
@@ -194,6 +298,33 @@ fn retries(table: &mut Table, at: &str) {
         .takes([json!(0), json!(20)])
         .refuses("should be greater than or equal to 0", [json!(-1)])
         .refuses("should be less than or equal to 20", [json!(21)]);
+    for phase in ["build", "deploy", "install", "test"] {
+        table
+            .field(format!("{at}.retries.limits.{phase}"))
+            .takes([json!(0), json!(20)])
+            .refuses("should be less than or equal to 20", [json!(21)]);
+    }
+    table
+        .field(format!("{at}.retries.backoff"))
+        .takes([json!({"initial": "5m"}), json!({"initial": "1h", "max": "1h", "factor": 1}), json!({"factor": 10})])
+        .refuses(BACKOFF, [json!({"initial": "6m"}), json!({"max": "4s"})])
+        .refuses("should be less than or equal to 10", [json!({"factor": 11})])
+        .refuses("should be greater than or equal to 1", [json!({"factor": 0})]);
+    table
+        .field(format!("{at}.onFailure"))
+        .takes(["None", "Rollback"].map(Value::from))
+        .refuses("supported values: \"None\", \"Rollback\"", [json!("rollback")]);
+}
+
+fn tags(table: &mut Table, at: &str) {
+    let many = |count: u32| (0..count).map(|number| format!("t{number}")).collect::<Vec<_>>();
+    table
+        .field(format!("{at}.tags"))
+        .takes([json!(["nightly", "v1.2_3", "A"]), json!(["a".repeat(63)]), json!(many(16))])
+        .refuses(TAGS, ["a b", "-a", "a.", "été", "a/b"].map(|tag| json!([tag])))
+        .refuses("Duplicate value", [json!(["nightly", "nightly"])])
+        .refuses("may not be more than 63", [json!(["a".repeat(64)])])
+        .refuses("must have at most 16 items", [json!(many(17))]);
 }
 
 fn globs(count: usize) -> Value {

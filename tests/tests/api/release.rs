@@ -1,16 +1,23 @@
-//! What a `DatabricksRelease` may say, and that it never says anything else later.
+//! What a `DatabricksRelease` may say.
 
 use brickline_tests::{Table, object};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{change::Change, pipeline, plan};
+use crate::{pipeline, plan};
 
 const COMMIT: &str = "commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)";
 const REF: &str = "ref is a full ref such as refs/heads/release or refs/tags/v1";
-const SOURCE: &str = "source needs git: the repository, ref and commit to release";
+const SOURCE: &str = "source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose \
+                      artifacts are deployed)";
+const DIGEST: &str = "digest is status.artifact.digest of that release: sha256: and 64 hex characters";
+const START: &str = "startAt is Deploy, Install or Test";
+const START_NEEDS: &str =
+    "startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release";
+const REASON: &str =
+    "reasons promotion, rollback and buildCompletion need source.artifactFrom: they release what another release built";
+const STAGE: &str = "stage is a lower-case word of a-z, 0-9 and '-'";
+const PARAMETERS: &str = "parameter names are words of letters, digits and '_', at most 63 characters";
 const NAME: &str = "metadata.name may have at most 63 characters: it is a label of the build's Job";
-const IMMUTABLE: &str = "a release is immutable but for suspend and cancel: create another one";
-const CANCEL: &str = "cancel can't be taken back: create another release";
 
 /// Examples of its fields.
 pub fn table() -> Table {
@@ -21,7 +28,9 @@ pub fn table() -> Table {
     let mut table = Table::new(base);
     table.field("metadata.name").takes([json!("a".repeat(63)), json!("a.b")]).refuses(NAME, [json!("a".repeat(64))]);
     source(&mut table);
+    artifacts(&mut table);
     request(&mut table);
+    what_for(&mut table);
     plan::examples(&mut table, "spec");
     table
 }
@@ -63,113 +72,85 @@ fn request(table: &mut Table) {
         .field("spec.stage")
         .takes([json!("staging")])
         .refuses("should be at least 1 chars long", [json!("")])
+        .refuses(STAGE, ["Staging", "a b", "-a"].map(Value::from))
         .refuses("may not be more than 40", [json!("a".repeat(41))]);
     table
-        .field("spec.reason")
-        .takes(["push", "manual"].map(Value::from))
-        .refuses("supported values: \"push\", \"manual\"", [json!("Push")]);
+        .field("spec.requestedBy")
+        .takes([json!("system:serviceaccount:brickline:brickline")])
+        .refuses("may not be more than 320", [json!("a".repeat(321))]);
     table
         .field("spec.requestedFor")
         .takes([json!("ana@example.com")])
         .refuses("may not be more than 320", [json!("a".repeat(321))]);
     table.field("spec.workspaceRef").takes([json!({"name": "staging"})]).refuses("Required value", [json!({})]);
-    table.field("spec.workspaceRef.name").refuses("should be at least 1 chars long", [json!("")]);
+    table
+        .field("spec.workspaceRef.name")
+        .refuses(pipeline::OBJECT, [json!("data/staging")])
+        .refuses("should be at least 1 chars long", [json!("")]);
 }
 
-/// What may be changed later and what not.
-pub fn changes() -> Vec<Change> {
-    [changed(), removed(), added(), allowed()].concat()
-}
-
-/// A release that says something in every field.
-fn full() -> Value {
-    let mut release = object::release("full");
-    let fields = json!({
-        "stage": "staging",
-        "reason": "push",
-        "requestedBy": "system:serviceaccount:brickline:brickline",
-        "requestedFor": "ana@example.com",
-        "workspaceRef": {"name": "staging"},
-        "build": {"pythonVersion": "3.11", "image": "registry.example.com/build:1"},
-        "deploy": {"items": [{"from": "notebooks/**", "to": "/Shared/dbxdemo"}]},
-        "install": {"clusters": ["main"], "restart": "Always"},
-        "test": {"maxParallel": 2},
-        "reporting": {"commitStatus": false},
-        "timeouts": {"build": "2h"},
-        "retries": {"limit": 1},
-    });
+/// A release of what another one built, with these fields besides.
+fn of_artifact(fields: &Value) -> Value {
+    let from = json!([{"release": "dbxdemo-4f2c91d0a7be", "digest": object::digest()}]);
+    let mut spec = json!({"source": {"artifactFrom": from}, "workspaceRef": {"name": "staging"}});
     for (field, value) in fields.as_object().into_iter().flatten() {
-        release["spec"][field] = value.clone();
+        spec[field] = value.clone();
     }
-    release
+    spec
 }
 
-fn changed() -> Vec<Change> {
-    let change = Change::of(full());
-    let refused = |path, value, words| change(path, value, Some(words));
-    vec![
-        refused("spec.source.git.commit", json!("a".repeat(40)), "source is immutable: create another release"),
-        refused("spec.source.git.ref", json!("refs/heads/main"), "source is immutable: create another release"),
-        refused(
-            "spec.source.git.credentialsRef",
-            json!({"name": "git"}),
-            "source is immutable: create another release",
-        ),
-        refused("spec.stage", json!("production"), "stage is immutable: create another release"),
-        refused("spec.reason", json!("manual"), "reason is immutable"),
-        refused("spec.requestedBy", json!("ana"), "requestedBy is immutable"),
-        refused("spec.requestedFor", json!("bob@example.com"), "requestedFor is immutable"),
-        refused("spec.workspaceRef.name", json!("production"), "workspaceRef is immutable: create another release"),
-        refused("spec.build.pythonVersion", json!("3.12"), "build is immutable: create another release"),
-        refused("spec.deploy.items", json!([]), "deploy is immutable: create another release"),
-        refused("spec.deploy.libraries.to", json!("/Volumes/a/b"), "deploy is immutable: create another release"),
-        refused("spec.install.restart", json!("IfNeeded"), "install is immutable: create another release"),
-        refused("spec.test.maxParallel", json!(3), "test is immutable: create another release"),
-        refused("spec.reporting.commitStatus", json!(true), "reporting is immutable"),
-        refused("spec.timeouts.build", json!("1h"), "timeouts are immutable: create another release"),
-        refused("spec.retries.limit", json!(2), "retries are immutable: create another release"),
-    ]
+fn artifacts(table: &mut Table) {
+    let from = |release: &str, digest: &str| json!({"release": release, "digest": digest});
+    let one = from("libs-4f2c91d0a7be", &object::digest());
+    let many = |count: u32| (0..count).map(|n| from(&format!("r{n}"), &object::digest())).collect::<Vec<_>>();
+    let both = object::with(object::release("x")["spec"]["source"].clone(), "artifactFrom", json!([one]));
+    let two = json!([one, from("dbxdemo-0a1b2c3d4e5f", &object::digest())]);
+    let upper = object::digest().to_uppercase().replace("SHA", "sha");
+    let other = object::digest().replace("sha256", "sha512");
+    table
+        .field("spec.source")
+        .takes([json!({"artifactFrom": [one]}), json!({"artifactFrom": two, "precedence": true})])
+        .takes([json!({"artifactFrom": many(8)})])
+        .refuses(SOURCE, [both])
+        .refuses("should have at least 1 items", [json!({"artifactFrom": []})])
+        .refuses("Duplicate value", [json!({"artifactFrom": [one, one]})])
+        .refuses("must have at most 8 items", [json!({"artifactFrom": many(9)})])
+        .refuses(DIGEST, [upper, other].map(|digest| json!({"artifactFrom": [from("a", &digest)]})))
+        .refuses("should be at least 71 chars long", [json!({"artifactFrom": [from("a", "sha256:0f")]})])
+        .refuses(pipeline::OBJECT, [json!({"artifactFrom": [from("data/a", &object::digest())]})])
+        .refuses("Required value", [json!({"artifactFrom": [{"release": "a"}]})]);
 }
 
-/// A field that is taken away is either refused as such, or gets its default and that is another value.
-fn removed() -> Vec<Change> {
-    let change = Change::of(full());
-    let gone = |path, words| change(path, Value::Null, Some(words));
-    vec![
-        gone("spec.stage", IMMUTABLE),
-        gone("spec.requestedBy", IMMUTABLE),
-        gone("spec.requestedFor", IMMUTABLE),
-        gone("spec.workspaceRef", IMMUTABLE),
-        gone("spec.build.image", "build is immutable: create another release"),
-        gone("spec.build", "build is immutable: create another release"),
-        gone("spec.test", "test is immutable: create another release"),
-        gone("spec.reason", "reason is immutable"),
-    ]
-}
-
-fn added() -> Vec<Change> {
-    let change = Change::of(object::release("bare"));
-    vec![
-        change("spec.stage", json!("staging"), Some(IMMUTABLE)),
-        change("spec.requestedBy", json!("ana"), Some(IMMUTABLE)),
-        change("spec.requestedFor", json!("ana"), Some(IMMUTABLE)),
-        change("spec.workspaceRef", json!({"name": "staging"}), Some(IMMUTABLE)),
-        change("spec.build.image", json!("x"), Some("build is immutable: create another release")),
-    ]
-}
-
-fn allowed() -> Vec<Change> {
-    let (full, canceled) = (Change::of(full()), Change::of(object::with(full(), "spec.cancel", json!(true))));
-    let suspended = Change::of(object::with(self::full(), "spec.suspend", json!(true)));
-    vec![
-        full("spec.suspend", json!(true), None),
-        suspended("spec.suspend", json!(false), None),
-        full("spec.cancel", json!(true), None),
-        canceled("spec.cancel", json!(true), None),
-        canceled("spec.cancel", json!(false), Some(CANCEL)),
-        canceled("spec.cancel", Value::Null, Some(CANCEL)),
-        canceled("spec.suspend", json!(true), None),
-        full("metadata.labels", json!({"brickline.dev/result": "failed"}), None),
-        full("spec.timeouts.build", json!("2h"), None),
-    ]
+fn what_for(table: &mut Table) {
+    let reason = |reason: &str| of_artifact(&json!({"reason": reason}));
+    table
+        .field("spec")
+        .takes(["promotion", "rollback", "buildCompletion", "retry", "manual"].map(reason))
+        .takes(["Deploy", "Install", "Test"].map(|phase| of_artifact(&json!({"startAt": phase}))))
+        .refuses(START, [of_artifact(&json!({"startAt": "Build"}))])
+        .refuses(START_NEEDS, [of_artifact(&json!({"startAt": "Deploy", "workspaceRef": null}))]);
+    table
+        .field("spec.reason")
+        .takes(["push", "manual", "schedule", "retry"].map(Value::from))
+        .refuses(REASON, ["promotion", "rollback", "buildCompletion"].map(Value::from))
+        .refuses("supported values: \"push\", \"manual\"", [json!("Push"), json!("pullRequest")]);
+    table.field("spec.startAt").refuses(START_NEEDS, [json!("Deploy")]);
+    table
+        .field("spec.cause")
+        .takes([json!({"release": "dbxdemo-4f2c91d0a7be", "message": "Test failed: InnerTestsFailed"})])
+        .refuses(pipeline::OBJECT, [json!({"release": "data/dbxdemo"})])
+        .refuses("may not be more than 1024", [json!({"release": "a", "message": "a".repeat(1025)})])
+        .refuses("Required value", [json!({})]);
+    let named = |name: &str| Value::Object(Map::from_iter([(name.to_owned(), json!("staging"))]));
+    let many = |count: u32| (0..count).map(|n| (format!("p{n}"), json!("a"))).collect::<Map<_, _>>();
+    table
+        .field("spec.parameters")
+        .takes([named("env"), named("_A1"), json!({}), many(64).into()])
+        .refuses(PARAMETERS, ["1a", "a-b", "a.b", ""].map(named))
+        .refuses("must have at most 64 items", [many(65).into()])
+        .refuses("must be of type string", [json!({"env": 1})]);
+    table
+        .field("spec.approvals")
+        .takes([json!({"required": 2})])
+        .refuses("should be less than or equal to 10", [json!({"required": 11})]);
 }

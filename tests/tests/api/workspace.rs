@@ -3,7 +3,7 @@
 use brickline_tests::{Table, object};
 use serde_json::{Map, Value, json};
 
-use crate::change::Change;
+use crate::{change::Change, pipeline::OBJECT};
 
 const HOST: &str =
     "host is the workspace's URL alone, such as https://adb-123.4.azuredatabricks.net, without path or trailing slash";
@@ -25,6 +25,7 @@ const SAME: &str = "from and to are the same: a whole day is from 00:00 to 24:00
 const FROM: &str = "from is a time of day in quotes, from \"00:00\" to \"23:59\"";
 const TO: &str = "to is a time of day in quotes, from \"00:00\" to \"24:00\"";
 const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
+const KEY: &str = "key is one of the Secret's keys: letters, digits, '-', '_' and '.'";
 
 /// Examples of its fields.
 pub fn table() -> Table {
@@ -89,8 +90,12 @@ fn auth(table: &mut Table) {
         .refuses(AUTH, [json!({}), json!({"token": token, "oauth": oauth})])
         .is_required();
     let at = |field: &str| format!("spec.auth.token.secretRef.{field}");
-    table.field(at("name")).is_required().refuses("should be at least 1 chars long", [json!("")]);
-    table.field(at("key")).is_required().refuses("should be at least 1 chars long", [json!("")]);
+    let mut name = table.field(at("name"));
+    name.is_required().takes(["dbx", "dbx.2"].map(Value::from)).refuses(OBJECT, ["DBX", "a/b", ".."].map(Value::from));
+    name.refuses("should be at least 1 chars long", [json!("")]);
+    let mut key = table.field(at("key"));
+    key.is_required().takes(["token", "a_b.C-d"].map(Value::from)).refuses(KEY, ["a/b", "a b"].map(Value::from));
+    key.refuses("should be at least 1 chars long", [json!("")]);
 }
 
 fn clusters(table: &mut Table) {

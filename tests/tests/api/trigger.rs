@@ -1,0 +1,117 @@
+//! What a pipeline may say of what starts its releases.
+
+use brickline_tests::Table;
+use serde_json::{Value, json};
+
+use crate::{pipeline::OBJECT, plan::GLOBS};
+
+const BRANCHES: &str = "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
+const PROVIDER: &str =
+    "trigger.webhook needs repository.provider, such as gitea or github: it says how deliveries prove themselves";
+const HTTPS: &str = "trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the \
+                     newest commit";
+const ITSELF: &str = "trigger.artifacts names other pipelines: this one's own releases would start it for ever";
+const INTERVAL: &str = "poll.interval is at least 30s";
+const CRON: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the week), or \
+                    @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
+const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
+const BRANCH: &str = "branch is the name of one branch such as release, without refs/heads/, spaces or patterns";
+
+/// Examples of `spec.trigger`.
+pub fn examples(table: &mut Table) {
+    branches(table);
+    forges(table);
+    polls(table);
+    schedules(table);
+    artifacts(table);
+    paths(table);
+}
+
+fn branches(table: &mut Table) {
+    let many = |count: u32| (0..count).map(|number| format!("b{number}")).collect::<Vec<_>>();
+    let good = [json!(["release"]), json!(["release", "release/*"]), json!(["**"]), json!(many(50))];
+    let bad = ["refs/heads/release", "/release", "a..b", "my branch"];
+    table
+        .field("spec.trigger.branches")
+        .takes(good)
+        .refuses(BRANCHES, bad.map(|branch| json!(["release", branch])))
+        .refuses("Duplicate value", [json!(["release", "release"])])
+        .refuses("should have at least 1 items", [json!([])])
+        .refuses("must have at most 50 items", [json!(many(51))])
+        .refuses("should be at least 1 chars long", [json!([""])])
+        .refuses("must be of type array", [json!("release")]);
+}
+
+/// A webhook is known by its forge, so these vary the whole spec.
+fn forges(table: &mut Table) {
+    let spec = |provider: &str| {
+        json!({
+            "repository": {"url": "https://git.example.com/data/dbxdemo.git", "provider": provider},
+            "trigger": {"webhook": {"secretRef": {"name": "hook"}}},
+        })
+    };
+    let unsaid = json!({"repository": {"url": "https://git.example.com/a"}, "trigger": spec("gitea")["trigger"]});
+    table.field("spec").takes(["gitea", "github"].map(spec)).refuses(PROVIDER, [spec("generic"), unsaid]);
+    table
+        .field("spec.trigger.webhook")
+        .refuses("Required value", [json!({})])
+        .refuses(OBJECT, [json!({"secretRef": {"name": "Hook"}})]);
+}
+
+fn polls(table: &mut Table) {
+    table
+        .field("spec.trigger.poll")
+        .takes([json!({}), json!({"interval": "30s"}), json!({"interval": "24h"})])
+        .refuses(INTERVAL, [json!({"interval": "29s"})])
+        .refuses("write a duration such as 90s", [json!({"interval": "1d"})]);
+    let spec = |url: &str, trigger: &Value| json!({"repository": {"url": url}, "trigger": trigger});
+    let (poll, schedule) = (json!({"poll": {}}), json!({"schedules": [{"cron": "@daily"}]}));
+    let (https, http) = ("https://git.example.com/data/dbxdemo.git", "http://forge.lab.svc:3000/data/dbxdemo.git");
+    let (ssh, short) = ("ssh://git@git.example.com/data/dbxdemo.git", "git@git.example.com:data/dbxdemo.git");
+    table
+        .field("spec")
+        .takes([spec(https, &poll), spec(http, &schedule), spec(ssh, &json!({}))])
+        .refuses(HTTPS, [spec(ssh, &poll), spec(short, &poll), spec(ssh, &schedule)]);
+}
+
+fn schedules(table: &mut Table) {
+    let cron = |cron: &str| json!([{"cron": cron}]);
+    let zone = |zone: &str| json!([{"cron": "@daily", "timeZone": zone}]);
+    let branch = |branch: &str| json!([{"cron": "@daily", "branch": branch}]);
+    let bad = ["0 3 * *", "0 0 3 * * 1-5", "tomorrow", "@every 1h", "TZ=UTC 0 3 * * *", "0 3 L * *", "0 3- * * *"];
+    table
+        .field("spec.trigger.schedules")
+        .takes([json!([]), json!([{"cron": "@daily", "suspend": true}]), json!(vec![json!({"cron": "@daily"}); 8])])
+        .takes(["0 3 * * 1-5", "*/15 * * * *", "0 8-18/2 1,15 JAN-MAR Mon-Fri", "@midnight", "@yearly"].map(cron))
+        .takes(["UTC", "Europe/Lisbon", "America/Argentina/Buenos_Aires", "Etc/GMT+5"].map(zone))
+        .takes(["release", "release/1.2"].map(branch))
+        .refuses(CRON, bad.map(cron))
+        .refuses(ZONE, ["Local", "+02:00", "Europe/", "../UTC"].map(zone))
+        .refuses(BRANCH, ["release/*", "refs/heads/release", "a..b", "a b"].map(branch))
+        .refuses("Required value", [json!([{}])])
+        .refuses("must have at most 8 items", [json!(vec![json!({"cron": "@daily"}); 9])]);
+}
+
+fn artifacts(table: &mut Table) {
+    let from = |pipeline: &str| json!([{"pipeline": pipeline}]);
+    let many = |count: u32| (0..count).map(|number| json!({"pipeline": format!("p{number}")})).collect::<Vec<_>>();
+    table
+        .field("spec.trigger.artifacts")
+        .takes([json!([]), from("libs"), json!([{"pipeline": "libs", "branches": ["release/*"]}]), json!(many(8))])
+        .refuses(ITSELF, [from("example")])
+        .refuses(OBJECT, ["Libs", "data/libs"].map(from))
+        .refuses(BRANCHES, [json!([{"pipeline": "libs", "branches": ["refs/heads/a"]}])])
+        .refuses("Duplicate value", [json!([{"pipeline": "libs"}, {"pipeline": "libs"}])])
+        .refuses("must have at most 8 items", [json!(many(9))]);
+}
+
+fn paths(table: &mut Table) {
+    for list in ["include", "exclude"] {
+        table
+            .field(format!("spec.trigger.paths.{list}"))
+            .takes([json!([]), json!(["libraries/**", "**/*.md"])])
+            .refuses(GLOBS, ["/libraries", "../x"].map(|path| json!([path])))
+            .refuses("must have at most 50 items", [json!(vec!["a"; 51])]);
+    }
+    table.field("spec.trigger.mergesOnly").takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
+}
