@@ -2,6 +2,7 @@
 //! [`Suite`] that runs them all.
 
 mod answer;
+pub mod contract;
 mod lab;
 pub mod object;
 mod room;

@@ -164,11 +164,9 @@ fn recovered(turn: &Turn, step: Step) -> Step {
 fn stopping(turn: &Turn, ending: Ending) -> Step {
     let Ending { state, reason, message } = ending;
     let message = truncate(&message, MAX_MESSAGE);
-    Step::Record(
-        turn.with_phase(|phase| {
-            phase.stopping = Some(Stopping { state, reason, message, since: Some(Time(turn.now)) })
-        }),
-    )
+    Step::Record(turn.with_phase(|phase| {
+        phase.stopping = Some(Stopping { state, reason, message, since: Some(Time(turn.now)) });
+    }))
 }
 
 fn step(turn: &Turn, view: &View) -> Step {

@@ -7,6 +7,8 @@ mod events;
 mod observe;
 mod recall;
 mod retry;
+#[cfg(test)]
+mod simulator;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -36,7 +38,9 @@ const STEPS: usize = 50;
 
 /// Walks the release as far as it goes without waiting.
 pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Context>) -> Result<Action, kube::Error> {
-    Ok(walk((*release).clone(), &*context).await?.map_or_else(Action::await_change, Action::requeue))
+    // On the heap: a walk holds several versions of the release.
+    let pause = Box::pin(walk((*release).clone(), &*context)).await?;
+    Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for. Answers

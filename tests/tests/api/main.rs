@@ -3,6 +3,7 @@
 mod approval;
 mod change;
 mod chart;
+mod contract;
 mod coverage;
 mod defaults;
 mod definitions;
@@ -36,6 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
     strictness::add(&mut suite);
     defaults::add(&mut suite);
     examples::add(&mut suite);
+    contract::add(&mut suite);
     status::add(&mut suite);
     selectors::add(&mut suite);
     lock::add(&mut suite);

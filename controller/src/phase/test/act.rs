@@ -120,7 +120,7 @@ fn run_name(release: &DatabricksRelease, status: &DatabricksReleaseStatus, path:
 }
 
 /// The same submit always has the same token, another attempt another one.
-fn token(release: &DatabricksRelease, attempt: u32, index: u32) -> String {
+pub(crate) fn token(release: &DatabricksRelease, attempt: u32, index: u32) -> String {
     let uid = release.uid().unwrap_or_default();
     let hash = Sha256::digest(format!("{uid}/{}/{attempt}/{index}", Phase::Test));
     let token = BASE32_NOPAD.encode(&hash).to_lowercase();

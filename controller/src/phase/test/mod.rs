@@ -11,6 +11,8 @@ use brickline_crds::{FirstFailure, Reason, TestCounts};
 
 use crate::databricks::runs::Run;
 
+#[cfg(test)]
+pub(crate) use act::token;
 pub(crate) use act::{act, stop};
 pub(crate) use decide::decide;
 pub(crate) use observe::observe;

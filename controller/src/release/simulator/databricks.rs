@@ -1,0 +1,273 @@
+//! Databricks: runs once by idempotency token, one cluster with a Spark context and libraries, the workspace's contents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use brickline_crds::{FirstFailure, Phase, Reason, TestCounts};
+use jiff::{Timestamp, ToSpan};
+
+use crate::databricks::clusters::ClusterState;
+use crate::databricks::libraries::{InstallState, Library};
+use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
+use crate::phase::{Trouble, deploy, install, test};
+
+/// Where the artifact's wheel is put.
+pub(crate) const WHEEL: &str = "/Workspace/libs/dbxdemo/0123456789ab/dbxdemo-0.1.0-py3-none-any.whl";
+/// What an earlier release left on the cluster.
+pub(crate) const OLD_WHEEL: &str = "dbfs:/libraries/python/libs/dbxdemo-0.0.9-py3-none-any.whl";
+/// The cluster's id.
+pub(crate) const CLUSTER: &str = "0123-456789-abc";
+
+/// How long it takes, in seconds.
+const RESTART: i64 = 5;
+const INSTALLATION: i64 = 2;
+const CANCELLATION: i64 = 2;
+
+/// How Databricks behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Behaviour {
+    /// The notebooks of the artifact.
+    pub(crate) notebooks: u32,
+    /// The one whose tests fail.
+    pub(crate) failing: Option<u32>,
+    /// The one that takes longer than its limit.
+    pub(crate) slow: Option<u32>,
+    /// The phase whose work never ends by itself: a deployment, a restart, or the runs.
+    pub(crate) hangs: Option<Phase>,
+    /// The wheel can't be installed.
+    pub(crate) install_fails: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self { notebooks: 2, failing: None, slow: None, hangs: None, install_fails: false }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct OneRun {
+    index: u32,
+    ends: Option<Timestamp>,
+    canceled: bool,
+    deleted: bool,
+}
+
+/// One workspace with one cluster.
+pub(crate) struct Databricks {
+    pub(crate) behaviour: Behaviour,
+    pub(crate) state: ClusterState,
+    settles: Option<Timestamp>,
+    context: u32,
+    pub(crate) libraries: Vec<install::Installed>,
+    installs: BTreeMap<String, Timestamp>,
+    pub(crate) restarts: usize,
+    pub(crate) starts: usize,
+    /// Runs by id, and ids by token.
+    runs: BTreeMap<i64, OneRun>,
+    tokens: BTreeMap<String, i64>,
+    /// Notebooks whose verdict is kept.
+    verdicts: BTreeSet<u32>,
+    pub(crate) deployed: bool,
+}
+
+impl Databricks {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        Self {
+            behaviour,
+            state: ClusterState::Running,
+            settles: None,
+            context: 1,
+            libraries: vec![installed(OLD_WHEEL, InstallState::Installed)],
+            installs: BTreeMap::new(),
+            restarts: 0,
+            starts: 0,
+            runs: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            verdicts: BTreeSet::new(),
+            deployed: false,
+        }
+    }
+
+    /// Lets time pass: restarts and installations that are due come to their end.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if self.settles.is_some_and(|at| at <= now) {
+            self.settles = None;
+            self.state = ClusterState::Running;
+            self.context += 1;
+            self.libraries.retain(|library| library.state != InstallState::UninstallOnRestart);
+        }
+        let end = if self.behaviour.install_fails { InstallState::Failed } else { InstallState::Installed };
+        for installed in &mut self.libraries {
+            let Library::Whl(path) = &installed.library else { continue };
+            if installed.state == InstallState::Installing && self.installs.get(path).is_some_and(|at| *at <= now) {
+                installed.state = end;
+                installed.messages = if self.behaviour.install_fails { "no such wheel" } else { "" }.to_owned();
+            }
+        }
+    }
+
+    pub(super) fn deploy(&mut self) -> deploy::Deployed {
+        self.deployed = true;
+        deploy::Deployed { notebooks: self.behaviour.notebooks as usize, files: 0, wheels: 1 }
+    }
+
+    pub(super) fn clusters(&self) -> install::View {
+        let has_driver = self.state == ClusterState::Running;
+        install::View {
+            desired: vec![install::Desired { distribution: "dbxdemo".into(), path: WHEEL.into() }],
+            clusters: vec![install::Cluster {
+                id: CLUSTER.into(),
+                state: self.state,
+                message: String::new(),
+                context: if has_driver { self.context.to_string() } else { String::new() },
+                libraries: self.libraries.clone(),
+            }],
+        }
+    }
+
+    /// A cluster between two states takes no request.
+    pub(super) fn change(&mut self, effect: &install::Effect, now: Timestamp) -> Result<(), Trouble> {
+        let between = || Trouble::passing(Reason::ClusterNotReady, "the cluster is between two states");
+        let wanted = match effect {
+            install::Effect::Start { .. } => ClusterState::Terminated,
+            _ => ClusterState::Running,
+        };
+        if self.state != wanted {
+            return Err(between());
+        }
+        let settles = (self.behaviour.hangs != Some(Phase::Install)).then(|| now + RESTART.seconds());
+        match effect {
+            install::Effect::Start { .. } => {
+                self.starts += 1;
+                (self.state, self.settles) = (ClusterState::Pending, settles);
+            }
+            install::Effect::Restart { .. } => {
+                self.restarts += 1;
+                (self.state, self.settles) = (ClusterState::Restarting, settles);
+            }
+            install::Effect::Uninstall { libraries, .. } => {
+                for installed in self.libraries.iter_mut().filter(|installed| libraries.contains(&installed.library)) {
+                    installed.state = InstallState::UninstallOnRestart;
+                }
+            }
+            install::Effect::Install { libraries, .. } => {
+                for library in libraries {
+                    self.install(library, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, library: &Library, now: Timestamp) {
+        let Library::Whl(path) = library else { return };
+        if !self.libraries.iter().any(|installed| installed.library == *library) {
+            self.libraries.push(installed(path, InstallState::Installing));
+            self.installs.insert(path.clone(), now + INSTALLATION.seconds());
+        }
+    }
+
+    /// The same token answers the same run; one whose run was deleted is refused.
+    pub(super) fn submit(&mut self, token: &str, index: u32, now: Timestamp) -> Result<i64, Trouble> {
+        if let Some(id) = self.tokens.get(token) {
+            let deleted = self.runs.get(id).is_some_and(|run| run.deleted);
+            let refusal = || Trouble::lasting(Reason::NotebookFailed, "the token's run was deleted");
+            return if deleted { Err(refusal()) } else { Ok(*id) };
+        }
+        let id = i64::try_from(self.runs.len()).unwrap() + 100;
+        // The first notebook is the quick one.
+        let takes = if index == 0 { 2 } else { 5 };
+        let ends = (self.behaviour.hangs != Some(Phase::Test)).then(|| now + takes.seconds());
+        self.runs.insert(id, OneRun { index, ends, canceled: false, deleted: false });
+        self.tokens.insert(token.to_owned(), id);
+        Ok(id)
+    }
+
+    pub(super) fn run(&self, id: i64, now: Timestamp) -> Result<Run, Trouble> {
+        let gone = || Trouble::lasting(Reason::DeployFailed, format!("run {id} does not exist"));
+        let run = self.runs.get(&id).filter(|run| !run.deleted).ok_or_else(gone)?;
+        let over = run.ends.is_some_and(|ends| ends <= now);
+        let result = if run.canceled { RunResult::Canceled } else { RunResult::Success };
+        let state = RunState {
+            life_cycle_state: if over { LifeCycle::Terminated } else { LifeCycle::Running },
+            result_state: over.then_some(result),
+            ..RunState::default()
+        };
+        let task = TaskRun { run_id: id + 1000, state: state.clone(), ..TaskRun::default() };
+        Ok(Run { run_id: id, state, tasks: vec![task], ..Run::default() })
+    }
+
+    /// A run that is gone counts as canceled.
+    pub(super) fn cancel(&mut self, id: i64, now: Timestamp) {
+        let active = self.runs.get_mut(&id).filter(|run| run.ends.is_none_or(|ends| ends > now));
+        if let Some(run) = active {
+            (run.canceled, run.ends) = (true, Some(now + CANCELLATION.seconds()));
+        }
+    }
+
+    /// Somebody deletes the runs there are.
+    pub(crate) fn delete_runs(&mut self) {
+        self.runs.values_mut().for_each(|run| run.deleted = true);
+    }
+
+    /// Runs that go on without being canceled.
+    pub(super) fn active(&self, now: Timestamp) -> Vec<i64> {
+        let active = |run: &OneRun| !run.deleted && !run.canceled && run.ends.is_none_or(|ends| ends > now);
+        self.runs.iter().filter(|(_, run)| active(run)).map(|(id, _)| *id).collect()
+    }
+
+    /// The notebooks of all runs that ever were.
+    pub(crate) fn ran(&self) -> Vec<u32> {
+        self.runs.values().map(|run| run.index).collect()
+    }
+
+    pub(super) fn notebooks(&self) -> Vec<test::Notebook> {
+        let notebook = |n| test::Notebook {
+            path: format!("notebooks/{n:02}.py"),
+            target: format!("/Shared/{n:02}.py"),
+            parameters: BTreeMap::new(),
+            timeout: Duration::from_hours(1),
+            max_duration: Duration::from_secs(100),
+        };
+        (0..self.behaviour.notebooks).map(notebook).collect()
+    }
+
+    /// Judges a run that is over and keeps the verdict.
+    pub(super) fn collect(&mut self, index: u32, id: i64, now: Timestamp) -> Result<test::Collected, Trouble> {
+        let run = self.run(id, now)?;
+        assert!(run.state.is_over(), "run {id} is judged before its end");
+        self.verdicts.insert(index);
+        let name = format!("notebooks/{index:02}.py: TestNotebook.test_with_status");
+        let why =
+            match (run.state.result_state, self.behaviour.failing == Some(index), self.behaviour.slow == Some(index)) {
+                (Some(RunResult::Canceled), ..) => Some((Reason::Canceled, "the run was canceled")),
+                (_, true, _) => Some((Reason::InnerTestsFailed, "AssertionError: 'a' != 'b'")),
+                (_, _, true) => Some((Reason::DurationExceeded, "took 101 s, limit 100 s")),
+                _ => None,
+            };
+        let failed = u32::from(why.is_some());
+        Ok(test::Collected {
+            counts: TestCounts { total: 1, passed: 1 - failed, failed, skipped: 0 },
+            failures: why.iter().map(|(_, message)| failure(&name, message)).collect(),
+            verdict: why.map(|(reason, message)| (reason, format!("{name}: {message}"))),
+        })
+    }
+
+    /// Merges the verdicts that are kept.
+    pub(super) fn publish(&self, notebooks: u32) -> Result<String, Trouble> {
+        match (0..notebooks).find(|index| !self.verdicts.contains(index)) {
+            Some(index) => {
+                Err(Trouble::lasting(Reason::InternalError, format!("the verdict of notebook {index} is gone")))
+            }
+            None => Ok("releases/data/uid/test/TEST-notebooks.xml".to_owned()),
+        }
+    }
+}
+
+fn failure(name: &str, message: &str) -> FirstFailure {
+    FirstFailure { name: name.to_owned(), message: message.to_owned() }
+}
+
+pub(crate) fn installed(path: &str, state: InstallState) -> install::Installed {
+    install::Installed { library: Library::Whl(path.into()), state, messages: String::new() }
+}

@@ -1,0 +1,137 @@
+//! Kubernetes' Jobs: once by name, over after a while, gone when deleted; what a pod handed in stays.
+
+use std::collections::BTreeMap;
+
+use brickline_artifact::Digest;
+use brickline_artifact::result::{
+    ArtifactSummary, BuildResult, Outcome as Verdict, Reason as BuildReason, TestCounts, TestFailure,
+};
+use jiff::{Timestamp, ToSpan};
+
+use crate::phase::build;
+
+/// How long a build takes, in seconds: every look in between is another reconcile.
+const TAKES: i64 = 5;
+
+/// How builds end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Build {
+    #[default]
+    Succeeds,
+    /// A step fails.
+    Fails,
+    /// A test of the repository fails.
+    TestsFail,
+    /// It hands in no artifact.
+    LeavesNothing,
+    /// The machines of this many attempts are lost.
+    IsLost(usize),
+    /// It never ends.
+    Hangs,
+}
+
+/// Every Job that ever was.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    /// When those that exist were created.
+    alive: BTreeMap<String, Timestamp>,
+    /// What was handed in, by Job.
+    results: BTreeMap<String, BuildResult>,
+    /// How often each name was created.
+    pub(crate) created: BTreeMap<String, usize>,
+    /// How often somebody else deleted one.
+    pub(crate) taken_away: usize,
+}
+
+impl Jobs {
+    /// Creating one that exists is a conflict, and no second Job.
+    pub(super) fn create(&mut self, name: &str, now: Timestamp) {
+        if !self.alive.contains_key(name) {
+            self.alive.insert(name.to_owned(), now);
+            *self.created.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Lets time pass: pods of Jobs that are over hand in what they have.
+    pub(super) fn tick(&mut self, build: Build, now: Timestamp) {
+        let over: Vec<String> = self.alive.keys().filter(|name| self.is_over(name, build, now)).cloned().collect();
+        for name in over {
+            if let Some(result) = result(build, self.attempt(&name)) {
+                self.results.entry(name).or_insert(result);
+            }
+        }
+    }
+
+    pub(super) fn view(&self, name: &str, build: Build, now: Timestamp) -> build::View {
+        let lost = matches!(build, Build::IsLost(attempts) if self.attempt(name) < attempts);
+        let job = match build {
+            _ if !self.alive.contains_key(name) => build::Job::Missing,
+            _ if !self.is_over(name, build, now) => build::Job::Active,
+            Build::Fails | Build::TestsFail => failed(),
+            _ if lost => failed(),
+            _ => build::Job::Complete,
+        };
+        let is_lost = lost && job != build::Job::Missing;
+        let pod = is_lost.then(|| build::Pod { disrupted: Some("evicted".to_owned()), ..build::Pod::default() });
+        build::View { job, result: self.results.get(name).cloned(), pod }
+    }
+
+    pub(super) fn delete(&mut self, name: &str) {
+        self.alive.remove(name);
+    }
+
+    /// Somebody deletes what is there.
+    pub(crate) fn take_away(&mut self) {
+        self.taken_away += self.alive.len();
+        self.alive.clear();
+    }
+
+    /// Those that are not over.
+    pub(super) fn active(&self, build: Build, now: Timestamp) -> Vec<&str> {
+        self.alive.keys().filter(|name| !self.is_over(name, build, now)).map(String::as_str).collect()
+    }
+
+    fn is_over(&self, name: &str, build: Build, now: Timestamp) -> bool {
+        build != Build::Hangs && self.alive.get(name).is_some_and(|created| now >= *created + TAKES.seconds())
+    }
+
+    /// The order of its first creation, from 0.
+    fn attempt(&self, name: &str) -> usize {
+        self.created.keys().position(|known| known == name).unwrap_or(0)
+    }
+}
+
+fn failed() -> build::Job {
+    build::Job::Failed { reason: "BackoffLimitExceeded".to_owned(), message: "the pod failed".to_owned() }
+}
+
+fn result(build: Build, attempt: usize) -> Option<BuildResult> {
+    let passed = TestCounts { total: 1, passed: 1, failed: 0, skipped: 0 };
+    let good = BuildResult {
+        outcome: Verdict::Succeeded,
+        steps: Vec::new(),
+        tests: Some(passed),
+        first_failures: Vec::new(),
+        artifact: Some(ArtifactSummary { digest: Digest::of(b"zip"), size: 3 }),
+    };
+    let failed = |reason, message: &str| Verdict::Failed { reason, message: message.to_owned() };
+    match build {
+        Build::IsLost(attempts) if attempt < attempts => None,
+        Build::Succeeds | Build::IsLost(_) => Some(good),
+        Build::Fails => {
+            let outcome = failed(BuildReason::BuildFailed, "step make failed");
+            Some(BuildResult { outcome, tests: None, artifact: None, ..good })
+        }
+        Build::TestsFail => Some(BuildResult {
+            outcome: failed(BuildReason::TestsFailed, "1 of 1 tests failed"),
+            tests: Some(TestCounts { total: 1, passed: 0, failed: 1, skipped: 0 }),
+            first_failures: vec![TestFailure {
+                name: "test_with_status".to_owned(),
+                message: "assert 'a' == 'b'".to_owned(),
+            }],
+            artifact: None,
+            ..good
+        }),
+        Build::LeavesNothing | Build::Hangs => None,
+    }
+}

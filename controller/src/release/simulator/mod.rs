@@ -1,0 +1,28 @@
+//! The simulator: the real reconciler against a world in memory, killed before and after every effect and every write.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `world.rs` | everything outside the reconciler, and the point at which its process dies |
+//! | `server.rs` | the API server: versions, conflicts, a history that a cache can be behind in |
+//! | `jobs.rs`, `databricks.rs`, `forge.rs` | the other parts of the outside |
+//! | `script.rs` | how the outside and its users behave |
+//! | `ticket.rs`, `rules.rs` | what every effect and every write must keep |
+//! | `run.rs` | one run from a release's creation to its end |
+//! | `kill.rs`, `promises.rs` | all points of a scenario, and what must hold after each |
+//! | `scenarios.rs`, `report.rs` | the scenarios and the closing table |
+
+#[path = "../../../../tests/src/contract.rs"]
+mod contract;
+pub(super) mod databricks;
+mod forge;
+pub(super) mod jobs;
+mod kill;
+mod promises;
+mod report;
+pub(super) mod rules;
+pub(super) mod run;
+pub(super) mod scenarios;
+pub(super) mod script;
+mod server;
+mod ticket;
+pub(super) mod world;

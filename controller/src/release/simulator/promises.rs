@@ -1,0 +1,116 @@
+//! What must hold when a run is over, wherever it was killed.
+
+use std::collections::BTreeSet;
+
+use brickline_crds::condition::{READY, find};
+use brickline_crds::{DatabricksRelease, Phase, PhaseState, Provider, Reason, ReleaseResult, TestCounts, labels};
+use kube::ResourceExt;
+
+use super::run::Run;
+use super::scenarios::Scenario;
+use crate::phase::finish::ReportState;
+use crate::phase::install::Installed;
+
+/// How a release ended, as far as a kill must not change it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Verdict {
+    result: ReleaseResult,
+    phases: Vec<(Phase, PhaseState, Option<Reason>)>,
+    ready: Option<String>,
+    tests: (Option<TestCounts>, Option<TestCounts>, Vec<String>),
+    artifact: Option<String>,
+    label: Option<String>,
+    libraries: Vec<Installed>,
+    deployed: bool,
+    restarts: usize,
+    starts: usize,
+}
+
+impl Verdict {
+    pub(super) fn of(run: &Run) -> Self {
+        let status = run.release.status.clone().unwrap_or_default();
+        let failures = status.tests.first_failures.iter().map(|failure| failure.name.clone());
+        let databricks = &run.outside.databricks;
+        // One that was cut off may have written something or not.
+        let succeeded = |name| status.phase(name).is_some_and(|phase| phase.state == PhaseState::Succeeded);
+        Self {
+            result: status.result,
+            phases: status.phases.iter().map(|phase| (phase.name, phase.state, phase.reason)).collect(),
+            ready: find(&status.conditions, READY).map(|ready| ready.reason.clone()),
+            tests: (status.tests.build, status.tests.notebooks, failures.collect()),
+            artifact: status.artifact.as_ref().map(|artifact| artifact.digest.clone()),
+            label: run.release.labels().get(labels::RESULT).cloned(),
+            libraries: databricks.libraries.clone(),
+            deployed: databricks.deployed && succeeded(Phase::Deploy),
+            restarts: databricks.restarts,
+            starts: databricks.starts,
+        }
+    }
+}
+
+/// Whether the scenario itself ended as it should.
+pub(super) fn expected(scenario: &Scenario, run: &Run) -> Vec<String> {
+    let ended = Verdict::of(run);
+    let reason = ended.ready.clone().unwrap_or_default();
+    let as_wanted = ended.result == scenario.ends.0 && reason == scenario.ends.1.to_string();
+    let problem = format!("ended {} ({reason}), not {} ({})", ended.result, scenario.ends.0, scenario.ends.1);
+    (!as_wanted).then_some(problem).into_iter().collect()
+}
+
+/// The promises that this run broke. It may have taken at most so many `effects`.
+pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<String> {
+    let mut broken = run.outside.problems.clone();
+    let verdict = Verdict::of(run);
+    if verdict != *expected {
+        broken.push(format!("another verdict: {verdict:?} instead of {expected:?}"));
+    }
+    broken.extend(jobs(run));
+    broken.extend(runs(run));
+    broken.extend(told(run));
+    let asked = run.effects().count();
+    if asked > effects {
+        broken.push(format!("{asked} effects, at most {effects} are wanted"));
+    }
+    let going_on = run.outside.going_on();
+    if !going_on.is_empty() {
+        broken.push(format!("work goes on: {going_on}"));
+    }
+    broken
+}
+
+/// Exactly one Job per attempt; one that somebody deleted may come again.
+fn jobs(run: &Run) -> Option<String> {
+    let status = run.release.status.as_ref()?;
+    let attempts = status.phase(Phase::Build).map_or(0, |phase| phase.attempts) as usize;
+    let jobs = &run.outside.jobs;
+    let created: usize = jobs.created.values().sum();
+    let right = jobs.created.len() <= attempts && created <= jobs.created.len() + jobs.taken_away;
+    (!right).then(|| format!("Jobs of {attempts} attempts: {:?}", jobs.created))
+}
+
+/// Exactly one run per notebook.
+fn runs(run: &Run) -> Option<String> {
+    let ran = run.outside.databricks.ran();
+    let notebooks: BTreeSet<u32> = ran.iter().copied().collect();
+    (notebooks.len() != ran.len()).then(|| format!("notebooks ran more than once: {ran:?}"))
+}
+
+/// The forge's last word is the verdict, and `pending` never follows it.
+fn told(run: &Run) -> Option<String> {
+    if !is_told(&run.release) || run.outside.script.forge_is_down {
+        return None;
+    }
+    let status = run.release.status.clone().unwrap_or_default();
+    let good = matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+    let verdict = if good { ReportState::Success } else { ReportState::Failure };
+    let told: Vec<ReportState> = run.outside.forge.told.iter().map(|report| report.state).collect();
+    let mut once = told.clone();
+    once.dedup();
+    let right = once == [ReportState::Pending, verdict] || once == [verdict];
+    (!right).then(|| format!("the forge was told {told:?}"))
+}
+
+fn is_told(release: &DatabricksRelease) -> bool {
+    let provider = release.spec.source.git.as_ref().map(|git| git.provider);
+    release.spec.reporting.commit_status && provider.is_some_and(|provider| provider != Provider::Generic)
+}

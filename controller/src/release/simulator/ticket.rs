@@ -1,0 +1,55 @@
+//! An effect is legal only if its ticket stands in what is stored.
+
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
+use kube::ResourceExt;
+
+use super::databricks::CLUSTER;
+use crate::phase::{Effect, build, finish, finish::ReportState, install, test};
+
+/// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
+pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effect: &Effect) -> Option<String> {
+    let status = stored.status.clone().unwrap_or_default();
+    let is_stale = seen.status != stored.status;
+    // Runs are once by their token, and reading one is harmless: a lagging cache may ask for them again.
+    let holds = if is_stale { matches!(effect, Effect::Test(_)) } else { stands(&status, effect) };
+    let version = stored.resource_version().unwrap_or_default();
+    (!holds).then(|| format!("{effect:?} without its ticket in version {version} (stale: {is_stale})"))
+}
+
+fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
+    let runs = |phase| status.phase(phase).is_some_and(|p| p.state == PhaseState::Running && p.stopping.is_none());
+    let ticket = |phase| status.phase(phase).and_then(|phase| phase.ticket.clone()).unwrap_or_default();
+    match effect {
+        Effect::NumberRun => status.phases.is_empty() && status.run.is_empty(),
+        Effect::Build(build::Effect::CreateJob { name, .. }) => {
+            runs(Phase::Build) && ticket(Phase::Build).job.as_ref() == Some(name)
+        }
+        Effect::Deploy => runs(Phase::Deploy),
+        Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
+        Effect::Test(effect) => runs(Phase::Test) && tests(&ticket(Phase::Test), effect),
+        Effect::Stop(phase) => status.phase(*phase).is_some_and(|phase| phase.stopping.is_some()),
+        Effect::Finish(finish::Effect::Report(report)) => match report.state {
+            ReportState::Pending => status.reported.is_none() && status.state == ReleaseState::Running,
+            _ => status.state == ReleaseState::Finishing,
+        },
+        Effect::Finish(finish::Effect::Label) => status.state == ReleaseState::Finishing,
+    }
+}
+
+/// What a restart takes away or brings about stands in the ticket with the Spark context before it.
+fn installs(ticket: &Ticket, effect: &install::Effect) -> bool {
+    let restart = ticket.restarts.iter().any(|restart| restart.cluster == CLUSTER);
+    match effect {
+        install::Effect::Uninstall { .. } | install::Effect::Restart { .. } => restart,
+        install::Effect::Start { .. } | install::Effect::Install { .. } => true,
+    }
+}
+
+fn tests(ticket: &Ticket, effect: &test::Effect) -> bool {
+    let flies = |index: u32, id: Option<i64>| ticket.in_flight.iter().any(|r| r.index == index && r.run_id == id);
+    match effect {
+        test::Effect::Submit { index } => flies(*index, None),
+        test::Effect::Collect { index, run_id } => flies(*index, Some(*run_id)),
+        test::Effect::Publish { notebooks } => ticket.done == *notebooks && ticket.in_flight.is_empty(),
+    }
+}
