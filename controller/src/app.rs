@@ -27,6 +27,7 @@ use crate::databricks::{HttpConfig, connect};
 use crate::health::{self, Readiness};
 use crate::leader::{self, Leadership};
 use crate::metrics::Metrics;
+use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::{pipeline, release, telemetry, workspace};
 
@@ -44,11 +45,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let kube = kube::Client::try_default().await.context("no way to reach Kubernetes")?;
     let host = args.artifact_url.host_str().context("BRICKLINE_ARTIFACT_URL names no host")?.to_owned();
     let identity = artifact::tls::identity(&kube, &args.namespace, &host).await?;
-    let context = context(args, kube, identity.ca.clone())?;
-
     let tasks = TaskTracker::new();
     let readiness = Readiness::default();
-    let pipelines = watch_pipelines(&context, &tasks, &shutdown);
+    let metrics = Metrics::new()?;
+    let pipelines = watch_pipelines(&kube, &metrics, &tasks, &shutdown);
+    let (follow, followers) = Follow::new(pipelines.clone());
+    let context = context(args, kube, metrics, follow, identity.ca.clone())?;
     serve(&context, identity, pipelines.clone(), &readiness, &tasks, &shutdown).await?;
     let filled = pipelines.wait_until_ready();
     tokio::select! {
@@ -57,7 +59,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     let args = &context.settings.args;
     if let Some(leadership) = leader::lead(&context.kube, &args.namespace, &args.identity, &shutdown).await? {
-        reconcile(&context, &leadership, &shutdown).await;
+        reconcile(&context, followers, &leadership, &shutdown).await;
         if leadership.lost.is_cancelled() {
             anyhow::bail!("leadership was lost: leaving, so that nothing is done twice");
         }
@@ -83,7 +85,13 @@ async fn on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
-fn context(args: Args, kube: kube::Client, artifact_ca: String) -> anyhow::Result<Context> {
+fn context(
+    args: Args,
+    kube: kube::Client,
+    metrics: Metrics,
+    follow: Follow,
+    artifact_ca: String,
+) -> anyhow::Result<Context> {
     let bundle = args.ca_bundle.as_ref().map(std::fs::read_to_string).transpose().context("BRICKLINE_CA_BUNDLE")?;
     let http = connect(&HttpConfig {
         extra_ca_bundle: bundle.clone().map(String::into_bytes),
@@ -94,9 +102,10 @@ fn context(args: Args, kube: kube::Client, artifact_ca: String) -> anyhow::Resul
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(args.identity.clone()) };
     Ok(Context {
         recorder: Recorder::new(kube.clone(), reporter),
-        metrics: Metrics::new()?,
+        metrics,
         artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
         clients: workspace::Clients::default(),
+        follow,
         http,
         settings: Arc::new(Settings { args, ca_bundle: bundle, artifact_ca }),
         kube,
@@ -104,10 +113,15 @@ fn context(args: Args, kube: kube::Client, artifact_ca: String) -> anyhow::Resul
 }
 
 /// The pipelines, known on every replica: webhooks are matched without asking the API server.
-fn watch_pipelines(context: &Context, tasks: &TaskTracker, shutdown: &CancellationToken) -> Store<ReleasePipeline> {
+fn watch_pipelines(
+    kube: &kube::Client,
+    metrics: &Metrics,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Store<ReleasePipeline> {
     let (store, writer) = reflector::store();
-    let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
-    let metrics = context.metrics.clone();
+    let pipelines: Api<ReleasePipeline> = Api::all(kube.clone());
+    let metrics = metrics.clone();
     let forget = move |event: &watcher::Event<ReleasePipeline>| {
         if let watcher::Event::Delete(pipeline) = event {
             metrics.forget_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
@@ -207,7 +221,7 @@ async fn drained(shutdown: &CancellationToken) {
 }
 
 /// Runs the reconcilers while this replica leads.
-async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &CancellationToken) {
+async fn reconcile(context: &Context, followers: Followers, leadership: &Leadership, shutdown: &CancellationToken) {
     context.metrics.leading(true);
     tracing::info!("leading");
     if let Err(error) = release::recall(context).await {
@@ -222,7 +236,11 @@ async fn reconcile(context: &Context, leadership: &Leadership, shutdown: &Cancel
     let context = Arc::new(context.clone());
     let collecting = tokio::spawn(artifact::collect_garbage(Arc::clone(&context)));
     let running = async {
-        tokio::join!(run_releases(&context, &stop), run_workspaces(&context, &stop), run_pipelines(&context, &stop),);
+        tokio::join!(
+            run_releases(&context, &stop),
+            run_workspaces(&context, &stop),
+            run_pipelines(&context, followers, &stop),
+        );
     };
     // Lost leadership cuts reconciles off; a shutdown lets them end.
     tokio::select! {
@@ -269,9 +287,10 @@ async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
         .await;
 }
 
-async fn run_pipelines(context: &Arc<Context>, stop: &CancellationToken) {
+async fn run_pipelines(context: &Arc<Context>, followers: Followers, stop: &CancellationToken) {
     let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
     Controller::new(pipelines, watcher::Config::default())
+        .reconcile_on(followers)
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |object, context| timed("ReleasePipeline", context, |context| pipeline::reconcile(object, context)),

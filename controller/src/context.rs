@@ -7,6 +7,7 @@ use kube::runtime::events::Recorder;
 use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::metrics::Metrics;
+use crate::pipeline::Follow;
 use crate::workspace::Clients;
 
 /// Shared by every reconcile and every request.
@@ -17,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts: Artifacts,
     pub(crate) clients: Clients,
+    /// What wakes pipelines.
+    pub(crate) follow: Follow,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,
