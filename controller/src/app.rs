@@ -7,16 +7,17 @@ use anyhow::Context as _;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use brickline_crds::{DatabricksRelease, DatabricksWorkspace, FIELD_MANAGER, ReleasePipeline};
-use futures::{StreamExt, TryStreamExt};
+use brickline_crds::{DatabricksRelease, DatabricksWorkspace, FIELD_MANAGER, ReleaseApproval, ReleasePipeline};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use secrecy::ExposeSecret;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,15 +27,19 @@ use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
 use crate::health::{self, Readiness};
 use crate::leader::{self, Leadership};
+use crate::lock::Locks;
 use crate::metrics::Metrics;
-use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
-use crate::{pipeline, release, telemetry, workspace};
+use crate::release::queue::{Limits, Queue};
+use crate::{pipeline, pool, release, telemetry, workspace};
 
 /// How long open requests and reconciles get to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 /// The first pause after Kubernetes itself failed; kube's own client has already retried.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// Releases that something inside the controller wakes.
+type Woken = UnboundedReceiver<ObjectRef<DatabricksRelease>>;
 
 /// Runs the controller until SIGTERM, SIGINT, or the loss of leadership.
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -49,17 +54,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     let metrics = Metrics::new()?;
     let pipelines = watch_pipelines(&kube, &metrics, &tasks, &shutdown);
-    let (follow, followers) = Follow::new(pipelines.clone());
-    let context = context(args, kube, metrics, follow, identity.ca.clone())?;
-    serve(&context, identity, pipelines.clone(), &readiness, &tasks, &shutdown).await?;
-    let filled = pipelines.wait_until_ready();
+    let (context, woken) = context(args, kube, metrics, pipelines, identity.ca.clone())?;
+    serve(&context, identity, &readiness, &tasks, &shutdown).await?;
+    let filled = context.pipelines.wait_until_ready();
     tokio::select! {
         filled = filled => { filled?; readiness.ready() }
         () = shutdown.cancelled() => {}
     }
     let args = &context.settings.args;
     if let Some(leadership) = leader::lead(&context.kube, &args.namespace, &args.identity, &shutdown).await? {
-        reconcile(&context, followers, &leadership, &shutdown).await;
+        reconcile(&context, woken, &leadership, &shutdown).await;
         if leadership.lost.is_cancelled() {
             anyhow::bail!("leadership was lost: leaving, so that nothing is done twice");
         }
@@ -85,13 +89,20 @@ async fn on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
+/// Everything that is made once, and the releases to wake.
 fn context(
     args: Args,
     kube: kube::Client,
     metrics: Metrics,
-    follow: Follow,
+    pipelines: Store<ReleasePipeline>,
     artifact_ca: String,
-) -> anyhow::Result<Context> {
+) -> anyhow::Result<(Context, Woken)> {
+    let pools = pool::read(&args.build_pools).context("BRICKLINE_BUILD_POOLS")?;
+    let (queue, woken) = Queue::new(Limits {
+        controller: args.build_slots.into(),
+        namespace: args.build_slots_per_namespace.into(),
+        pools: pools.iter().map(|(name, pool)| (name.clone(), pool.slots)).collect(),
+    });
     let bundle = args.ca_bundle.as_ref().map(std::fs::read_to_string).transpose().context("BRICKLINE_CA_BUNDLE")?;
     let http = connect(&HttpConfig {
         extra_ca_bundle: bundle.clone().map(String::into_bytes),
@@ -100,16 +111,18 @@ fn context(
         connect_timeout: None,
     })?;
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(args.identity.clone()) };
-    Ok(Context {
+    let context = Context {
         recorder: Recorder::new(kube.clone(), reporter),
         metrics,
         artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
         clients: workspace::Clients::default(),
-        follow,
+        pipelines,
+        queue,
         http,
-        settings: Arc::new(Settings { args, ca_bundle: bundle, artifact_ca }),
+        settings: Arc::new(Settings { args, ca_bundle: bundle, pools, artifact_ca }),
         kube,
-    })
+    };
+    Ok((context, woken))
 }
 
 /// The pipelines, known on every replica: webhooks are matched without asking the API server.
@@ -149,13 +162,13 @@ fn watch_pipelines(
 async fn serve(
     context: &Context,
     identity: artifact::tls::Identity,
-    pipelines: Store<ReleasePipeline>,
     readiness: &Readiness,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let args = &context.settings.args;
     let (kube, metrics) = (context.kube.clone(), context.metrics.clone());
+    let pipelines = context.pipelines.clone();
     let webhooks = receiver::router(Receiver { kube: kube.clone(), metrics: metrics.clone(), pipelines });
     plain(args.webhook_address, webhooks, tasks, shutdown)?;
     plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
@@ -221,7 +234,7 @@ async fn drained(shutdown: &CancellationToken) {
 }
 
 /// Runs the reconcilers while this replica leads.
-async fn reconcile(context: &Context, followers: Followers, leadership: &Leadership, shutdown: &CancellationToken) {
+async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shutdown: &CancellationToken) {
     context.metrics.leading(true);
     tracing::info!("leading");
     if let Err(error) = release::recall(context).await {
@@ -237,9 +250,9 @@ async fn reconcile(context: &Context, followers: Followers, leadership: &Leaders
     let collecting = tokio::spawn(artifact::collect_garbage(Arc::clone(&context)));
     let running = async {
         tokio::join!(
-            run_releases(&context, &stop),
+            run_releases(&context, woken, &stop),
             run_workspaces(&context, &stop),
-            run_pipelines(&context, followers, &stop),
+            run_pipelines(&context, &stop),
         );
     };
     // Lost leadership cuts reconciles off; a shutdown lets them end.
@@ -252,17 +265,26 @@ async fn reconcile(context: &Context, followers: Followers, leadership: &Leaders
     context.metrics.leading(false);
 }
 
-async fn run_releases(context: &Arc<Context>, stop: &CancellationToken) {
+async fn run_releases(context: &Arc<Context>, woken: Woken, stop: &CancellationToken) {
     let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
     let jobs: Api<Job> = Api::all(context.kube.clone());
     let unfinished = watcher::Config::default().fields("status.result=");
     let ours = watcher::Config::default().labels("app.kubernetes.io/managed-by=brickline");
     let concurrency = Config::default().concurrency(context.settings.args.concurrency);
     let controller = Controller::new(releases, unfinished);
+    context.queue.watch(controller.store());
     let unfinished = tokio::spawn(release::watch_age(controller.store(), context.metrics.clone()));
+    let locks = tokio::spawn(watch_locks(context.clone()));
+    let approvals: Api<ReleaseApproval> = Api::all(context.kube.clone());
+    let release_of = |approval: ReleaseApproval| {
+        let namespace = approval.namespace().unwrap_or_default();
+        Some(ObjectRef::new(&approval.spec.release_ref.name).within(&namespace))
+    };
     controller
         .with_config(concurrency)
         .owns(jobs, ours)
+        .watches(approvals, watcher::Config::default(), release_of)
+        .reconcile_on(woken_releases(woken))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |release, context| timed("DatabricksRelease", context, |context| release::reconcile(release, context)),
@@ -272,6 +294,17 @@ async fn run_releases(context: &Arc<Context>, stop: &CancellationToken) {
         .for_each(|_| async {})
         .await;
     unfinished.abort();
+    locks.abort();
+}
+
+fn woken_releases(woken: Woken) -> impl Stream<Item = ObjectRef<DatabricksRelease>> + Send + 'static {
+    stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|release| (release, woken)) })
+}
+
+/// Wakes the first release that waits for a lock when that is free.
+async fn watch_locks(context: Arc<Context>) {
+    let (_leases, freed) = Locks::of(&context).watch();
+    freed.for_each(|lock| async { context.queue.freed(&{ lock }) }).await;
 }
 
 async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
@@ -287,10 +320,9 @@ async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
         .await;
 }
 
-async fn run_pipelines(context: &Arc<Context>, followers: Followers, stop: &CancellationToken) {
+async fn run_pipelines(context: &Arc<Context>, stop: &CancellationToken) {
     let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
     Controller::new(pipelines, watcher::Config::default())
-        .reconcile_on(followers)
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |object, context| timed("ReleasePipeline", context, |context| pipeline::reconcile(object, context)),

@@ -109,6 +109,18 @@ pub struct Args {
     #[arg(long, env = "BRICKLINE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
 
+    /// Where builds run and how many at the same time, as JSON: the chart's builds.pools
+    #[arg(long, env = "BRICKLINE_BUILD_POOLS", default_value = r#"{"default": {"slots": 10}}"#)]
+    pub build_pools: String,
+
+    /// How many builds run at the same time, in all pools and namespaces together
+    #[arg(long, env = "BRICKLINE_BUILD_SLOTS", default_value_t = 20)]
+    pub build_slots: u16,
+
+    /// How many builds of one namespace run at the same time
+    #[arg(long, env = "BRICKLINE_BUILD_SLOTS_PER_NAMESPACE", default_value_t = 10)]
+    pub build_slots_per_namespace: u16,
+
     /// How many releases are worked on at the same time
     #[arg(long, env = "BRICKLINE_CONCURRENCY", default_value_t = 20)]
     pub concurrency: u16,

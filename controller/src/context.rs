@@ -1,13 +1,18 @@
 //! What every room of the controller may use: clients, metrics, settings. Made once, shared by all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use brickline_crds::{DatabricksRelease, ReleasePipeline, labels};
+use kube::ResourceExt;
 use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::metrics::Metrics;
-use crate::pipeline::Follow;
+use crate::pool::Pool;
+use crate::release::queue::Queue;
 use crate::workspace::Clients;
 
 /// Shared by every reconcile and every request.
@@ -18,11 +23,21 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts: Artifacts,
     pub(crate) clients: Clients,
-    /// What wakes pipelines.
-    pub(crate) follow: Follow,
+    /// Every pipeline, as the watch last saw it.
+    pub(crate) pipelines: Store<ReleasePipeline>,
+    /// Whose turn it is.
+    pub(crate) queue: Queue,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,
+}
+
+impl Context {
+    /// The pipeline a release belongs to, as the watch last saw it.
+    pub(crate) fn pipeline_of(&self, release: &DatabricksRelease) -> Option<Arc<ReleasePipeline>> {
+        let name = release.labels().get(labels::PIPELINE)?;
+        self.pipelines.get(&ObjectRef::new(name).within(&release.namespace()?))
+    }
 }
 
 /// What the command line and the start decided.
@@ -31,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) args: Args,
     /// The certificate authorities to trust instead of the image's own, in PEM.
     pub(crate) ca_bundle: Option<String>,
+    /// Where builds run, and how many at the same time.
+    pub(crate) pools: BTreeMap<String, Pool>,
     /// The authority of the artifact endpoint's certificate, in PEM.
     pub(crate) artifact_ca: String,
 }

@@ -3,8 +3,7 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | `receiver` | a forge's webhook becomes a `DatabricksRelease` |
-//! | `creation` | the one place where something that happened becomes a `DatabricksRelease` |
-//! | `pipeline` | what follows from releases, the numbers of runs, schedules, conditions of stages |
+//! | `pipeline` | the status of pipelines, the numbers of runs, schedules, conditions of stages |
 //! | `release` | the reconciler: observe, decide, record or act |
 //! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
 //! | `lock` | one writer for each cluster and each target folder |
@@ -18,17 +17,16 @@ mod app;
 mod args;
 mod artifact;
 mod context;
-mod creation;
 pub mod databricks;
 mod forge;
 mod health;
 mod leader;
-#[expect(dead_code, reason = "releases begin to take locks with the next change")]
 #[cfg_attr(not(test), expect(unused_imports, reason = "releases begin to take locks with the next change"))]
 mod lock;
 mod metrics;
 mod phase;
 mod pipeline;
+mod pool;
 mod receiver;
 mod record;
 mod release;

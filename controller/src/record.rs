@@ -1,12 +1,16 @@
-//! Writing a status: server-side apply that carries the version it was decided on.
+//! Writing to objects: a status by server-side apply that carries the version it was decided on, and the labels and the
+//! finalizer of a release.
 
-use brickline_crds::FIELD_MANAGER;
+use std::collections::BTreeMap;
+
+use brickline_crds::{DatabricksRelease, FIELD_MANAGER, labels::FINALIZER};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::context::Context;
+use crate::trouble::Trouble;
 
 /// Applies `status` to `object` and returns the object as it then is.
 ///
@@ -24,4 +28,32 @@ where
         "status": status,
     });
     api.patch_status(&object.name_any(), &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(patch)).await
+}
+
+/// Applies the labels of a release, and its finalizer or none. A manager of its own: the status has another writer's
+/// fields. A release that is gone has nothing to write to.
+pub(crate) async fn ownership(
+    release: &DatabricksRelease,
+    labels: BTreeMap<String, String>,
+    ours: bool,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let releases: Api<DatabricksRelease> =
+        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    let patch = serde_json::json!({
+        "apiVersion": DatabricksRelease::api_version(&()),
+        "kind": DatabricksRelease::kind(&()),
+        // With its uid, so that a release made anew under this name is not touched.
+        "metadata": {
+            "uid": release.uid(),
+            "labels": labels,
+            "finalizers": if ours { vec![FINALIZER] } else { Vec::new() },
+        },
+    });
+    let manager = PatchParams::apply(&format!("{FIELD_MANAGER}-labels")).force();
+    match releases.patch_metadata(&release.name_any(), &manager, &Patch::Apply(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -22,6 +22,8 @@ pub const RESULT: &str = "brickline.dev/result";
 pub const RELEASE: &str = "brickline.dev/release";
 /// Before each of a release's tags: `tags.brickline.dev/nightly`, with the value `true`.
 pub const TAG_PREFIX: &str = "tags.brickline.dev/";
+/// Keeps a release until what it began is cleaned up.
+pub const FINALIZER: &str = "finalizers.brickline.dev/release";
 /// Kubernetes' own: who manages the object.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 

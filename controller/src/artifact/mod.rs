@@ -3,7 +3,6 @@
 mod admit;
 mod claim;
 mod collect;
-#[cfg_attr(not(test), expect(dead_code, reason = "releases of existing artifacts begin to use it"))]
 mod compose;
 mod content;
 mod copy;

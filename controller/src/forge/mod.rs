@@ -21,6 +21,7 @@ use kube::ResourceExt;
 
 use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
+use crate::phase::origin;
 use crate::phase::{Trouble, finish::Report};
 use credentials::Credentials;
 use errand::Errand;
@@ -51,8 +52,8 @@ pub(crate) async fn report(release: &DatabricksRelease, report: &Report, context
 }
 
 fn source(release: &DatabricksRelease) -> Result<&GitSource, Trouble> {
-    let missing = || Trouble::lasting(Reason::InvalidSpec, "commit status: the release has no source.git");
-    release.spec.source.git.as_ref().ok_or_else(missing)
+    let missing = || Trouble::lasting(Reason::InvalidSpec, "commit status: the release knows no commit");
+    origin(release).ok_or_else(missing)
 }
 
 async fn load(client: &kube::Client, release: &DatabricksRelease, git: &GitSource) -> Result<Credentials, Trouble> {

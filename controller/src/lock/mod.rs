@@ -31,7 +31,6 @@ use kube::Api;
 pub(crate) use lease::Holder;
 pub(crate) use name::{Lock, locks_of};
 pub(crate) use take::{Held, Taken};
-pub(crate) use watch::holder;
 pub(crate) use work::{Outside, Witness, Work};
 
 use crate::context::Context;

@@ -12,7 +12,6 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 
 use super::Locks;
 use super::lease::{LOCK, MANAGER, tenant};
-use super::name::Lock;
 
 impl Locks {
     /// Every lock's Lease, and the names of the locks that changed hands or became free, as it happens. Both live only
@@ -33,12 +32,6 @@ impl Locks {
         });
         (store, freed)
     }
-}
-
-/// The uid of the release that has `lock`, as the watch last saw it.
-pub(crate) fn holder(leases: &Store<Lease>, lock: &Lock) -> Option<String> {
-    let lease = leases.find(|lease| lease.name_any() == lock.name())?;
-    tenant(&lease).map(|tenant| tenant.uid)
 }
 
 /// Who held each lock when it was last heard of.

@@ -4,29 +4,37 @@
 //! | --- | --- |
 //! | `mod.rs` | what a look shows (`View`) and what can be done (`Effect`) |
 //! | `decide.rs` | pure: release, view and time to exactly one [`Step`] |
-//! | `observe.rs` | looks at the outside and makes the `View`; Deploy and Finish have nothing that goes on by itself |
+//! | `observe.rs` | looks at the outside and makes the `View`; Begin, Deploy and Finish have nothing that goes on by itself |
 //! | `act.rs` | carries one `Effect` out |
 
+pub(crate) mod begin;
 pub(crate) mod build;
 pub(crate) mod deploy;
 pub(crate) mod finish;
+pub(crate) mod gate;
 pub(crate) mod install;
 pub(crate) mod test;
 
 use std::time::Duration;
 
+use brickline_crds::labels::FINALIZER;
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Ticket,
+    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, GitSource, Phase, PhaseState, PhaseStatus,
+    Reason, Ticket,
 };
 use jiff::Timestamp;
+use kube::ResourceExt;
 
+use crate::release::queue::Newer;
 pub(crate) use crate::trouble::Trouble;
 
 /// Everything that can be done for a release, one thing at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
-    /// Take the pipeline's next run number.
-    NumberRun,
+    /// Something that is due before the first phase.
+    Begin(begin::Effect),
+    /// Something that a phase must have before it begins.
+    Gate(gate::Effect),
     /// Something of the Build phase.
     Build(build::Effect),
     /// Bring the artifact into the workspace.
@@ -46,8 +54,10 @@ pub(crate) enum Effect {
 pub(crate) enum Outcome {
     /// It happened.
     Done,
-    /// The run's number; empty without a pipeline.
-    Numbered(String),
+    /// What the release's spec refers to.
+    Resolved(Box<begin::Resolved>),
+    /// What became of a gate's effect.
+    Gate(gate::Passage),
     /// What the Deploy phase wrote.
     Deployed(deploy::Deployed),
     /// A notebook's run has an id.
@@ -65,6 +75,10 @@ pub(crate) enum Outcome {
 pub(crate) enum View {
     /// Nothing to look at.
     Nothing,
+    /// What decides whether a phase may begin.
+    Gate(Box<gate::View>),
+    /// What of a phase's work is still alive after it was asked to stop, in words.
+    Alive(Vec<String>),
     /// The build's Job, pod and result.
     Build(Box<build::View>),
     /// The clusters and their libraries.
@@ -108,6 +122,24 @@ pub(crate) enum Step {
     Ended(Box<DatabricksReleaseStatus>, Ending),
 }
 
+/// What the release was built from, whoever built it.
+pub(crate) fn origin(release: &DatabricksRelease) -> Option<&GitSource> {
+    release.spec.source.git.as_ref().or_else(|| release.status.as_ref()?.origin.as_ref())
+}
+
+/// Whether the release has our finalizer: Kubernetes keeps it until what was begun is cleaned up.
+pub(crate) fn is_ours(release: &DatabricksRelease) -> bool {
+    release.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Why a user wants the release to stop, in words; none if nobody does.
+pub(crate) fn is_canceled(release: &DatabricksRelease) -> Option<&'static str> {
+    if release.metadata.deletion_timestamp.is_some() {
+        return Some("the release was deleted");
+    }
+    release.spec.cancel.then_some("canceled by spec.cancel")
+}
+
 /// One turn of a phase: what its `decide` may look at.
 #[derive(Clone, Copy)]
 pub(crate) struct Turn<'a> {
@@ -115,6 +147,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) status: &'a DatabricksReleaseStatus,
     pub(crate) phase: &'a PhaseStatus,
     pub(crate) outcome: Option<&'a Outcome>,
+    /// The newest release that may take this one's place.
+    pub(crate) newer: Option<&'a Newer>,
     pub(crate) now: Timestamp,
 }
 

@@ -5,12 +5,15 @@
 
 mod answer;
 pub(crate) mod branch;
+pub(crate) mod creation;
 mod delivery;
 mod gitea;
 mod github;
+mod name;
 pub(crate) mod push;
+pub(crate) mod release;
 #[cfg(test)]
-pub(crate) mod samples;
+mod samples;
 #[cfg(test)]
 mod tests;
 mod token;

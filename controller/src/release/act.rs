@@ -8,7 +8,6 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::phase::{self, Effect, Outcome};
-use crate::pipeline;
 use crate::trouble::Trouble;
 
 /// Does what `decide` asked for; what goes wrong outside is an outcome too.
@@ -16,9 +15,18 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     tracing::debug!(release = %release.name_any(), namespace = %release.namespace().unwrap_or_default(), ?effect, "acting");
     let status = release.status.clone().unwrap_or_default();
     let outcome = match effect {
-        Effect::NumberRun => pipeline::number(release, context).await.map(Outcome::Numbered).map_err(Into::into),
+        Effect::Begin(effect) => phase::begin::act(release, *effect, context).await,
+        Effect::Gate(effect) => phase::gate::act(release, effect, context).await,
         Effect::Build(effect) => phase::build::act(release, effect, context).await,
-        Effect::Deploy => in_time(release, &status, phase::deploy::act(release, &status, context)).await,
+        Effect::Deploy => {
+            let work = in_time(release, &status, phase::deploy::act(release, &status, context));
+            // The next decision stops it properly; here it is only cut off.
+            let cut_off = || Trouble::passing(Reason::Canceled, "the deployment was cut off");
+            tokio::select! {
+                done = work => done,
+                () = context.queue.canceled(release) => Err(cut_off()),
+            }
+        }
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
         Effect::Test(effect) => phase::test::act(release, &status, effect, context).await,
         Effect::Finish(effect) => phase::finish::act(release, effect, context).await,
@@ -35,8 +43,10 @@ async fn in_time(
 ) -> Result<Outcome, Trouble> {
     let started = status.phase(Phase::Deploy).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
     let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
-    let left = release.spec.timeouts.deploy.get().saturating_sub(elapsed.unwrap_or_default());
-    let late = || Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy");
+    let timeouts = &release.spec.timeouts;
+    let left = timeouts.deploy.get().saturating_sub(elapsed.unwrap_or_default());
+    let left = timeouts.deploy_attempt.map_or(left, |attempt| left.min(attempt.get()));
+    let late = || Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy or deployAttempt");
     tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
 }
 

@@ -8,14 +8,20 @@ use std::time::Duration;
 use brickline_crds::condition::{MAX_MESSAGE, truncate};
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseState, Stopping,
+    annotations,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 use strum::IntoEnumIterator;
 
-use super::retry;
+use super::queue::Newer;
 use super::status::derive;
-use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, finish};
+use super::{retry, timeout};
+use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, begin, finish, gate, is_canceled};
+
+/// How often work that was asked to stop is looked at.
+const STOPPING: Duration = Duration::from_secs(1);
 
 /// The one answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +36,12 @@ pub(crate) enum Decision {
     Done,
 }
 
-/// What the shell saw: the last effect's outcome and a look at the current phase's work.
+/// What the shell saw: the last effect's outcome, a look at the current phase's work, and who may take its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observed {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) view: View,
+    pub(crate) newer: Option<Newer>,
 }
 
 /// The phase that is under way or next; none if all are over.
@@ -51,52 +58,25 @@ pub(crate) fn decide(release: &DatabricksRelease, observed: &Observed, now: Time
             let step = finish::decide(release, &status, observed.outcome.as_ref(), now);
             carry(release, step, now)
         }
-        _ if status.phases.is_empty() => begin(release, status, observed, now),
+        _ if status.phases.is_empty() => {
+            let step = begin::decide(release, &status, observed.outcome.as_ref(), now);
+            carry(release, closed(release, step, now), now)
+        }
         _ => advance(release, &status, observed, now),
     }
 }
 
-/// Number the run, tell the forge, then write the phases down.
-fn begin(
-    release: &DatabricksRelease,
-    mut status: DatabricksReleaseStatus,
-    observed: &Observed,
-    now: Timestamp,
-) -> Decision {
-    match &observed.outcome {
-        Some(Outcome::Numbered(run)) => status.run.clone_from(run),
-        // A pipeline that is gone gives no number; the release goes on without.
-        Some(Outcome::Trouble(_)) => {}
-        _ if release.spec.suspend && !release.spec.cancel => return suspended(release, status, now),
-        _ => return Decision::Act(Effect::NumberRun),
+/// A release that ends before its first phase ends in that phase.
+fn closed(release: &DatabricksRelease, step: Step, now: Timestamp) -> Step {
+    let Step::Ended(mut status, ending) = step else { return step };
+    if status.phases.is_empty() {
+        status.phases = Phase::iter().map(|phase| begin::planned(release, phase)).collect();
     }
-    status.state = ReleaseState::Running;
-    status.start_time = Some(Time(now));
-    status.trace_id = Some(super::trace_id(release));
-    status.phases = Phase::iter().map(|phase| planned(release, phase)).collect();
-    record(release, Box::new(status), now)
+    let first = current(&status).map_or(Phase::Build, |phase| phase.name);
+    Step::Record(Box::new(ended(*status, first, &ending, now)))
 }
 
-/// A phase that is not asked for is skipped from the start.
-fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus {
-    let spec = &release.spec;
-    let why = match phase {
-        Phase::Build => None,
-        Phase::Operate => Some("no jobs to operate"),
-        _ if spec.workspace_ref.is_none() => Some("the release names no workspace"),
-        Phase::Install if spec.install.clusters.is_empty() => Some("install.clusters is empty"),
-        Phase::Test if spec.test.notebooks.is_empty() => Some("test.notebooks is empty"),
-        _ => None,
-    };
-    let mut planned = PhaseStatus::pending(phase);
-    if let Some(why) = why {
-        planned.state = PhaseState::Skipped;
-        why.clone_into(&mut planned.message);
-    }
-    planned
-}
-
-/// One step of the phase that is under way, or the begin of the next one.
+/// One step of the phase that is under way, or towards the begin of the next one.
 fn advance(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
@@ -107,14 +87,18 @@ fn advance(
         return carry(release, step, now);
     }
     let Some(phase) = current(status) else { return record(release, finishing(status), now) };
+    let (outcome, newer) = (observed.outcome.as_ref(), observed.newer.as_ref());
+    let turn = Turn { release, status, phase, outcome, newer, now };
+    if let Some(asked) = asked_again(&turn) {
+        return record(release, asked, now);
+    }
     if phase.state == PhaseState::Pending {
-        return start(release, status, phase.name, now);
+        return settle(&turn, enter(&turn, &observed.view));
     }
-    let turn = Turn { release, status, phase, outcome: observed.outcome.as_ref(), now };
     if let Some(stopping) = &phase.stopping {
-        return stop(&turn, stopping);
+        return settle(&turn, stop(&turn, stopping, &observed.view));
     }
-    if let Some(ending) = overdue(&turn) {
+    if let Some(ending) = timeout::overdue(&turn) {
         return settle(&turn, stopping(&turn, ending));
     }
     if let Some(pause) = retry::pause(phase, now) {
@@ -124,6 +108,17 @@ fn advance(
         return settle(&turn, fault(&turn, trouble));
     }
     settle(&turn, recovered(&turn, step(&turn, &observed.view)))
+}
+
+/// A new `requestedAt` ends the pause before another attempt; the status says that it was heard.
+fn asked_again(turn: &Turn) -> Option<Box<DatabricksReleaseStatus>> {
+    let token = annotations::requested_at(turn.release.annotations())?;
+    if token == turn.status.last_handled_requested_at {
+        return None;
+    }
+    let mut status = turn.with_phase(|phase| phase.retry_at = None);
+    status.last_handled_requested_at = token;
+    Some(status)
 }
 
 /// A fault that ends the phase must not leave its work running.
@@ -164,9 +159,8 @@ fn recovered(turn: &Turn, step: Step) -> Step {
 fn stopping(turn: &Turn, ending: Ending) -> Step {
     let Ending { state, reason, message } = ending;
     let message = truncate(&message, MAX_MESSAGE);
-    Step::Record(turn.with_phase(|phase| {
-        phase.stopping = Some(Stopping { state, reason, message, since: Some(Time(turn.now)) });
-    }))
+    let stopping = Stopping { state, reason, message, since: Some(Time(turn.now)), asked: false };
+    Step::Record(turn.with_phase(|phase| phase.stopping = Some(stopping)))
 }
 
 fn step(turn: &Turn, view: &View) -> Step {
@@ -180,70 +174,64 @@ fn step(turn: &Turn, view: &View) -> Step {
     }
 }
 
-/// Begins a phase, unless the release is suspended or canceled.
-fn start(release: &DatabricksRelease, status: &DatabricksReleaseStatus, name: Phase, now: Timestamp) -> Decision {
-    let mut next = status.clone();
-    if release.spec.cancel {
-        let ending = Ending {
-            state: PhaseState::Canceled,
-            reason: Reason::Canceled,
-            message: "canceled before it began".into(),
-        };
-        return record(release, Box::new(ended(next, name, &ending, now)), now);
+/// Begins a phase, unless the release is canceled or suspended, or its gate is closed.
+fn enter(turn: &Turn, view: &View) -> Step {
+    if let Some(why) = is_canceled(turn.release) {
+        let message = format!("{why} before it began");
+        let ending = Ending { state: PhaseState::Canceled, reason: Reason::Canceled, message };
+        return Step::Ended(Box::new(turn.status.clone()), ending);
     }
-    if release.spec.suspend {
-        return suspended(release, next, now);
+    if turn.spec().suspend {
+        return gate::wait(turn.release, turn.status, gate::Wait::suspended(), turn.now);
     }
-    next.state = ReleaseState::Running;
-    if let Some(phase) = next.phase_mut(name) {
-        phase.state = PhaseState::Running;
-        phase.attempts = 1;
-        phase.start_time = Some(Time(now));
-        phase.reason = Some(Reason::Progressing);
+    if let Some(ending) = timeout::release(turn) {
+        return Step::Ended(Box::new(turn.status.clone()), ending);
     }
-    record(release, Box::new(next), now)
+    match (gate::kind(turn.status, turn.phase.name), view) {
+        (None, _) => gate::begin(turn),
+        (Some(kind), View::Gate(view)) => match turn.outcome {
+            Some(Outcome::Trouble(trouble)) => gate::hindered(turn.release, turn.status, trouble, turn.now),
+            _ => gate::decide(turn, kind, view),
+        },
+        (Some(_), View::Trouble(trouble)) => gate::hindered(turn.release, turn.status, trouble, turn.now),
+        (Some(_), _) => Step::Wait(Some(Duration::ZERO)),
+    }
 }
 
-fn suspended(release: &DatabricksRelease, mut status: DatabricksReleaseStatus, now: Timestamp) -> Decision {
-    if status.state == ReleaseState::Waiting && status.observed_generation == release.metadata.generation.unwrap_or(0) {
-        return Decision::Wait(None);
-    }
-    status.state = ReleaseState::Waiting;
-    record(release, Box::new(status), now)
-}
-
-/// Why the phase under way must stop: canceled, or over its timeout.
-fn overdue(turn: &Turn) -> Option<Ending> {
-    if turn.spec().cancel {
-        let message = "canceled by spec.cancel".to_owned();
-        return Some(Ending { state: PhaseState::Canceled, reason: Reason::Canceled, message });
-    }
-    let timeouts = &turn.spec().timeouts;
-    let limit = match turn.phase.name {
-        // The Job has a deadline of its own and tells more; this is for a Job that never ends.
-        Phase::Build => timeouts.build.get() + Duration::from_mins(5),
-        Phase::Deploy => timeouts.deploy.get(),
-        Phase::Install => timeouts.install.get(),
-        Phase::Test | Phase::Operate => timeouts.test.get(),
-    };
-    let started = turn.phase.start_time.as_ref()?.0;
-    let elapsed = Duration::try_from(turn.now.duration_since(started)).unwrap_or_default();
-    let last = if turn.phase.message.is_empty() { String::new() } else { format!("; last: {}", turn.phase.message) };
-    let message = format!("{} took longer than its timeout{last}", turn.phase.name);
-    (elapsed > limit).then_some(Ending { state: PhaseState::TimedOut, reason: Reason::TimedOut, message })
-}
-
-/// Asks the phase's work to stop, once, then ends the phase.
-fn stop(turn: &Turn, stopping: &Stopping) -> Decision {
+/// Asks the phase's work to stop, then waits until it is gone. Work that is still there when its grace is over is named.
+fn stop(turn: &Turn, stopping: &Stopping, view: &View) -> Step {
     let Stopping { state, reason, message, .. } = stopping.clone();
-    let message = match turn.outcome {
-        Some(Outcome::Done) => message,
-        Some(Outcome::Trouble(trouble)) => {
-            format!("{message}; its work could not be stopped and may still run: {}", trouble.message)
-        }
-        _ => return Decision::Act(Effect::Stop(turn.phase.name)),
-    };
-    settle(turn, Step::Ended(Box::new(turn.status.clone()), Ending { state, reason, message }))
+    let ending = Ending { state, reason, message };
+    let late = timeout::grace_is_over(turn, stopping);
+    if !stopping.asked {
+        return match turn.outcome {
+            Some(Outcome::Done) => Step::Record(turn.with_phase(asked)),
+            Some(Outcome::Trouble(trouble)) if late => abandoned(turn, &ending, &trouble.message),
+            Some(Outcome::Trouble(_)) => Step::Wait(Some(STOPPING)),
+            _ => Step::Act(Effect::Stop(turn.phase.name)),
+        };
+    }
+    match view {
+        View::Alive(alive) if alive.is_empty() => Step::Ended(Box::new(turn.status.clone()), ending),
+        View::Alive(alive) if late => abandoned(turn, &ending, &alive.join(", ")),
+        View::Trouble(trouble) if late => abandoned(turn, &ending, &trouble.message),
+        View::Alive(_) | View::Trouble(_) => Step::Wait(Some(STOPPING)),
+        _ => Step::Wait(Some(Duration::ZERO)),
+    }
+}
+
+fn asked(phase: &mut PhaseStatus) {
+    if let Some(stopping) = &mut phase.stopping {
+        stopping.asked = true;
+    }
+}
+
+/// The work did not confirm its end: nobody may count on it.
+fn abandoned(turn: &Turn, ending: &Ending, alive: &str) -> Step {
+    let grace = turn.spec().timeouts.cancel_grace_period;
+    let message = format!("{}; its work was asked to stop, and within {grace} it did not: {alive}", ending.message);
+    let ending = Ending::failed(Reason::CancelTimedOut, message);
+    Step::Ended(Box::new(turn.status.clone()), ending)
 }
 
 /// A phase's step as the release's decision.
@@ -266,8 +254,9 @@ fn carry(release: &DatabricksRelease, step: Step, now: Timestamp) -> Decision {
 
 /// Closes a phase. If the road ends here, the phases after it are skipped.
 fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now: Timestamp) -> DatabricksReleaseStatus {
-    // A build that was not due ends the release as well as one that failed.
-    let road_ends = !ending.state.lets_pass() || (name == Phase::Build && ending.state == PhaseState::Skipped);
+    // A phase that was planned and then not due ends the release as well as one that failed.
+    let road_ends = !ending.state.lets_pass() || ending.state == PhaseState::Skipped;
+    status.waiting = None;
     for phase in &mut status.phases {
         if phase.name == name {
             phase.state = ending.state;
@@ -282,11 +271,12 @@ fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now:
             phase.message = format!("{name} did not succeed");
         }
     }
+    status.active_seconds = Some(timeout::active(&status, now).as_secs());
     status
 }
 
 fn finishing(status: &DatabricksReleaseStatus) -> Box<DatabricksReleaseStatus> {
-    Box::new(DatabricksReleaseStatus { state: ReleaseState::Finishing, ..status.clone() })
+    Box::new(DatabricksReleaseStatus { state: ReleaseState::Finishing, waiting: None, ..status.clone() })
 }
 
 fn record(release: &DatabricksRelease, mut status: Box<DatabricksReleaseStatus>, now: Timestamp) -> Decision {
@@ -300,8 +290,18 @@ fn bound(status: &mut DatabricksReleaseStatus) {
     for phase in &mut status.phases {
         phase.message = truncate(&phase.message, MAX_MESSAGE);
     }
+    if let Some(waiting) = &mut status.waiting {
+        waiting.message = truncate(&waiting.message, MAX_MESSAGE);
+    }
     for failure in &mut status.tests.first_failures {
         failure.name = truncate(&failure.name, 512);
         failure.message = truncate(&failure.message, 1024);
+    }
+    for issue in &mut status.issues {
+        issue.name = truncate(&issue.name, 512);
+        issue.message = truncate(&issue.message, 1024);
+    }
+    for approval in &mut status.approvals {
+        approval.comment = truncate(&approval.comment, 1024);
     }
 }

@@ -5,6 +5,7 @@ mod age;
 mod decide;
 mod events;
 mod observe;
+pub(crate) mod queue;
 mod recall;
 mod retry;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod simulator;
 mod status;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod world;
 
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub(crate) use retry::limit;
 pub(crate) use status::result;
 
 use crate::context::Context;
-use crate::phase::{Effect, View, finish};
+use crate::phase::{Effect, View, begin, finish, gate};
 use decide::{Decision, Observed, decide};
 use world::World;
 
@@ -46,19 +48,16 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
 /// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for. Answers
 /// when to come again; `None` if only a watched object's change can bring news.
 async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Option<Duration>, kube::Error> {
-    if release.metadata.deletion_timestamp.is_some() {
-        return Ok(None);
-    }
     let mut outcome = None;
     // Whether the API server itself gave this version: the first one comes from a cache, which may lag.
     let mut fresh = false;
     for _ in 0..STEPS {
         let now = world.now();
         let view = match observe::due(&release, outcome.as_ref(), now) {
-            Some(phase) => world.observe(&release, phase).await,
+            Some(look) => world.observe(&release, look).await,
             None => View::Nothing,
         };
-        let observed = Observed { outcome: outcome.take(), view };
+        let observed = Observed { outcome: outcome.take(), view, newer: world.newer(&release) };
         match decide(&release, &observed, now) {
             // Deciding the same again would go round for ever: read what the API server holds.
             Decision::Record(status) if release.status.as_ref() == Some(&*status) => {
@@ -78,8 +77,8 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
             }
             Decision::Act(effect) => {
                 outcome = Some(world.act(&release, &effect).await);
-                if effect == Effect::Finish(finish::Effect::Label) {
-                    // The label made a newer version of the object, and the terminal write must be on that one.
+                if changes_metadata(&effect) {
+                    // That made a newer version of the object, and the next write must be on that one.
                     release = world.stored(&release).await?;
                 }
             }
@@ -94,10 +93,14 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
 /// after it ended, or deploy over what came later. A notebook's run is started once by its token, and collecting it
 /// reads only.
 fn needs_fresh(effect: &Effect) -> bool {
-    !matches!(effect, Effect::Test(_))
+    !matches!(effect, Effect::Test(_) | Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside))
+}
+
+fn changes_metadata(effect: &Effect) -> bool {
+    matches!(effect, Effect::Finish(finish::Effect::Settle) | Effect::Begin(begin::Effect::Adopt))
 }
 
 /// The trace of a release: derived from its uid, so that every phase lands in the same one whichever process ran it.
-fn trace_id(release: &DatabricksRelease) -> String {
+pub(crate) fn trace_id(release: &DatabricksRelease) -> String {
     HEXLOWER.encode(&Sha256::digest(release.uid().unwrap_or_default())[..16])
 }

@@ -6,30 +6,57 @@ use jiff::Timestamp;
 use super::decide::current;
 use super::retry;
 use crate::context::Context;
-use crate::phase::{self, Outcome, Trouble, View};
+use crate::phase::{self, Outcome, Trouble, View, gate, is_canceled};
 
-/// The phase whose work the next decision must see. None right after a fault, before a phase begins, while a fault is
-/// waited out, and when the release is to stop.
-pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: Timestamp) -> Option<Phase> {
-    let status = release.status.as_ref()?;
-    if matches!(status.state, ReleaseState::Finishing | ReleaseState::Finished) || release.spec.cancel {
-        return None;
-    }
-    let current = current(status).filter(|phase| phase.state == PhaseState::Running)?;
-    let waits = retry::pause(current, now).is_some() || matches!(outcome, Some(Outcome::Trouble(_)));
-    (!waits).then_some(current.name)
+/// What the next decision must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// What decides whether a phase may begin.
+    Gate(gate::Kind),
+    /// The work of the phase under way.
+    Work(Phase),
+    /// Whether work that was asked to stop is gone.
+    Alive(Phase),
 }
 
-/// What the work of `phase` looks like. Deploy and Operate have nothing that goes on by itself.
-pub(super) async fn observe(release: &DatabricksRelease, phase: Phase, context: &Context) -> View {
+/// What the next decision must see. None right after a fault, while a fault is waited out, and when the release is to
+/// stop.
+pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: Timestamp) -> Option<Look> {
+    let status = release.status.as_ref()?;
+    if matches!(status.state, ReleaseState::Finishing | ReleaseState::Finished) {
+        return None;
+    }
+    let current = current(status)?;
+    if let Some(stopping) = &current.stopping {
+        return stopping.asked.then_some(Look::Alive(current.name));
+    }
+    if is_canceled(release).is_some() {
+        return None;
+    }
+    match current.state {
+        PhaseState::Pending if release.spec.suspend => None,
+        PhaseState::Pending => gate::kind(status, current.name).map(Look::Gate),
+        _ => {
+            let waits = retry::pause(current, now).is_some() || matches!(outcome, Some(Outcome::Trouble(_)));
+            (!waits).then_some(Look::Work(current.name))
+        }
+    }
+}
+
+/// Looks. Deploy and Operate have nothing that goes on by itself.
+pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &Context) -> View {
     let status = release.status.clone().unwrap_or_default();
-    match phase {
-        Phase::Build => {
+    match look {
+        Look::Gate(kind) => seen(gate::observe(release, kind, context).await, |view| View::Gate(Box::new(view))),
+        Look::Work(Phase::Build) => {
             seen(phase::build::observe(release, &status, context).await, |view| View::Build(Box::new(view)))
         }
-        Phase::Install => seen(phase::install::observe(release, &status, context).await, View::Install),
-        Phase::Test => seen(phase::test::observe(release, &status, context).await, View::Test),
-        Phase::Deploy | Phase::Operate => View::Nothing,
+        Look::Work(Phase::Install) => seen(phase::install::observe(release, &status, context).await, View::Install),
+        Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
+        Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
+        Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Alive),
+        Look::Alive(_) => View::Alive(Vec::new()),
+        Look::Work(Phase::Deploy | Phase::Operate) => View::Nothing,
     }
 }
 

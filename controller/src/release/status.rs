@@ -14,6 +14,7 @@ use super::decide::current;
 /// Brings the derived parts of `status` up to date with its phases.
 pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksReleaseStatus, now: Timestamp) {
     status.observed_generation = release.metadata.generation.unwrap_or(0);
+    status.state = state(status);
     status.phase = speaking(status).map(|phase| phase.name);
     status.tests.summary = summary(status);
     let finished = status.state == ReleaseState::Finished;
@@ -28,11 +29,26 @@ pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksRelease
     summary_conditions(status, now);
 }
 
+fn state(status: &DatabricksReleaseStatus) -> ReleaseState {
+    match status.state {
+        ReleaseState::Finishing | ReleaseState::Finished => status.state,
+        _ if status.waiting.is_some() => ReleaseState::Waiting,
+        _ if status.phases.is_empty() => ReleaseState::Pending,
+        _ => ReleaseState::Running,
+    }
+}
+
 /// The phase that tells most: one that went wrong, else the one under way, else the last that did something.
 fn speaking(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
-    let wrong = |p: &&PhaseStatus| p.state.is_terminal() && !p.state.lets_pass();
-    let worked = |p: &&PhaseStatus| p.state == PhaseState::Succeeded;
+    let wrong = |p: &&PhaseStatus| (p.state.is_terminal() && !p.state.lets_pass()) || was_not_due(p);
+    let worked = |p: &&PhaseStatus| matches!(p.state, PhaseState::Succeeded | PhaseState::SucceededWithIssues);
     status.phases.iter().find(wrong).or_else(|| current(status)).or_else(|| status.phases.iter().rfind(worked))
+}
+
+/// Whether a phase that was planned turned out not to be due: out of date, superseded. One that was never asked for has
+/// no reason.
+fn was_not_due(phase: &PhaseStatus) -> bool {
+    phase.state == PhaseState::Skipped && phase.reason.is_some()
 }
 
 /// How a release whose phases are all over ended: the worst wins.
@@ -44,6 +60,10 @@ pub(crate) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
         ReleaseResult::TimedOut
     } else if any(PhaseState::Canceled) {
         ReleaseResult::Canceled
+    } else if status.phases.iter().any(was_not_due) {
+        ReleaseResult::Skipped
+    } else if any(PhaseState::SucceededWithIssues) {
+        ReleaseResult::SucceededWithIssues
     } else if any(PhaseState::Succeeded) {
         ReleaseResult::Succeeded
     } else {
@@ -75,7 +95,8 @@ fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, no
 /// `Ready` and its kstatus companions, and `Succeeded`.
 fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     let (reason, message) = words(status);
-    let good = matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+    use ReleaseResult::{Skipped, Succeeded, SucceededWithIssues};
+    let good = matches!(status.result, Succeeded | SucceededWithIssues | Skipped);
     let (ready, succeeded) = match (status.state == ReleaseState::Finished, good) {
         (false, _) => (Status::False, Status::Unknown),
         (true, true) => (Status::True, Status::True),
@@ -98,9 +119,12 @@ fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
 fn words(status: &DatabricksReleaseStatus) -> (Reason, String) {
     let phase = speaking(status);
     let of_phase = |p: &PhaseStatus| format!("{}: {}", p.name, p.message);
-    match status.state {
-        ReleaseState::Waiting => (Reason::Suspended, "suspended: set spec.suspend to false to go on".to_owned()),
-        ReleaseState::Finished if status.result == ReleaseResult::Succeeded => (Reason::Succeeded, success(status)),
+    match (status.state, status.result, &status.waiting) {
+        (_, _, Some(waiting)) => (waiting.reason, waiting.message.clone()),
+        (ReleaseState::Finished, ReleaseResult::Succeeded, _) => (Reason::Succeeded, success(status)),
+        (ReleaseState::Finished, ReleaseResult::SucceededWithIssues, _) => {
+            (Reason::SucceededWithIssues, with_issues(status))
+        }
         _ => match phase {
             Some(phase) => {
                 let busy = !matches!(status.state, ReleaseState::Finished) && phase.state == PhaseState::Succeeded;
@@ -115,8 +139,14 @@ fn words(status: &DatabricksReleaseStatus) -> (Reason, String) {
     }
 }
 
+fn with_issues(status: &DatabricksReleaseStatus) -> String {
+    let first = status.issues.first().map(|issue| format!(": {}: {}", issue.name, issue.message));
+    format!("{}, with {} issues{}", success(status), status.issue_count, first.unwrap_or_default())
+}
+
 fn success(status: &DatabricksReleaseStatus) -> String {
-    let done = status.phases.iter().filter(|p| p.state == PhaseState::Succeeded);
+    let good = |p: &&PhaseStatus| matches!(p.state, PhaseState::Succeeded | PhaseState::SucceededWithIssues);
+    let done = status.phases.iter().filter(good);
     let names: Vec<String> = done.map(|phase| phase.name.to_string()).collect();
     match status.tests.summary.as_str() {
         "" => format!("{} succeeded", names.join(", ")),

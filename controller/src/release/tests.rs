@@ -7,6 +7,7 @@ use brickline_artifact::result::{
     ArtifactSummary, BuildResult, Outcome as Verdict, Reason as BuildReason, TestFailure,
 };
 use brickline_crds::condition::{READY, RECONCILING, STALLED, SUCCEEDED, find};
+use brickline_crds::labels::FINALIZER;
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseSpec, FirstFailure, GitSource, GoDuration, LocalRef, Phase, PhaseState,
     Provider, Reason, ReleaseResult, ReleaseState, Retries, Source, TestCounts,
@@ -15,10 +16,12 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::decide::{Decision, Observed, current, decide};
+use super::observe::{Look, due};
 use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
-use crate::phase::{Effect, Outcome, Trouble, View, build, deploy, finish, install, test};
+use crate::lock::locks_of;
+use crate::phase::{Effect, Outcome, Trouble, View, begin, build, deploy, finish, gate, install, test};
 
 const WHEEL: &str = "/Workspace/libs/dbxdemo/0123456789ab/dbxdemo-0.1.0-py3-none-any.whl";
 const OLD_WHEEL: &str = "dbfs:/libraries/python/libs/dbxdemo-0.0.9-py3-none-any.whl";
@@ -45,6 +48,11 @@ fn release() -> DatabricksRelease {
     release
 }
 
+fn locks() -> std::collections::BTreeSet<crate::lock::Lock> {
+    let host = url::Url::parse("https://adb-1.2.azuredatabricks.net").unwrap();
+    locks_of(&host, ["0123"], ["/Shared/dbxdemo/one.py"]).unwrap()
+}
+
 /// The outside, as far as decisions can see it.
 struct World {
     now: Timestamp,
@@ -61,6 +69,12 @@ struct World {
     /// How often a run is seen under way before it is over.
     unfinished: u32,
     reports: Vec<finish::Report>,
+    /// What stands before the phases.
+    gate: gate::View,
+    /// What doesn't stop when it is asked to.
+    alive: Vec<String>,
+    /// How often others are before the release in the line, and have its locks.
+    others: (u32, u32),
     effects: Vec<Effect>,
 }
 
@@ -86,16 +100,23 @@ impl World {
             faults: 0,
             unfinished: 0,
             reports: Vec::new(),
+            gate: gate::View { locks: locks(), ..gate::View::default() },
+            alive: Vec::new(),
+            others: (0, 0),
             effects: Vec::new(),
         }
     }
 
-    fn view(&self, release: &DatabricksRelease) -> View {
+    fn view(&self, release: &DatabricksRelease, outcome: Option<&Outcome>) -> View {
         let status = release.status.clone().unwrap_or_default();
-        let Some(phase) = current(&status).filter(|phase| phase.state == PhaseState::Running) else {
-            return View::Nothing;
+        let look = match due(release, outcome, self.now) {
+            None => return View::Nothing,
+            Some(Look::Gate(_)) => return View::Gate(Box::new(self.gate.clone())),
+            Some(Look::Alive(_)) => return View::Alive(self.alive.clone()),
+            Some(Look::Work(phase)) => phase,
         };
-        match phase.name {
+        let phase = status.phase(look).unwrap();
+        match look {
             Phase::Build => View::Build(Box::new(build::View {
                 job: self.job.clone(),
                 result: self.build.clone().filter(|_| self.job != build::Job::Missing),
@@ -131,18 +152,26 @@ impl World {
             parameters: BTreeMap::new(),
             timeout: std::time::Duration::from_mins(1),
             max_duration: std::time::Duration::from_mins(1),
+            continue_on_error: false,
         });
         test::View { notebooks: notebooks.collect(), runs: runs.collect() }
     }
 
     fn act(&mut self, effect: &Effect) -> Outcome {
         self.effects.push(effect.clone());
-        if self.faults > 0 && !matches!(effect, Effect::Finish(_) | Effect::NumberRun) {
+        if self.faults > 0
+            && !matches!(effect, Effect::Finish(_) | Effect::Begin(_) | Effect::Gate(_) | Effect::Stop(_))
+        {
             self.faults -= 1;
             return Outcome::Trouble(Trouble::passing(Reason::WorkspaceUnreachable, "503"));
         }
         match effect {
-            Effect::NumberRun => Outcome::Numbered("20261121.1".into()),
+            Effect::Begin(begin::Effect::Adopt) => Outcome::Done,
+            Effect::Begin(begin::Effect::Resolve) => {
+                let resolved = begin::Resolved { run: "20261121.1".into(), ..begin::Resolved::default() };
+                Outcome::Resolved(Box::new(resolved))
+            }
+            Effect::Gate(effect) => Outcome::Gate(self.pass(effect)),
             Effect::Finish(finish::Effect::Report(report)) => {
                 self.reports.push(report.clone());
                 Outcome::Done
@@ -153,13 +182,32 @@ impl World {
             }
             Effect::Deploy => Outcome::Deployed(deploy::Deployed { notebooks: 2, files: 0, wheels: 1 }),
             Effect::Install(effect) => self.install(effect),
-            Effect::Test(test::Effect::Submit { index }) => {
+            Effect::Test(test::Effect::Submit { index, .. }) => {
                 *self.submitted.entry(*index).or_default() += 1;
                 Outcome::Submitted { index: *index, run_id: i64::from(*index) + 100 }
             }
             Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
             Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
-            Effect::Stop(_) | Effect::Finish(finish::Effect::Label) => Outcome::Done,
+            Effect::Stop(_) | Effect::Finish(finish::Effect::Settle | finish::Effect::Unlock { .. }) => Outcome::Done,
+        }
+    }
+
+    fn pass(&mut self, effect: &gate::Effect) -> gate::Passage {
+        match effect {
+            gate::Effect::Turn { .. } if self.others.0 > 0 => {
+                self.others.0 -= 1;
+                gate::Passage::NoTurn("pipeline dbxdemo releases one at a time to staging".into())
+            }
+            gate::Effect::Lock if self.others.1 > 0 => {
+                self.others.1 -= 1;
+                gate::Passage::Held {
+                    message: "cluster main is held by data/other".into(),
+                    leftover: self.others.1 < 1000,
+                }
+            }
+            gate::Effect::Turn { .. } => gate::Passage::Turn,
+            gate::Effect::StepAside => gate::Passage::Aside,
+            gate::Effect::Lock => gate::Passage::Locked,
         }
     }
 
@@ -224,7 +272,8 @@ fn finished_run(run_id: i64) -> Run {
 fn walk(release: &mut DatabricksRelease, world: &mut World, crash: &dyn Fn(usize) -> bool) {
     let mut outcome: Option<Outcome> = None;
     for _ in 0..400 {
-        let observed = Observed { outcome: outcome.take(), view: world.view(release) };
+        let view = world.view(release, outcome.as_ref());
+        let observed = Observed { outcome: outcome.take(), view, newer: None };
         match decide(release, &observed, world.now) {
             Decision::Record(status) => {
                 check_kstatus(&status);
@@ -235,6 +284,9 @@ fn walk(release: &mut DatabricksRelease, world: &mut World, crash: &dyn Fn(usize
             }
             Decision::Act(effect) => {
                 let done = world.act(&effect);
+                if effect == Effect::Begin(begin::Effect::Adopt) {
+                    release.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+                }
                 outcome = (!crash(world.effects.len())).then_some(done);
             }
             Decision::Wait(pause) => {
@@ -351,7 +403,7 @@ fn a_lasting_fault_ends_the_release_at_once() {
     walk_until(&mut release, &mut world, Phase::Deploy);
     let rejected =
         Outcome::Trouble(Trouble::lasting(Reason::AuthenticationFailed, "Databricks rejected the credentials"));
-    let observed = Observed { outcome: Some(rejected), view: View::Nothing };
+    let observed = Observed { outcome: Some(rejected), view: View::Nothing, newer: None };
     let Decision::Record(status) = decide(&release, &observed, world.now) else { panic!("a verdict is written") };
     release.status = Some(*status);
     walk(&mut release, &mut world, &|_| false);
@@ -397,7 +449,7 @@ fn what_comes_from_outside_is_cut_to_what_the_schema_takes() {
     let (mut release, mut world) = (release(), World::new());
     walk_until(&mut release, &mut world, Phase::Deploy);
     let wordy = Outcome::Trouble(Trouble::lasting(Reason::DeployFailed, "é".repeat(10_000)));
-    let observed = Observed { outcome: Some(wordy), view: View::Nothing };
+    let observed = Observed { outcome: Some(wordy), view: View::Nothing, newer: None };
     let Decision::Record(status) = decide(&release, &observed, world.now) else { panic!("it is written down") };
     release.status = Some(*status);
     walk(&mut release, &mut world, &|_| false);
@@ -430,10 +482,14 @@ fn walk_until(release: &mut DatabricksRelease, world: &mut World, phase: Phase) 
         if current(&status).is_some_and(|current| current.name == phase && current.state == PhaseState::Running) {
             return;
         }
-        let observed = Observed { outcome: outcome.take(), view: world.view(release) };
+        let view = world.view(release, outcome.as_ref());
+        let observed = Observed { outcome: outcome.take(), view, newer: None };
         match decide(release, &observed, world.now) {
             Decision::Record(status) => release.status = Some(*status),
-            Decision::Act(effect) => outcome = Some(world.act(&effect)),
+            Decision::Act(effect) => {
+                outcome = Some(world.act(&effect));
+                release.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+            }
             Decision::Wait(_) => world.now += 1.seconds(),
             Decision::Done => break,
         }
@@ -468,7 +524,8 @@ fn a_phase_over_its_timeout_is_stopped() {
 fn a_suspended_release_waits_and_goes_on() {
     let (mut release, mut world) = (release(), World::new());
     release.spec.suspend = true;
-    let seen = Observed { outcome: None, view: View::Nothing };
+    release.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    let seen = Observed { outcome: None, view: View::Nothing, newer: None };
     let Decision::Record(status) = decide(&release, &seen, world.now) else { panic!("it says that it waits") };
     assert_eq!(status.state, ReleaseState::Waiting);
     release.status = Some(*status);
@@ -485,6 +542,104 @@ fn without_a_workspace_the_road_ends_after_the_build() {
     walk(&mut release, &mut world, &|_| false);
     assert_eq!(release.status.as_ref().unwrap().result, ReleaseResult::Succeeded);
     assert_eq!(state(&release, Phase::Deploy), PhaseState::Skipped);
+}
+
+#[test]
+fn work_that_does_not_stop_in_its_grace_is_named_and_keeps_the_locks() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Test);
+    release.spec.cancel = true;
+    world.alive = vec!["run 100 (RUNNING)".to_owned()];
+    let began = world.now;
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.as_ref().unwrap();
+    let ready = find(&status.conditions, READY).unwrap();
+    assert_eq!((status.result, ready.reason.as_str()), (ReleaseResult::Failed, "CancelTimedOut"));
+    assert!(ready.message.contains("run 100 (RUNNING)") && ready.message.contains("1m"), "{}", ready.message);
+    assert!(world.now.duration_since(began).as_secs() >= 60, "the grace was given");
+    assert!(!status.locks.is_empty() && status.locks.iter().all(|lock| lock.kept));
+    assert!(world.effects.contains(&Effect::Finish(finish::Effect::Unlock { keep: true })));
+    let asked = world.effects.iter().filter(|effect| **effect == Effect::Stop(Phase::Test)).count();
+    assert_eq!(asked, 1, "what was asked to stop is then only watched");
+}
+
+#[test]
+fn a_deleted_release_stops_its_work_and_is_let_go() {
+    let (mut release, mut world) = (release(), World::new());
+    walk_until(&mut release, &mut world, Phase::Test);
+    release.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+    walk(&mut release, &mut world, &|_| false);
+    assert!(world.effects.contains(&Effect::Stop(Phase::Test)));
+    assert!(world.effects.contains(&Effect::Finish(finish::Effect::Settle)));
+    assert_eq!(release.status.as_ref().unwrap().result, ReleaseResult::Canceled);
+}
+
+#[test]
+fn a_release_waits_for_its_turn_and_for_its_locks_and_the_wait_is_no_work() {
+    let (mut release, mut world) = (release(), World::new());
+    (world.others, release.spec.timeouts.release) = ((0, 3), GoDuration::from_secs(4 * 3600));
+    walk(&mut release, &mut world, &|_| false);
+    let status = release.status.as_ref().unwrap();
+    assert_eq!((status.result, &status.waiting), (ReleaseResult::Succeeded, &None));
+    assert!(status.locks.is_empty(), "they were given back");
+    let (whole, active) = (status.duration.unwrap().as_secs(), status.active_seconds.unwrap());
+    assert!(active < whole, "{active} s of work in {whole} s");
+}
+
+#[test]
+fn a_release_that_waits_for_too_long_ends() {
+    for (others, phase) in [((u32::MAX, 0), Phase::Build), ((0, u32::MAX), Phase::Deploy)] {
+        let (mut release, mut world) = (release(), World::new());
+        world.others = others;
+        walk(&mut release, &mut world, &|_| false);
+        assert_eq!(state(&release, phase), PhaseState::TimedOut);
+        assert_eq!(release.status.unwrap().result, ReleaseResult::TimedOut);
+    }
+}
+
+#[test]
+fn what_a_gate_says_ends_the_release_in_its_words() {
+    let rejected = gate::Verdict::Rejected("rejected by ana@example.com: not on a Friday".into());
+    let cases: [(gate::View, ReleaseResult, &str); 4] = [
+        (
+            gate::View { refusal: Some((Reason::NotAuthorized, "branch main".into())), ..gate::View::default() },
+            ReleaseResult::Failed,
+            "NotAuthorized",
+        ),
+        (
+            gate::View { newer_deployed: Some("dbxdemo-b".into()), ..gate::View::default() },
+            ReleaseResult::Skipped,
+            "OutOfDate",
+        ),
+        (
+            gate::View {
+                approvals: gate::Approvals { verdict: rejected, ..gate::Approvals::default() },
+                ..gate::View::default()
+            },
+            ReleaseResult::Canceled,
+            "Rejected",
+        ),
+        (
+            gate::View {
+                approvals: gate::Approvals {
+                    verdict: gate::Verdict::TimedOut("nobody approved it in time".into()),
+                    ..gate::Approvals::default()
+                },
+                ..gate::View::default()
+            },
+            ReleaseResult::TimedOut,
+            "TimedOut",
+        ),
+    ];
+    for (gate, result, reason) in cases {
+        let (mut release, mut world) = (release(), World::new());
+        world.gate = gate;
+        walk(&mut release, &mut world, &|_| false);
+        let status = release.status.as_ref().unwrap();
+        let ready = find(&status.conditions, READY).unwrap();
+        assert_eq!((status.result, ready.reason.as_str()), (result, reason));
+        assert!(!world.effects.contains(&Effect::Deploy), "{reason}: nothing was deployed");
+    }
 }
 
 proptest! {

@@ -1,10 +1,12 @@
 //! Everything the reconciler does outside itself, as one trait: the real cluster here, and in tests a world that can be
 //! stopped at any call.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState};
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
+use super::observe::Look;
+use super::queue::Newer;
 use super::{act, events, observe};
 use crate::context::Context;
 use crate::phase::{Effect, Outcome, View};
@@ -15,8 +17,11 @@ pub(crate) trait World {
     /// The wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Looks at the work of the phase under way; what can't be seen is [`View::Trouble`].
-    async fn observe(&self, release: &DatabricksRelease, phase: Phase) -> View;
+    /// Looks at what the next decision must see; what can't be seen is [`View::Trouble`].
+    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View;
+
+    /// The newest release that may take this one's place, as far as the watches know.
+    fn newer(&self, release: &DatabricksRelease) -> Option<Newer>;
 
     /// Does one thing; what goes wrong outside is [`Outcome::Trouble`].
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome;
@@ -42,8 +47,13 @@ impl World for Context {
         Timestamp::now()
     }
 
-    async fn observe(&self, release: &DatabricksRelease, phase: Phase) -> View {
-        observe::observe(release, phase, self).await
+    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
+        observe::observe(release, look, self).await
+    }
+
+    fn newer(&self, release: &DatabricksRelease) -> Option<Newer> {
+        let pipeline = self.pipeline_of(release)?;
+        self.queue.newer(release, Some(&pipeline.spec.concurrency))
     }
 
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
@@ -58,6 +68,10 @@ impl World for Context {
         match record::status(release, status, self).await {
             Ok(newer) => Ok(Some(newer)),
             Err(kube::Error::Api(status)) if status.is_conflict() => Ok(None),
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                self.queue.ended(release);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -69,6 +83,21 @@ impl World for Context {
     }
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
+        give_back(before, after, self);
         events::tell(before, after, self).await;
+    }
+}
+
+/// What the release needs no more goes to the next in line.
+fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, context: &Context) {
+    let state = |release: &DatabricksRelease| release.status.as_ref().map(|status| status.state).unwrap_or_default();
+    let builds = |release: &DatabricksRelease| {
+        let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
+        build.is_some_and(|build| build.state == PhaseState::Running)
+    };
+    if state(after) == ReleaseState::Finished {
+        context.queue.ended(after);
+    } else if builds(before) && !builds(after) {
+        context.queue.built(after);
     }
 }

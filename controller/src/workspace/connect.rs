@@ -28,6 +28,12 @@ impl Connection {
         usize::try_from(self.workspace.spec.limits.uploads).unwrap_or(1).max(1)
     }
 
+    /// Where the workspace is.
+    pub(crate) fn host(&self) -> Result<Url, Trouble> {
+        Url::parse(&self.workspace.spec.host)
+            .map_err(|error| Trouble::lasting(Reason::InvalidSpec, format!("host: {error}")))
+    }
+
     /// The id of the cluster that the workspace calls `name`.
     pub(crate) fn cluster(&self, name: &str) -> Result<String, Trouble> {
         let clusters = &self.workspace.spec.clusters;

@@ -2,7 +2,6 @@
 
 mod connect;
 mod hosts;
-#[cfg_attr(not(test), expect(unused_imports, reason = "releases don't ask yet whether a workspace takes them"))]
 pub(crate) mod protection;
 mod reconcile;
 

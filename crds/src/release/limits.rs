@@ -62,6 +62,8 @@ pub struct WaitLimits {
     pub slot: GoDuration,
     /// For the clusters and target folders that another release works on. Default: `4h`.
     pub cluster: GoDuration,
+    /// For a workspace, a Secret or an artifact that is missing or does not answer. Default: `10m`.
+    pub dependency: GoDuration,
     /// For a release window of the workspace to open. Default: `168h`.
     pub window: GoDuration,
 }
@@ -71,6 +73,7 @@ impl Default for WaitLimits {
         Self {
             slot: GoDuration::from_secs(24 * 3600),
             cluster: GoDuration::from_secs(4 * 3600),
+            dependency: GoDuration::from_secs(600),
             window: GoDuration::from_secs(168 * 3600),
         }
     }

@@ -239,6 +239,9 @@ pub struct Stopping {
     /// When the work was first asked to stop: `timeouts.cancelGracePeriod` counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Whether the work was asked to stop. From then on it is only watched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
 }
 
 /// What a release waits for. The time doesn't count as active.
@@ -268,6 +271,9 @@ pub struct LockTicket {
     /// What it stands for. Example: `cluster 0123-456789-abc of https://adb-123.4.azuredatabricks.net`.
     #[schemars(length(max = 1024))]
     pub target: String,
+    /// It is kept although the release has ended: work may still be alive, or a rollback takes it over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// One person's decision on this release.
@@ -389,6 +395,10 @@ pub struct RunTicket {
     /// Which try of `test.retryFailed`; 0 is the first.
     #[serde(rename = "try", skip_serializing_if = "is_zero")]
     pub try_: u32,
+    /// What the try before this one failed with.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub failed: String,
     /// Databricks' run id, once it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<i64>,

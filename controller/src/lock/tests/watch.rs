@@ -1,13 +1,10 @@
 //! Those who wait learn that a lock became free, also when the watch broke meanwhile.
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::Event;
-use kube::runtime::{WatchStreamExt, reflector};
 use rstest::rstest;
 
-use super::super::holder as holder_of;
 use super::super::lease::lease;
 use super::super::watch::Holders;
 use super::{clusters, holder, only};
@@ -50,14 +47,4 @@ fn tells_what_became_free(#[case] happened: &str, #[case] freed: &str) {
     let told: Vec<String> = events(happened).iter().flat_map(|event| holders.note(event)).collect();
     let expected: Vec<String> = freed.split_whitespace().map(|id| only(&clusters(&[id])).name().to_owned()).collect();
     assert_eq!(told, expected);
-}
-
-#[tokio::test]
-async fn the_store_says_who_has_a_lock() {
-    let (store, writer) = reflector::store();
-    let events = events("begin, list one/a, done, set two/b, delete one/a").into_iter().map(Ok);
-    let reflected = futures::stream::iter(events).reflect(writer);
-    let _: Vec<Result<_, kube::runtime::watcher::Error>> = reflected.collect().await;
-    assert_eq!(holder_of(&store, only(&clusters(&["a"]))), None);
-    assert_eq!(holder_of(&store, only(&clusters(&["b"]))).as_deref(), Some("uid-two"));
 }

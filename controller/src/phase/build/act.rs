@@ -5,8 +5,8 @@ use brickline_artifact::plan::{
 };
 use brickline_crds::{DatabricksRelease, FIELD_MANAGER, Phase, Reason, Required as SpecRequired};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 
 use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
@@ -47,13 +47,36 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
     let namespace = release.namespace().unwrap_or_default();
     let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
+    let name = job_name(release, attempt);
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    match jobs.delete(&job_name(release, attempt), &DeleteParams::foreground()).await {
-        Ok(_) => Ok(()),
+    gone(jobs.delete(&name, &DeleteParams::foreground()).await.map(drop), &namespace)?;
+    // The pod's own grace is for handing in; one that was told to stop has less, so that it is gone in time.
+    let grace = release.spec.timeouts.cancel_grace_period.as_secs() * 3 / 4;
+    let quickly = DeleteParams {
+        grace_period_seconds: Some(u32::try_from(grace).unwrap_or(u32::MAX)),
+        ..DeleteParams::default()
+    };
+    let pods: Api<Pod> = Api::namespaced(context.kube.clone(), &namespace);
+    let ours = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+    gone(pods.delete_collection(&quickly, &ours).await.map(drop), &namespace)
+}
+
+fn gone(deleted: Result<(), kube::Error>, namespace: &str) -> Result<(), Trouble> {
+    match deleted {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(&namespace)),
-        Err(error) => Err(error.into()),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(namespace)),
+        done => Ok(done?),
     }
+}
+
+/// The attempt's Job, as long as it is there: it goes after its pod.
+pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Vec<String>, Trouble> {
+    let namespace = release.namespace().unwrap_or_default();
+    let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
+    let name = job_name(release, attempt);
+    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
+    let job = jobs.get_metadata_opt(&name).await?;
+    Ok(job.map(|_| format!("Job {namespace}/{name}")).into_iter().collect())
 }
 
 fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Result<String, Trouble> {

@@ -36,7 +36,9 @@ const KEEP: i32 = 3600;
 /// Builds the Job called `name` with the plan as every container's environment.
 pub(super) fn job(release: &DatabricksRelease, name: &str, plan: &str, settings: &Settings) -> Job {
     let labels = job_labels(release);
-    let deadline = i64::try_from(release.spec.timeouts.build.as_secs()).unwrap_or(i64::MAX);
+    let timeouts = &release.spec.timeouts;
+    let deadline = timeouts.build_attempt.unwrap_or(timeouts.build);
+    let deadline = i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX);
     Job {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -72,12 +74,15 @@ fn job_labels(release: &DatabricksRelease) -> BTreeMap<String, String> {
 }
 
 fn pod(release: &DatabricksRelease, plan: &str, settings: &Settings) -> PodSpec {
+    let pool = settings.pools.get(&release.spec.build.pool);
     let pull_secrets = settings.args.image_pull_secrets.iter().filter(|name| !name.is_empty());
     PodSpec {
         restart_policy: Some("Never".to_owned()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(GRACE),
+        node_selector: pool.map(|pool| pool.node_selector.clone()).filter(|labels| !labels.is_empty()),
+        tolerations: pool.map(|pool| pool.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
         image_pull_secrets: Some(pull_secrets.map(|name| LocalObjectReference { name: name.clone() }).collect()),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),

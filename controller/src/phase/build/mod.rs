@@ -7,7 +7,7 @@ mod observe;
 
 use brickline_artifact::result::{BuildResult, Outcome};
 
-pub(crate) use act::{act, stop};
+pub(crate) use act::{act, alive, stop};
 pub(crate) use decide::{decide, job_name};
 pub(crate) use observe::observe;
 

@@ -1,15 +1,15 @@
-//! Tells the forge, and settles the release's labels.
+//! Gives locks back, tells the forge, and settles the release's labels and finalizer.
 
-use std::collections::BTreeMap;
-
-use brickline_crds::{DatabricksRelease, FIELD_MANAGER, GROUP, VERSION, labels};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt};
+use brickline_crds::{DatabricksRelease, PhaseStatus, Reason, labels};
+use kube::ResourceExt;
 
 use super::{Effect, Report};
 use crate::context::Context;
 use crate::forge;
+use crate::lock::{Locks, Work};
 use crate::phase::Outcome;
+use crate::phase::begin::labels_of;
+use crate::record;
 use crate::release::result;
 use crate::trouble::Trouble;
 
@@ -17,7 +17,8 @@ use crate::trouble::Trouble;
 pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
     match effect {
         Effect::Report(report) => told(release, report, context).await?,
-        Effect::Label => label(release, context).await?,
+        Effect::Unlock { keep } => unlock(release, *keep, context).await?,
+        Effect::Settle => settle(release, context).await?,
     }
     Ok(Outcome::Done)
 }
@@ -31,17 +32,25 @@ async fn told(release: &DatabricksRelease, report: &Report, context: &Context) -
     sent
 }
 
-/// The result as a label, for `kubectl get dbrel -l brickline.dev/result=failed`.
-async fn label(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
+/// Gives the locks back, or writes into them what may still be alive.
+async fn unlock(release: &DatabricksRelease, keep: bool, context: &Context) -> Result<(), Trouble> {
+    let (locks, uid) = (Locks::of(context), release.uid().unwrap_or_default());
+    if keep { locks.keep(&uid, &work(release)).await } else { locks.release(&uid).await }
+}
+
+/// What a release that could not stop its work has left: the runs and the Job of its tickets.
+fn work(release: &DatabricksRelease) -> Work {
+    let abandoned = |phase: &&PhaseStatus| phase.reason == Some(Reason::CancelTimedOut);
+    let phases = release.status.iter().flat_map(|status| status.phases.iter().filter(abandoned));
+    let tickets: Vec<_> = phases.filter_map(|phase| phase.ticket.as_ref()).collect();
+    let runs = tickets.iter().flat_map(|ticket| &ticket.in_flight).filter_map(|run| run.run_id);
+    Work { runs: runs.map(|id| id.to_string()).collect(), job: tickets.iter().find_map(|ticket| ticket.job.clone()) }
+}
+
+/// The result as a label, for `kubectl get dbrel -l brickline.dev/result=failed`; and nothing is owed any more.
+async fn settle(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
     let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
-    let releases: Api<DatabricksRelease> =
-        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-    let patch = serde_json::json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": DatabricksRelease::kind(&()),
-        "metadata": {"labels": BTreeMap::from([(labels::RESULT, ended)])},
-    });
-    let settle = PatchParams::apply(&format!("{FIELD_MANAGER}-labels")).force();
-    releases.patch_metadata(&release.name_any(), &settle, &Patch::Apply(patch)).await?;
-    Ok(())
+    let mut labels = labels_of(release);
+    labels.insert(labels::RESULT.to_owned(), ended);
+    record::ownership(release, labels, false, context).await
 }

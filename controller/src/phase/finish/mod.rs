@@ -1,4 +1,5 @@
-//! Finish: what is owed to others before a release is over: the forge's commit status, the label with the result.
+//! Finish: what is owed to others before a release is over: its locks, the forge's commit status, the label with the
+//! result, and the finalizer.
 
 mod act;
 mod decide;
@@ -8,11 +9,14 @@ pub(crate) use act::act;
 pub(crate) use decide::{begin, decide};
 pub(crate) use report::{Report, ReportState};
 
-/// What can be done. Both are harmless when repeated: the newest status of a context counts, a label is set.
+/// What can be done. All are harmless when repeated: the newest status of a context counts, a label is set, a lock that
+/// is gone counts as given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
+    /// Give the locks back; or keep them, with what may still be alive written into them.
+    Unlock { keep: bool },
     /// Tell the forge.
     Report(Report),
-    /// Put the result into the release's labels.
-    Label,
+    /// Put the result into the release's labels, and take the finalizer off.
+    Settle,
 }

@@ -2,6 +2,8 @@
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Provider, condition::truncate};
 
+use crate::phase::origin;
+
 /// The longest description forges show: GitHub takes 140 characters.
 const DESCRIPTION: usize = 140;
 
@@ -26,7 +28,7 @@ pub(crate) enum ReportState {
 
 /// Whether the release's forge is told at all.
 pub(crate) fn is_reported(release: &DatabricksRelease) -> bool {
-    let provider = release.spec.source.git.as_ref().map(|git| git.provider);
+    let provider = origin(release).map(|git| git.provider);
     release.spec.reporting.commit_status && provider.is_some_and(|provider| provider != Provider::Generic)
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use brickline_artifact::wheel;
-use brickline_crds::{Reason, Restart, RestartTicket, Ticket};
+use brickline_crds::{PhaseState, Reason, Restart, RestartTicket, Ticket};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
@@ -34,10 +34,10 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
 
 /// The next step for one cluster; none if it is as desired.
 fn next(turn: &Turn, ticket: &Ticket, desired: &[Desired], cluster: &Cluster) -> Option<Step> {
-    if let Some(step) = get_running(turn, cluster) {
+    let restart = ticket.restarts.iter().find(|restart| restart.cluster == cluster.id);
+    if let Some(step) = late(turn, cluster, restart).or_else(|| get_running(turn, cluster)) {
         return Some(step);
     }
-    let restart = ticket.restarts.iter().find(|restart| restart.cluster == cluster.id);
     let restarted = restart.is_some_and(|restart| restart.context_before != cluster.context);
     let stale = stale(desired, cluster, restarted);
     let leaving = cluster.libraries.iter().any(|l| l.state == InstallState::UninstallOnRestart && is_ours(desired, l));
@@ -52,6 +52,24 @@ fn next(turn: &Turn, ticket: &Ticket, desired: &[Desired], cluster: &Cluster) ->
         }
         _ => put_on(turn, desired, cluster),
     }
+}
+
+/// A cluster that did not come back from its restart in time.
+fn late(turn: &Turn, cluster: &Cluster, restart: Option<&RestartTicket>) -> Option<Step> {
+    let restart = restart.filter(|restart| {
+        let running = matches!(cluster.state, ClusterState::Running | ClusterState::Resizing);
+        !running || restart.context_before == cluster.context
+    })?;
+    let limit = turn.spec().timeouts.restart;
+    let waited = Duration::try_from(turn.now.duration_since(restart.since.as_ref()?.0)).unwrap_or_default();
+    (waited > limit.get()).then(|| {
+        let message = format!(
+            "cluster {} did not come back from its restart within timeouts.restart ({limit}): it is {:?}",
+            cluster.id, cluster.state
+        );
+        let ending = Ending { state: PhaseState::TimedOut, reason: Reason::ClusterNotReady, message };
+        Step::Ended(Box::new(turn.status.clone()), ending)
+    })
 }
 
 fn act(effect: Effect) -> Step {

@@ -1,10 +1,7 @@
 //! Submits runs, collects their verdicts, publishes the report.
 
-use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, RunTicket, TestCounts, labels,
-};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, TestCounts, labels};
 use data_encoding::BASE32_NOPAD;
-use futures::future::join_all;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
@@ -35,53 +32,16 @@ pub(crate) async fn act(
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     match effect {
-        Effect::Submit { index } => submit(release, status, *index, context).await,
+        Effect::Submit { index, try_ } => submit(release, status, (*index, *try_), context).await,
         Effect::Collect { index, run_id } => collect(release, status, *index, *run_id, context).await,
         Effect::Publish { notebooks } => publish(release, *notebooks, context).await,
     }
 }
 
-/// Cancels every run that was submitted. A run that is gone counts as canceled.
-pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
-    let status = release.status.clone().unwrap_or_default();
-    let in_flight = status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default().in_flight;
-    if in_flight.is_empty() {
-        return Ok(());
-    }
-    let client = workspace::connect(release, context).await?.client;
-    let stops: Vec<_> = in_flight.iter().map(|run| stop_one(&client, release, &status, run, context)).collect();
-    join_all(stops).await.into_iter().collect()
-}
-
-/// Cancels one run. It may have been submitted without our learning its id: then the same token answers the same run.
-async fn stop_one(
-    client: &Client,
+pub(super) async fn submit(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
-    run: &RunTicket,
-    context: &Context,
-) -> Result<(), Trouble> {
-    let run_id = match run.run_id {
-        Some(run_id) => run_id,
-        None => match submit(release, status, run.index, context).await? {
-            Outcome::Submitted { run_id, .. } => run_id,
-            _ => return Ok(()),
-        },
-    };
-    Ok(cancel(client, run_id).await?)
-}
-
-async fn cancel(client: &Client, run_id: i64) -> Result<(), Error> {
-    match client.cancel_run(run_id).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        done => done,
-    }
-}
-
-async fn submit(
-    release: &DatabricksRelease,
-    status: &DatabricksReleaseStatus,
-    index: u32,
+    (index, try_): (u32, u32),
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     let notebook = notebook(release, status, index, context).await?;
@@ -96,7 +56,7 @@ async fn submit(
     };
     let submit = Submit {
         run_name: run_name(release, status, &notebook.path),
-        idempotency_token: token(release, attempt, index),
+        idempotency_token: token(release, attempt, index, try_),
         tasks: vec![task],
         timeout_seconds: notebook.timeout.as_secs(),
         ..Submit::default()
@@ -120,9 +80,9 @@ fn run_name(release: &DatabricksRelease, status: &DatabricksReleaseStatus, path:
 }
 
 /// The same submit always has the same token, another attempt another one.
-pub(crate) fn token(release: &DatabricksRelease, attempt: u32, index: u32) -> String {
+pub(crate) fn token(release: &DatabricksRelease, attempt: u32, index: u32, try_: u32) -> String {
     let uid = release.uid().unwrap_or_default();
-    let hash = Sha256::digest(format!("{uid}/{}/{attempt}/{index}", Phase::Test));
+    let hash = Sha256::digest(format!("{uid}/{}/{attempt}/{index}/{try_}", Phase::Test));
     let token = BASE32_NOPAD.encode(&hash).to_lowercase();
     token.chars().take(TOKEN).collect()
 }

@@ -1,26 +1,30 @@
 //! What to do next for the notebooks: read a finished run, submit the next one, or wait.
 
 use brickline_crds::condition::{MAX_MESSAGE, truncate};
-use brickline_crds::{DatabricksReleaseStatus, Reason, RunTicket, TestCounts, TestVerdict, Ticket};
+use brickline_crds::{DatabricksReleaseStatus, Issue, PhaseState, Reason, RunTicket, TestCounts, TestVerdict, Ticket};
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
 use super::{Collected, Effect, View};
 
 /// How many failures a status names.
 const FAILURES: usize = 10;
+/// How many issues it names.
+const ISSUES: usize = 20;
+/// How much of a failure is kept until the notebook ran again, in characters.
+const FAILED: usize = 256;
 
 /// One step of the Test phase.
 pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     match turn.outcome {
         Some(Outcome::Submitted { index, run_id }) => return Step::Record(submitted(turn, *index, *run_id)),
-        Some(Outcome::Collected { index, collected }) => return Step::Record(record(turn, *index, collected)),
+        Some(Outcome::Collected { index, collected }) => return Step::Record(record(turn, view, *index, collected)),
         Some(Outcome::Published { uri }) => return ended(turn, view, uri),
         _ => {}
     }
     let ticket = turn.ticket();
     let all = u32::try_from(view.notebooks.len()).unwrap_or(u32::MAX);
     if let Some(run) = ticket.in_flight.iter().find(|run| run.run_id.is_none()) {
-        return act(Effect::Submit { index: run.index });
+        return act(Effect::Submit { index: run.index, try_: run.try_ });
     }
     if let Some((index, run)) = view.runs.iter().find(|(_, run)| run.state.is_over()) {
         return act(Effect::Collect { index: *index, run_id: run.run_id });
@@ -42,7 +46,7 @@ fn act(effect: Effect) -> Step {
 /// The ticket comes first: the index is written down before its run is submitted.
 fn take(turn: &Turn, mut ticket: Ticket, index: u32, all: u32) -> Box<DatabricksReleaseStatus> {
     ticket.notebooks = all;
-    ticket.in_flight.push(RunTicket { index, try_: 0, run_id: None });
+    ticket.in_flight.push(RunTicket { index, ..RunTicket::default() });
     turn.with_ticket(ticket)
 }
 
@@ -54,15 +58,55 @@ fn submitted(turn: &Turn, index: u32, run_id: i64) -> Box<DatabricksReleaseStatu
     turn.with_ticket(ticket)
 }
 
-fn record(turn: &Turn, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
+fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
     let mut ticket = turn.ticket();
+    let run = ticket.in_flight.iter().find(|run| run.index == index).cloned().unwrap_or_default();
+    if let Some(again) = again(turn, &run, collected) {
+        ticket.in_flight.iter_mut().filter(|run| run.index == index).for_each(|run| run.clone_from(&again));
+        return turn.with_ticket(ticket);
+    }
     ticket.in_flight.retain(|run| run.index != index);
     ticket.done += 1;
+    let issue = issue(view, &run, collected);
     // The first verdict stays: it is what the phase ends with.
-    if let (None, Some((reason, message))) = (&ticket.verdict, &collected.verdict) {
+    if let (None, Some((reason, message)), None) = (&ticket.verdict, &collected.verdict, &issue) {
         ticket.verdict = Some(TestVerdict { reason: *reason, message: truncate(message, MAX_MESSAGE) });
     }
     let mut status = turn.with_ticket(ticket);
+    count(&mut status, collected);
+    if let Some(issue) = issue {
+        status.issue_count += 1;
+        let room = ISSUES.saturating_sub(status.issues.len());
+        status.issues.extend(Some(issue).into_iter().take(room));
+    }
+    status
+}
+
+/// The next try of a notebook that failed, if it has one left.
+fn again(turn: &Turn, run: &RunTicket, collected: &Collected) -> Option<RunTicket> {
+    let (_, message) = collected.verdict.as_ref()?;
+    let left = run.try_ < turn.spec().test.retry_failed;
+    left.then(|| RunTicket { index: run.index, try_: run.try_ + 1, failed: truncate(message, FAILED), run_id: None })
+}
+
+/// What went wrong with a notebook without failing the release: a test that only passed when it ran again, or a failure
+/// that `continueOnError` lets pass.
+fn issue(view: &View, run: &RunTicket, collected: &Collected) -> Option<Issue> {
+    let notebook = view.notebooks.get(run.index as usize)?;
+    let name = notebook.path.clone();
+    match &collected.verdict {
+        Some((reason, message)) if notebook.continue_on_error => {
+            Some(Issue { reason: *reason, name, message: message.clone() })
+        }
+        None if run.try_ > 0 => {
+            let message = format!("flaky: passed on try {}; the try before failed: {}", run.try_ + 1, run.failed);
+            Some(Issue { reason: Reason::InnerTestsFailed, name, message })
+        }
+        _ => None,
+    }
+}
+
+fn count(status: &mut DatabricksReleaseStatus, collected: &Collected) {
     let counts = status.tests.notebooks.get_or_insert_with(TestCounts::default);
     counts.total += collected.counts.total;
     counts.passed += collected.counts.passed;
@@ -70,17 +114,27 @@ fn record(turn: &Turn, index: u32, collected: &Collected) -> Box<DatabricksRelea
     counts.skipped += collected.counts.skipped;
     let room = FAILURES.saturating_sub(status.tests.first_failures.len());
     status.tests.first_failures.extend(collected.failures.iter().take(room).cloned());
-    status
 }
 
 fn ended(turn: &Turn, view: &View, uri: &str) -> Step {
     let mut status = Box::new(turn.status.clone());
     status.tests.report = Some(uri.to_owned());
     let ending = match turn.ticket().verdict {
+        None if status.issue_count > 0 => Ending {
+            state: PhaseState::SucceededWithIssues,
+            reason: Reason::SucceededWithIssues,
+            message: with_issues(view, &status),
+        },
         None => Ending::succeeded(format!("{} notebooks passed", view.notebooks.len())),
         Some(verdict) => Ending::failed(verdict.reason, verdict.message),
     };
     Step::Ended(status, ending)
+}
+
+fn with_issues(view: &View, status: &DatabricksReleaseStatus) -> String {
+    let first = status.issues.first().map(|issue| format!(", the first: {}: {}", issue.name, issue.message));
+    let (all, issues) = (view.notebooks.len(), status.issue_count);
+    format!("{all} notebooks ran, with {issues} issues{}", first.unwrap_or_default())
 }
 
 fn nothing_to_run(turn: &Turn) -> Step {

@@ -4,6 +4,7 @@ mod act;
 mod decide;
 mod observe;
 mod plan;
+mod stop;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,17 +12,18 @@ use brickline_crds::{FirstFailure, Reason, TestCounts};
 
 use crate::databricks::runs::Run;
 
+pub(crate) use act::act;
 #[cfg(test)]
 pub(crate) use act::token;
-pub(crate) use act::{act, stop};
 pub(crate) use decide::decide;
 pub(crate) use observe::observe;
+pub(crate) use stop::{alive, stop};
 
 /// What can be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     /// Submit a notebook's run. Once by token.
-    Submit { index: u32 },
+    Submit { index: u32, try_: u32 },
     /// Read a finished run's output and cells, judge it and keep the verdict. Harmless when repeated.
     Collect { index: u32, run_id: i64 },
     /// Merge the verdicts into one JUnit report. Harmless when repeated.
@@ -47,6 +49,8 @@ pub(crate) struct Notebook {
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) timeout: Duration,
     pub(crate) max_duration: Duration,
+    /// Whether its failure is an issue and not a failure.
+    pub(crate) continue_on_error: bool,
 }
 
 /// What was learnt from one run.

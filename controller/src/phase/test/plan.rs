@@ -25,6 +25,7 @@ pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Not
                 parameters: test.parameters.clone(),
                 timeout: test.timeout.get(),
                 max_duration: test.max_duration.get(),
+                continue_on_error: test.continue_on_error.unwrap_or(spec.test.continue_on_error),
             })
         })
         .collect();

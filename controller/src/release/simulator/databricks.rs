@@ -210,6 +210,11 @@ impl Databricks {
         self.runs.values_mut().for_each(|run| run.deleted = true);
     }
 
+    /// Whether this run has not stopped yet.
+    pub(super) fn is_alive(&self, id: i64, now: Timestamp) -> bool {
+        self.runs.get(&id).is_some_and(|run| !run.deleted && run.ends.is_none_or(|ends| ends > now))
+    }
+
     /// Runs that go on without being canceled.
     pub(super) fn active(&self, now: Timestamp) -> Vec<i64> {
         let active = |run: &OneRun| !run.deleted && !run.canceled && run.ends.is_none_or(|ends| ends > now);
@@ -228,6 +233,7 @@ impl Databricks {
             parameters: BTreeMap::new(),
             timeout: Duration::from_hours(1),
             max_duration: Duration::from_secs(100),
+            continue_on_error: false,
         };
         (0..self.behaviour.notebooks).map(notebook).collect()
     }

@@ -86,6 +86,11 @@ impl Jobs {
         self.alive.clear();
     }
 
+    /// Whether the Job is still there.
+    pub(super) fn exists(&self, name: &str) -> bool {
+        self.alive.contains_key(name)
+    }
+
     /// Those that are not over.
     pub(super) fn active(&self, build: Build, now: Timestamp) -> Vec<&str> {
         self.alive.keys().filter(|name| !self.is_over(name, build, now)).map(String::as_str).collect()

@@ -17,6 +17,7 @@ pub(super) mod databricks;
 mod forge;
 pub(super) mod jobs;
 mod kill;
+mod locks;
 mod promises;
 mod report;
 pub(super) mod rules;

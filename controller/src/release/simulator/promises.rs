@@ -67,6 +67,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     broken.extend(jobs(run));
     broken.extend(runs(run));
     broken.extend(told(run));
+    broken.extend(locks(run));
     let asked = run.effects().count();
     if asked > effects {
         broken.push(format!("{asked} effects, at most {effects} are wanted"));
@@ -95,13 +96,25 @@ fn runs(run: &Run) -> Option<String> {
     (notebooks.len() != ran.len()).then(|| format!("notebooks ran more than once: {ran:?}"))
 }
 
+/// The locks are free at the end, or kept on purpose; and nobody is kept from deleting the release.
+fn locks(run: &Run) -> Option<String> {
+    let status = run.release.status.clone().unwrap_or_default();
+    let kept = status.locks.iter().filter(|lock| lock.kept).count();
+    let held = run.outside.locks.held.len();
+    if held != kept || status.locks.len() != kept {
+        return Some(format!("{held} locks are held, {kept} of {} are meant to be", status.locks.len()));
+    }
+    (!run.release.finalizers().is_empty()).then(|| "the finalizer is still there".to_owned())
+}
+
 /// The forge's last word is the verdict, and `pending` never follows it.
 fn told(run: &Run) -> Option<String> {
     if !is_told(&run.release) || run.outside.script.forge_is_down {
         return None;
     }
     let status = run.release.status.clone().unwrap_or_default();
-    let good = matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+    let good =
+        matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues | ReleaseResult::Skipped);
     let verdict = if good { ReportState::Success } else { ReportState::Failure };
     let told: Vec<ReportState> = run.outside.forge.told.iter().map(|report| report.state).collect();
     let mut once = told.clone();

@@ -5,12 +5,23 @@ use brickline_crds::{DatabricksReleaseStatus, PhaseState, ReleaseResult, Release
 
 /// From which state a phase may come into which.
 const PHASES: &[(PhaseState, &[PhaseState])] = &[
-    (PhaseState::Pending, &[PhaseState::Pending, PhaseState::Running, PhaseState::Skipped, PhaseState::Canceled]),
+    (
+        PhaseState::Pending,
+        &[
+            PhaseState::Pending,
+            PhaseState::Running,
+            PhaseState::Failed,
+            PhaseState::TimedOut,
+            PhaseState::Skipped,
+            PhaseState::Canceled,
+        ],
+    ),
     (
         PhaseState::Running,
         &[
             PhaseState::Running,
             PhaseState::Succeeded,
+            PhaseState::SucceededWithIssues,
             PhaseState::Failed,
             PhaseState::TimedOut,
             PhaseState::Canceled,
@@ -47,7 +58,8 @@ pub(crate) fn conditions(status: &DatabricksReleaseStatus, generation: i64) -> V
     let absent_or_true = |kind: &str| find(&status.conditions, kind).is_none_or(|c| c.status == "True");
     let (ready, reconciling, stalled) = (holds(READY), holds(RECONCILING), holds(STALLED));
     let is_over = status.state == ReleaseState::Finished;
-    let good = matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::Skipped);
+    let good =
+        matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues | ReleaseResult::Skipped);
     let rules = [
         (find(&status.conditions, READY).is_some(), "Ready is missing"),
         (u8::from(ready) + u8::from(reconciling) + u8::from(stalled) == 1, "not exactly one of three holds"),
@@ -83,7 +95,7 @@ pub(crate) fn transitions(before: &DatabricksReleaseStatus, after: &DatabricksRe
             broken.push(format!("{} lost an attempt", phase.name));
         }
     }
-    let begun = |state: PhaseState| !matches!(state, PhaseState::Pending | PhaseState::Skipped | PhaseState::Canceled);
+    let begun = |state: PhaseState| matches!(state, PhaseState::Running | PhaseState::Succeeded);
     let first_open = after.phases.iter().position(|phase| !phase.state.is_terminal()).unwrap_or(after.phases.len());
     if after.phases.iter().skip(first_open + 1).any(|phase| begun(phase.state)) {
         broken.push("a phase began before the one before it was over".to_owned());

@@ -208,7 +208,7 @@ fn answers_lost() -> Scenario {
         |effect| matches!(effect, Effect::Install(crate::phase::install::Effect::Restart { .. })),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Submit { .. })),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Publish { .. })),
-        |effect| *effect == Effect::Finish(finish::Effect::Label),
+        |effect| *effect == Effect::Finish(finish::Effect::Settle),
     ];
     let faults = kinds.map(|of| unavailable(1, true, of)).into();
     let script = Script { faults, ..Script::default() };

@@ -4,14 +4,18 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseSta
 use kube::ResourceExt;
 
 use super::databricks::CLUSTER;
-use crate::phase::{Effect, build, finish, finish::ReportState, install, test};
+use crate::phase::{Effect, build, finish, finish::ReportState, gate, install, test};
 
 /// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
 pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effect: &Effect) -> Option<String> {
     let status = stored.status.clone().unwrap_or_default();
     let is_stale = seen.status != stored.status;
     // Runs are once by their token, and reading one is harmless: a lagging cache may ask for them again.
-    let holds = if is_stale { matches!(effect, Effect::Test(_)) } else { stands(&status, effect) };
+    let holds = if is_stale {
+        matches!(effect, Effect::Test(_) | Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside))
+    } else {
+        stands(&status, effect)
+    };
     let version = stored.resource_version().unwrap_or_default();
     (!holds).then(|| format!("{effect:?} without its ticket in version {version} (stale: {is_stale})"))
 }
@@ -20,7 +24,10 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
     let runs = |phase| status.phase(phase).is_some_and(|p| p.state == PhaseState::Running && p.stopping.is_none());
     let ticket = |phase| status.phase(phase).and_then(|phase| phase.ticket.clone()).unwrap_or_default();
     match effect {
-        Effect::NumberRun => status.phases.is_empty() && status.run.is_empty(),
+        Effect::Begin(_) => status.phases.is_empty() && status.run.is_empty(),
+        Effect::Gate(gate::Effect::Lock) => !status.locks.is_empty(),
+        // The leader's own account: nothing outside depends on it.
+        Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside) => true,
         Effect::Build(build::Effect::CreateJob { name, .. }) => {
             runs(Phase::Build) && ticket(Phase::Build).job.as_ref() == Some(name)
         }
@@ -32,7 +39,10 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
             ReportState::Pending => status.reported.is_none() && status.state == ReleaseState::Running,
             _ => status.state == ReleaseState::Finishing,
         },
-        Effect::Finish(finish::Effect::Label) => status.state == ReleaseState::Finishing,
+        Effect::Finish(finish::Effect::Unlock { .. }) => {
+            status.state == ReleaseState::Finishing && !status.locks.is_empty()
+        }
+        Effect::Finish(finish::Effect::Settle) => status.state == ReleaseState::Finishing,
     }
 }
 
@@ -48,7 +58,7 @@ fn installs(ticket: &Ticket, effect: &install::Effect) -> bool {
 fn tests(ticket: &Ticket, effect: &test::Effect) -> bool {
     let flies = |index: u32, id: Option<i64>| ticket.in_flight.iter().any(|r| r.index == index && r.run_id == id);
     match effect {
-        test::Effect::Submit { index } => flies(*index, None),
+        test::Effect::Submit { index, .. } => flies(*index, None),
         test::Effect::Collect { index, run_id } => flies(*index, Some(*run_id)),
         test::Effect::Publish { notebooks } => ticket.done == *notebooks && ticket.in_flight.is_empty(),
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::rc::Rc;
 
+use brickline_crds::labels::FINALIZER;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason, labels};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -12,16 +13,19 @@ use kube::core::Status;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::super::observe::Look;
+use super::super::queue::Newer;
 use super::super::status::result;
 use super::super::world::World;
 use super::databricks::Databricks;
 use super::forge::Forge;
 use super::jobs::Jobs;
 use super::kill::{Kill, Side};
+use super::locks::Locks;
 use super::script::{Script, User, runs_of};
 use super::server::Server;
 use super::{rules, ticket};
-use crate::phase::{self, Effect, Outcome, Trouble, View, build, finish, test};
+use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, gate, test};
 
 /// One thing that was asked of the outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +41,7 @@ pub(crate) struct Outside {
     pub(crate) jobs: Jobs,
     pub(crate) databricks: Databricks,
     pub(crate) forge: Forge,
+    pub(crate) locks: Locks,
     pub(crate) script: Script,
     /// What was asked, in order; a call that a kill has prevented is not in it.
     pub(crate) calls: Vec<Call>,
@@ -65,6 +70,7 @@ impl FakeWorld {
             jobs: Jobs::default(),
             databricks: Databricks::new(script.databricks.clone()),
             forge: Forge::default(),
+            locks: Locks::default(),
             calls: Vec::new(),
             problems: Vec::new(),
             numbered: 0,
@@ -109,13 +115,25 @@ impl World for FakeWorld {
         self.outside().now
     }
 
-    async fn observe(&self, release: &DatabricksRelease, phase: Phase) -> View {
+    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
         let mut outside = self.outside();
         outside.pass();
-        outside.view(release, phase).unwrap_or_else(View::Trouble)
+        match look {
+            Look::Gate(_) => View::Gate(Box::new(Locks::view())),
+            Look::Work(phase) => outside.view(release, phase).unwrap_or_else(View::Trouble),
+            Look::Alive(phase) => outside.alive(release, phase).map_or_else(View::Trouble, View::Alive),
+        }
+    }
+
+    fn newer(&self, _: &DatabricksRelease) -> Option<Newer> {
+        None
     }
 
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
+        // The leader's own account is in its memory: asking it is no call to the outside.
+        if let Effect::Gate(effect @ (gate::Effect::Turn { .. } | gate::Effect::StepAside)) = effect {
+            return Outcome::Gate(self.outside().locks.pass(effect));
+        }
         self.call(Call::Effect(effect.clone()), |outside| outside.act(release, effect)).await
     }
 
@@ -226,10 +244,14 @@ impl Outside {
     fn carry_out(&mut self, release: &DatabricksRelease, effect: &Effect) -> Result<Outcome, Trouble> {
         let now = self.now;
         match effect {
-            Effect::NumberRun => {
+            Effect::Begin(begin::Effect::Adopt) => self.change(&json!({"metadata": {"finalizers": [FINALIZER]}})),
+            Effect::Begin(begin::Effect::Resolve) => {
                 self.numbered += 1;
-                return Ok(Outcome::Numbered(format!("20261121.{}", self.numbered)));
+                let run = format!("20261121.{}", self.numbered);
+                let resolved = begin::Resolved { run, ..begin::Resolved::default() };
+                return Ok(Outcome::Resolved(Box::new(resolved)));
             }
+            Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
             Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
             Effect::Deploy if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
                 self.wait(release.spec.timeouts.deploy.get().try_into().expect("a time"));
@@ -240,9 +262,11 @@ impl Outside {
             Effect::Test(effect) => return self.test(release, effect),
             Effect::Stop(phase) => self.stop(release, *phase)?,
             Effect::Finish(finish::Effect::Report(report)) => self.forge.tell(report, self.script.forge_is_down)?,
-            Effect::Finish(finish::Effect::Label) => {
+            Effect::Finish(finish::Effect::Unlock { keep: true }) => {}
+            Effect::Finish(finish::Effect::Unlock { keep: false }) => self.locks.held.clear(),
+            Effect::Finish(finish::Effect::Settle) => {
                 let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
-                self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}}}));
+                self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));
             }
         }
         Ok(Outcome::Done)
@@ -250,8 +274,8 @@ impl Outside {
 
     fn test(&mut self, release: &DatabricksRelease, effect: &test::Effect) -> Result<Outcome, Trouble> {
         Ok(match effect {
-            test::Effect::Submit { index } => {
-                Outcome::Submitted { index: *index, run_id: self.submit(release, *index)? }
+            test::Effect::Submit { index, try_ } => {
+                Outcome::Submitted { index: *index, run_id: self.submit(release, *index, *try_)? }
             }
             test::Effect::Collect { index, run_id } => {
                 let collected = self.databricks.collect(*index, *run_id, self.now)?;
@@ -261,9 +285,9 @@ impl Outside {
         })
     }
 
-    fn submit(&mut self, release: &DatabricksRelease, index: u32) -> Result<i64, Trouble> {
+    fn submit(&mut self, release: &DatabricksRelease, index: u32, try_: u32) -> Result<i64, Trouble> {
         let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Test)).map_or(1, |phase| phase.attempts);
-        let token = phase::test::token(release, attempt, index);
+        let token = phase::test::token(release, attempt, index, try_);
         self.databricks.submit(&token, index, self.now)
     }
 
@@ -277,13 +301,34 @@ impl Outside {
             }
             Phase::Test => {
                 for run in runs_of(&status) {
-                    let id = run.run_id.map_or_else(|| self.submit(release, run.index), Ok)?;
+                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
                     self.databricks.cancel(id, self.now);
                 }
             }
             Phase::Deploy | Phase::Install | Phase::Operate => {}
         }
         Ok(())
+    }
+
+    /// What was asked to stop and did not yet.
+    fn alive(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<Vec<String>, Trouble> {
+        let status = release.status.clone().unwrap_or_default();
+        let mut alive = Vec::new();
+        match phase {
+            Phase::Build => {
+                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
+                let job = build::job_name(release, attempt);
+                alive.extend(self.jobs.exists(&job).then_some(job));
+            }
+            Phase::Test => {
+                for run in runs_of(&status) {
+                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
+                    alive.extend(self.databricks.is_alive(id, self.now).then(|| format!("run {id}")));
+                }
+            }
+            Phase::Deploy | Phase::Install | Phase::Operate => {}
+        }
+        Ok(alive)
     }
 
     fn write(

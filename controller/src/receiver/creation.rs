@@ -1,14 +1,13 @@
-//! Creates a release, once by its name: an existing one is found, not created again.
+//! A creation: the one place where pushes become `DatabricksRelease` objects. Webhooks and polls share it.
 
-use brickline_crds::{DatabricksRelease, Reason, ReleasePipeline};
+use brickline_crds::{DatabricksRelease, PipelineStage, ReleasePipeline};
 use kube::{Api, ResourceExt, api::PostParams};
 
 use super::name::LENGTHS;
-use super::release::{Draft, is_same};
-use super::stages;
-use crate::trouble::Trouble;
+use super::push::Push;
+use super::release::{is_same, release, stages};
 
-/// What became of a draft.
+/// What became of one push to one stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Creation {
     /// The release with this name exists now.
@@ -20,9 +19,6 @@ pub(crate) enum Creation {
 /// Why a release could not be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreationError {
-    /// The pipeline can't be carried out as written.
-    #[error("{0}")]
-    Invalid(String),
     /// The API server refused or did not answer.
     #[error("the API server did not take release {name}: {source}")]
     Kube {
@@ -36,34 +32,31 @@ pub(crate) enum CreationError {
     Taken(String),
 }
 
-impl From<CreationError> for Trouble {
-    fn from(error: CreationError) -> Self {
-        let message = error.to_string();
-        match error {
-            CreationError::Kube { source: kube::Error::Api(status), .. } if status.is_invalid() => {
-                Self::lasting(Reason::InvalidSpec, message)
-            }
-            CreationError::Invalid(_) => Self::lasting(Reason::InvalidSpec, message),
-            CreationError::Kube { .. } | CreationError::Taken(_) => Self::passing(Reason::InternalError, message),
-        }
-    }
-}
-
-/// Creates the release of `draft`.
+/// Creates the releases of `push`, one for each stage. Once by name: an existing one is found, not created again.
 pub(crate) async fn create(
     client: &kube::Client,
     pipeline: &ReleasePipeline,
-    draft: &Draft,
-) -> Result<Creation, CreationError> {
+    push: &Push,
+) -> Result<Vec<Creation>, CreationError> {
     let api = Api::namespaced(client.clone(), &pipeline.namespace().unwrap_or_default());
-    if let Some(cycle) = stages::cycle(&pipeline.spec.stages) {
-        return Err(CreationError::Invalid(format!("stages wait for each other: {cycle}")));
+    let mut creations = Vec::new();
+    for stage in stages(pipeline) {
+        creations.push(create_one(&api, pipeline, stage, push).await?);
     }
+    Ok(creations)
+}
+
+async fn create_one(
+    api: &Api<DatabricksRelease>,
+    pipeline: &ReleasePipeline,
+    stage: Option<&PipelineStage>,
+    push: &Push,
+) -> Result<Creation, CreationError> {
     let mut last = String::new();
     for length in LENGTHS {
-        let wanted = draft.release(pipeline, length).map_err(CreationError::Invalid)?;
+        let wanted = release(pipeline, stage, push, length);
         last = wanted.name_any();
-        if let Some(creation) = claim(&api, &wanted).await? {
+        if let Some(creation) = claim(api, &wanted).await? {
             return Ok(creation);
         }
     }
@@ -79,7 +72,7 @@ async fn claim(api: &Api<DatabricksRelease>, wanted: &DatabricksRelease) -> Resu
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         Err(error) => return Err(failed(error)),
     }
-    // Gone in between is an error like any other here: the forge or the pipeline's reconcile comes again.
+    // Gone in between is an error like any other here: the forge or the poll comes again.
     let found = api.get(&name).await.map_err(failed)?;
     Ok(is_same(&found, wanted).then_some(Creation::Duplicate(name)))
 }

@@ -1,0 +1,81 @@
+//! Makes a release ours, numbers it, and looks up what its spec refers to.
+
+use brickline_artifact::Digest;
+use brickline_crds::{Artifact, DatabricksRelease, GitSource, Reason};
+use kube::{Api, ResourceExt};
+
+use super::labels::labels_of;
+use super::{Effect, Resolved};
+use crate::context::Context;
+use crate::phase::Outcome;
+use crate::pipeline;
+use crate::record;
+use crate::trouble::Trouble;
+
+/// Does what `decide` asked for.
+pub(crate) async fn act(release: &DatabricksRelease, effect: Effect, context: &Context) -> Result<Outcome, Trouble> {
+    match effect {
+        Effect::Adopt => {
+            record::ownership(release, labels_of(release), true, context).await?;
+            let pipeline = context.pipeline_of(release);
+            context.queue.arrived(release, pipeline.as_ref().map(|pipeline| &pipeline.spec.concurrency));
+            Ok(Outcome::Done)
+        }
+        Effect::Resolve => Ok(Outcome::Resolved(Box::new(resolve(release, context).await?))),
+    }
+}
+
+async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resolved, Trouble> {
+    let taken = match taken(release, context).await {
+        Err(trouble) if !trouble.transient => Err((trouble.reason, trouble.message)),
+        Err(trouble) => return Err(trouble),
+        Ok(taken) => Ok(taken),
+    };
+    let mut resolved = Resolved { run: pipeline::number(release, context).await?, ..Resolved::default() };
+    match taken {
+        Err(refusal) => resolved.refusal = Some(refusal),
+        Ok(None) => {}
+        Ok(Some((origin, artifact))) => (resolved.origin, resolved.artifact) = (origin, Some(artifact)),
+    }
+    Ok(resolved)
+}
+
+/// What other releases built, and from what. A source is believed only if that release has it in its status, which
+/// nobody but the controller writes.
+async fn taken(
+    release: &DatabricksRelease,
+    context: &Context,
+) -> Result<Option<(Option<GitSource>, Artifact)>, Trouble> {
+    let source = &release.spec.source;
+    if source.artifact_from.is_empty() {
+        return Ok(None);
+    }
+    let releases: Api<DatabricksRelease> =
+        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    let (mut digests, mut origin) = (Vec::new(), None);
+    for from in &source.artifact_from {
+        let found = releases.get_opt(&from.release).await?;
+        let has = found.as_ref().and_then(|found| found.status.as_ref()?.artifact.as_ref());
+        if has.is_none_or(|artifact| artifact.digest != from.digest) {
+            let message = format!("release {} has no artifact {}: see its status.artifact", from.release, from.digest);
+            return Err(Trouble::lasting(Reason::ArtifactFailed, message));
+        }
+        let theirs = found.and_then(|found| crate::phase::origin(&found).cloned());
+        origin = match (origin, theirs) {
+            (None, theirs) => theirs,
+            // One branch speaks for the release: protection looks at it.
+            (Some(first), Some(theirs)) if first.reference != theirs.reference => {
+                let message = format!(
+                    "artifactFrom mixes {} and {}: take all from one branch",
+                    first.reference, theirs.reference
+                );
+                return Err(Trouble::lasting(Reason::InvalidSpec, message));
+            }
+            (first, _) => first,
+        };
+        let digest: Result<Digest, _> = from.digest.parse();
+        digests.push(digest.map_err(|error| Trouble::lasting(Reason::InvalidSpec, format!("artifactFrom: {error}")))?);
+    }
+    let artifact = context.artifacts.compose(&digests, source.precedence).await?;
+    Ok(Some((origin, artifact)))
+}

@@ -1,0 +1,86 @@
+//! What to do next for a release whose phases are not written down yet.
+
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, ReleaseState};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use strum::IntoEnumIterator;
+
+use super::{Effect, Resolved};
+use crate::phase::gate::{self, Wait};
+use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, is_canceled, is_ours};
+
+/// Adopt, resolve, then write the phases down.
+pub(crate) fn decide(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    outcome: Option<&Outcome>,
+    now: Timestamp,
+) -> Step {
+    if release.metadata.deletion_timestamp.is_some() && !is_ours(release) {
+        // Nothing was begun and nothing is owed; Kubernetes lets it go.
+        return Step::Wait(None);
+    }
+    if is_canceled(release).is_some() {
+        return Step::Record(begun(release, status, &Resolved::default(), now));
+    }
+    if let Some(Outcome::Trouble(trouble)) = outcome {
+        return gate::hindered(release, status, trouble, now);
+    }
+    if !is_ours(release) {
+        return Step::Act(AnyEffect::Begin(Effect::Adopt));
+    }
+    if release.spec.suspend {
+        return gate::wait(release, status, Wait::suspended(), now);
+    }
+    match outcome {
+        Some(Outcome::Resolved(resolved)) => refused(begun(release, status, resolved, now), resolved),
+        _ => Step::Act(AnyEffect::Begin(Effect::Resolve)),
+    }
+}
+
+fn refused(status: Box<DatabricksReleaseStatus>, resolved: &Resolved) -> Step {
+    match &resolved.refusal {
+        Some((reason, message)) => Step::Ended(status, Ending::failed(*reason, message.clone())),
+        None => Step::Record(status),
+    }
+}
+
+fn begun(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    resolved: &Resolved,
+    now: Timestamp,
+) -> Box<DatabricksReleaseStatus> {
+    let mut status = Box::new(status.clone());
+    status.state = ReleaseState::Running;
+    status.waiting = None;
+    status.run.clone_from(&resolved.run);
+    status.variables.clone_from(&resolved.variables);
+    status.origin.clone_from(&resolved.origin);
+    status.artifact.clone_from(&resolved.artifact);
+    status.start_time = Some(Time(now));
+    status.trace_id = Some(crate::release::trace_id(release));
+    status.phases = Phase::iter().map(|phase| planned(release, phase)).collect();
+    status
+}
+
+/// A phase that is not asked for is skipped from the start.
+pub(crate) fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus {
+    let spec = &release.spec;
+    let why = match phase {
+        Phase::Build if spec.source.git.is_none() => Some("the artifact comes from other releases"),
+        Phase::Build => None,
+        Phase::Operate => Some("no jobs to operate"),
+        _ if spec.workspace_ref.is_none() => Some("the release names no workspace"),
+        _ if spec.start_at.is_some_and(|first| phase < first) => Some("spec.startAt begins after it"),
+        Phase::Install if spec.install.clusters.is_empty() => Some("install.clusters is empty"),
+        Phase::Test if spec.test.notebooks.is_empty() => Some("test.notebooks is empty"),
+        _ => None,
+    };
+    let mut planned = PhaseStatus::pending(phase);
+    if let Some(why) = why {
+        planned.state = PhaseState::Skipped;
+        why.clone_into(&mut planned.message);
+    }
+    planned
+}

@@ -1,0 +1,218 @@
+//! Looks at what decides whether a release may go on: its workspace and its rules, people's approvals, what its stage
+//! has already, what it would write to.
+
+use std::collections::BTreeSet;
+
+use brickline_crds::{
+    ApprovalRecord, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseApproval,
+    ReleaseReason, labels,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+
+use super::{Approvals, Kind, Verdict, View};
+use crate::context::Context;
+use crate::lock::{Lock, locks_of};
+use crate::phase::{deploy, origin};
+use crate::trouble::Trouble;
+use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
+use crate::workspace::{self, Connection};
+
+/// The most approvals that a status holds.
+const RECORDS: usize = 16;
+
+/// What the gate's `decide` needs to know.
+pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &Context) -> Result<View, Trouble> {
+    let status = release.status.clone().unwrap_or_default();
+    if let Some(refusal) = unknown_pool(release, &status, context) {
+        return Ok(View { refusal: Some(refusal), ..View::default() });
+    }
+    if release.spec.workspace_ref.is_none() {
+        return Ok(View::default());
+    }
+    let connection = workspace::connect(release, context).await?;
+    let wanted = Wanted::of(release, &status, &connection, kind, context).await?;
+    if let Err(refusal) = authorise(release, &connection, &wanted) {
+        return Ok(View { refusal: Some((Reason::NotAuthorized, refusal)), ..View::default() });
+    }
+    if !kind.workspace {
+        return Ok(View::default());
+    }
+    let spec = &connection.workspace.spec;
+    let closed_until = match protection::gate(&spec.protection.windows, Timestamp::now())? {
+        Gate::Open => None,
+        Gate::ClosedUntil(time) => Some(time),
+    };
+    Ok(View {
+        refusal: None,
+        newer_deployed: newer_deployed(release, context),
+        approvals: approvals(release, &status, &connection, context).await?,
+        closed_until,
+        locks: wanted.locks,
+    })
+}
+
+/// What the release would use.
+struct Wanted {
+    clusters: Vec<String>,
+    paths: Vec<String>,
+    locks: BTreeSet<Lock>,
+}
+
+impl Wanted {
+    async fn of(
+        release: &DatabricksRelease,
+        status: &DatabricksReleaseStatus,
+        connection: &Connection,
+        kind: Kind,
+        context: &Context,
+    ) -> Result<Self, Trouble> {
+        let spec = &release.spec;
+        let asked = |phase: Phase| status.phase(phase).is_some_and(|phase| phase.state != PhaseState::Skipped);
+        let mut clusters: Vec<String> = Vec::new();
+        if asked(Phase::Install) {
+            clusters.extend(spec.install.clusters.iter().cloned());
+        }
+        if asked(Phase::Test) {
+            clusters.push(spec.test.compute.cluster.clone());
+        }
+        let mut paths: Vec<String> = Vec::new();
+        if asked(Phase::Deploy) {
+            paths.extend(spec.deploy.items.iter().map(|item| item.to.clone()));
+            paths.push(spec.deploy.libraries.to.clone());
+        }
+        let mut locks = BTreeSet::new();
+        if kind.workspace {
+            let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+            let files: Vec<String> = if asked(Phase::Deploy) {
+                deploy::targets(&spec.deploy, &manifest).into_iter().map(|target| target.to).collect()
+            } else {
+                Vec::new()
+            };
+            let ids = clusters.iter().map(|name| connection.cluster(name)).collect::<Result<Vec<_>, _>>()?;
+            locks = locks_of(&connection.host()?, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
+        }
+        Ok(Self { clusters, paths, locks })
+    }
+}
+
+/// Whether the workspace takes the release at all: in words that name the resource and the rule.
+fn authorise(release: &DatabricksRelease, connection: &Connection, wanted: &Wanted) -> Result<(), String> {
+    let namespace = release.namespace().unwrap_or_default();
+    let request = Request {
+        namespace: &namespace,
+        pipeline: release.labels().get(labels::PIPELINE).map(String::as_str),
+        reference: origin(release).map(|git| git.reference.as_str()),
+        reason: release.spec.reason,
+        by_controller: is_automatic(release),
+        paths: &wanted.paths,
+        clusters: &wanted.clusters,
+    };
+    protection::verdict(&connection.workspace, &request).map_err(|refusal| refusal.message)
+}
+
+/// Whether the controller made the release. Admission keeps these reasons for it, and has people sign theirs.
+fn is_automatic(release: &DatabricksRelease) -> bool {
+    use ReleaseReason::{BuildCompletion, Promotion, Push, Rollback, Schedule};
+    let reason = release.spec.reason;
+    matches!(reason, Push | Schedule | BuildCompletion | Promotion)
+        || (reason == Rollback && release.spec.requested_by.is_none())
+}
+
+fn unknown_pool(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    context: &Context,
+) -> Option<(Reason, String)> {
+    let builds = status.phase(Phase::Build).is_some_and(|build| build.state != PhaseState::Skipped);
+    let pools = &context.settings.pools;
+    let pool = &release.spec.build.pool;
+    (builds && !pools.contains_key(pool)).then(|| {
+        let known: Vec<&str> = pools.keys().map(String::as_str).collect();
+        let message = format!("there is no build pool {pool:?}; the chart's builds.pools has: {}", known.join(", "));
+        (Reason::NotAuthorized, message)
+    })
+}
+
+/// A newer release of the stage whose Deploy began, for releases that nobody asked for by hand.
+fn newer_deployed(release: &DatabricksRelease, context: &Context) -> Option<String> {
+    if !is_automatic(release) || release.spec.reason == ReleaseReason::Rollback {
+        return None;
+    }
+    let pipeline = context.pipeline_of(release)?;
+    let stage = release.spec.stage.as_deref().unwrap_or_default();
+    let deployed = pipeline.status.as_ref()?.stages.iter().find(|known| known.name == stage)?.deployed.as_ref()?;
+    let newer = deployed.created.as_ref()?.0 > release.creation_timestamp()?.0;
+    (newer && deployed.release != release.name_any()).then(|| deployed.release.clone())
+}
+
+async fn approvals(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    connection: &Connection,
+    context: &Context,
+) -> Result<Approvals, Trouble> {
+    let stage = release.spec.approvals.as_ref().map_or(0, |extra| extra.required);
+    let Some(rule) = protection::demand(connection.workspace.spec.protection.approvals.as_ref(), stage) else {
+        return Ok(Approvals::default());
+    };
+    let given = given(release, context).await?;
+    let digest = status.artifact.as_ref().map(|artifact| artifact.digest.clone()).unwrap_or_default();
+    let waits = status.waiting.as_ref().filter(|waiting| waiting.reason == Reason::WaitingForApproval);
+    let now = Timestamp::now();
+    let uid = release.uid().unwrap_or_default();
+    let requesters: Vec<&str> =
+        [&release.spec.requested_by, &release.spec.requested_for].into_iter().flatten().map(String::as_str).collect();
+    let since = waits.map_or(now, |waiting| waiting.since.0);
+    let ask = Ask { uid: &uid, digest: &digest, requesters: &requesters, since };
+    let mut records: Vec<ApprovalRecord> =
+        given.iter().filter(|one| one.uid == uid && one.digest == digest).map(record).collect();
+    records.sort_by(|a, b| (&a.approver, a.time.0).cmp(&(&b.approver, b.time.0)));
+    records.dedup_by(|a, b| a.approver == b.approver);
+    records.truncate(RECORDS);
+    Ok(Approvals { records, verdict: verdict(&protection::standing(&rule, &ask, &given, now), release, &digest) })
+}
+
+async fn given(release: &DatabricksRelease, context: &Context) -> Result<Vec<Approval>, Trouble> {
+    let approvals: Api<ReleaseApproval> =
+        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    let ours = ListParams::default().fields(&format!("spec.releaseRef.name={}", release.name_any()));
+    let listed = approvals.list(&ours).await?;
+    let read = |approval: ReleaseApproval| Approval {
+        created: approval.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        approver: approval.spec.approver,
+        decision: approval.spec.decision,
+        comment: approval.spec.comment,
+        uid: approval.spec.release_ref.uid,
+        digest: approval.spec.artifact_digest,
+    };
+    Ok(listed.items.into_iter().map(read).collect())
+}
+
+fn record(approval: &Approval) -> ApprovalRecord {
+    ApprovalRecord {
+        approver: approval.approver.clone(),
+        decision: approval.decision,
+        comment: approval.comment.clone(),
+        time: Time(approval.created),
+    }
+}
+
+fn verdict(standing: &Standing, release: &DatabricksRelease, digest: &str) -> Verdict {
+    let name = release.name_any();
+    match standing {
+        Standing::Approved { .. } => Verdict::Approved,
+        Standing::Rejected { by, comment } if comment.is_empty() => Verdict::Rejected(format!("rejected by {by}")),
+        Standing::Rejected { by, comment } => Verdict::Rejected(format!("rejected by {by}: {comment}")),
+        Standing::Waiting { have, need, until } => {
+            let message = format!(
+                "{have} of {need} approvals for {digest}: create a ReleaseApproval for release {name}, uid {}",
+                release.uid().unwrap_or_default()
+            );
+            Verdict::Waiting { message, until: *until }
+        }
+        Standing::TimedOut => Verdict::TimedOut("nobody approved it in time".to_owned()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Whose turn it is: how many releases of a stage go on at the same time, and how many builds run.
+//!
+//! Only the leader admits releases, so the account is kept in its memory and made anew from the unfinished releases
+//! when another one leads. Who must wait is written into the release's status once; its place in the line is never
+//! written. Whoever gives a turn or a slot back wakes the next in line, so nobody asks again and again.
+
+mod account;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use brickline_crds::{Concurrency, ConcurrencyPolicy, DatabricksRelease};
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::mpsc;
+
+pub(crate) use account::Limits;
+pub(crate) use account::Newer;
+use account::{Account, Candidate};
+
+use crate::phase::is_canceled;
+
+/// How often the memory of the watch is looked at for a cancel; it costs no request.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What a release is told that asks for its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may go on, and has what it asked for until it gives it back.
+    Go,
+    /// Others are before it; what for, in words that don't change while it waits.
+    Wait(String),
+}
+
+/// The line of releases. Cloned cheaply; all clones are the same line.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    account: Arc<Mutex<Account>>,
+    unfinished: Arc<OnceLock<Store<DatabricksRelease>>>,
+    wake: mpsc::UnboundedSender<ObjectRef<DatabricksRelease>>,
+}
+
+impl Queue {
+    /// An empty line, and the releases to reconcile because something they waited for is free.
+    pub(crate) fn new(limits: Limits) -> (Self, mpsc::UnboundedReceiver<ObjectRef<DatabricksRelease>>) {
+        let (wake, woken) = mpsc::unbounded_channel();
+        let account = Arc::new(Mutex::new(Account::new(limits)));
+        (Self { account, unfinished: Arc::default(), wake }, woken)
+    }
+
+    /// Where unfinished releases are known; told once, before the first of them is reconciled.
+    pub(crate) fn watch(&self, unfinished: Store<DatabricksRelease>) {
+        if self.unfinished.set(unfinished).is_err() {
+            tracing::error!("the line of releases was given two stores");
+        }
+    }
+
+    /// Asks for the release's turn, and for a build slot if it is to build.
+    pub(crate) fn take(&self, release: &DatabricksRelease, rule: Option<&Concurrency>, builds: bool) -> Turn {
+        let line = self.line();
+        self.account().take(&line, &Candidate::of(release), rule, builds)
+    }
+
+    /// Gives the turn back while the release waits for people or for a time of the day.
+    pub(crate) fn step_aside(&self, release: &DatabricksRelease) {
+        self.wake_after(|account, line| account.step_aside(line, &Candidate::of(release)));
+    }
+
+    /// Gives the build slot back.
+    pub(crate) fn built(&self, release: &DatabricksRelease) {
+        self.wake_after(|account, line| account.built(line, &Candidate::of(release)));
+    }
+
+    /// Gives everything back: the release has ended, or is gone.
+    pub(crate) fn ended(&self, release: &DatabricksRelease) {
+        self.wake_after(|account, line| account.ended(line, &Candidate::of(release)));
+        for lock in release.status.iter().flat_map(|status| &status.locks) {
+            self.freed(&lock.name);
+        }
+    }
+
+    /// The newest release that may take this one's place: made later for the same stage of the same pipeline.
+    pub(crate) fn newer(&self, release: &DatabricksRelease, rule: Option<&Concurrency>) -> Option<Newer> {
+        let line = self.line();
+        self.account().newer(&line, &Candidate::of(release), rule)
+    }
+
+    /// Ends when the release is canceled, deleted or gone, as far as the watch knows. For work that can't be asked to stop
+    /// from outside.
+    pub(crate) async fn canceled(&self, release: &DatabricksRelease) {
+        let reference = ObjectRef::from_obj(release);
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(store) = self.unfinished.get() else { continue };
+            if store.get(&reference).is_none_or(|release| is_canceled(&release).is_some()) {
+                return;
+            }
+        }
+    }
+
+    /// Wakes what a release that just came may supersede.
+    pub(crate) fn arrived(&self, release: &DatabricksRelease, rule: Option<&Concurrency>) {
+        if rule.is_none_or(|rule| rule.policy != ConcurrencyPolicy::Supersede) {
+            return;
+        }
+        self.wake_after(|account, line| account.older(line, &Candidate::of(release)));
+    }
+
+    /// Notes, before the locks are tried, that the release will want to know when one of them is free.
+    pub(crate) fn wants(&self, release: &DatabricksRelease, locks: &[String]) {
+        self.account().wants(&Candidate::of(release), locks);
+    }
+
+    /// The release has its locks, or wants them no more.
+    pub(crate) fn wants_no_more(&self, release: &DatabricksRelease) {
+        self.account().wants_no_more(&Candidate::of(release));
+    }
+
+    /// A lock is free: the first that waits for it is woken, and no other.
+    pub(crate) fn freed(&self, lock: &str) {
+        let first = self.account().first_wanting(lock);
+        self.send(first);
+    }
+
+    fn wake_after(&self, change: impl FnOnce(&mut Account, &[Candidate]) -> Vec<ObjectRef<DatabricksRelease>>) {
+        let line = self.line();
+        let woken = change(&mut self.account(), &line);
+        self.send(woken);
+    }
+
+    fn send(&self, woken: impl IntoIterator<Item = ObjectRef<DatabricksRelease>>) {
+        for release in woken {
+            // Nobody listens only when the process is about to leave.
+            let _ = self.wake.send(release);
+        }
+    }
+
+    fn line(&self) -> Vec<Candidate> {
+        let Some(store) = self.unfinished.get() else { return Vec::new() };
+        store.state().iter().filter(|release| release.uid().is_some()).map(|release| Candidate::of(release)).collect()
+    }
+
+    fn account(&self) -> std::sync::MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,287 @@
+//! The account of turns, build slots and wanted locks: no I/O.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use brickline_crds::{
+    Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, labels,
+};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::Turn;
+
+/// How many builds run at the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// In all namespaces together.
+    pub(crate) controller: usize,
+    /// In one namespace.
+    pub(crate) namespace: usize,
+    /// In one pool; a pool that is not here has none.
+    pub(crate) pools: BTreeMap<String, usize>,
+}
+
+/// Releases of one stage of one pipeline, of which a number goes on at the same time.
+type Group = (String, String, String);
+
+/// What the account must know of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    uid: String,
+    /// Its place in the line: the older one first.
+    place: (Timestamp, String),
+    namespace: String,
+    name: String,
+    /// None: a release without a pipeline goes whenever it likes.
+    group: Option<Group>,
+    pool: String,
+    /// Whether it had its turn when its status was written.
+    had_turn: bool,
+    /// Whether it had a build slot then.
+    had_slot: bool,
+    /// Whether it waits for people, a window, or its own `suspend`, and thus is in nobody's way.
+    aside: bool,
+    deploy_began: bool,
+    has_artifact: bool,
+}
+
+impl Candidate {
+    pub(super) fn of(release: &DatabricksRelease) -> Self {
+        let status = release.status.clone().unwrap_or_default();
+        let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
+        let began = |phase: &PhaseStatus| phase.attempts > 0;
+        let waiting = status.waiting.as_ref().map(|waiting| waiting.reason);
+        let aside = matches!(waiting, Some(Reason::WaitingForApproval | Reason::WaitingForWindow | Reason::Suspended))
+            || (release.spec.suspend && !status.phases.iter().any(began));
+        let pipeline = release.labels().get(labels::PIPELINE).cloned();
+        let stage = release.spec.stage.clone().unwrap_or_default();
+        Self {
+            uid: release.uid().unwrap_or_default(),
+            place: (release.creation_timestamp().map(|time| time.0).unwrap_or_default(), name.clone()),
+            group: pipeline.map(|pipeline| (namespace.clone(), pipeline, stage)),
+            pool: release.spec.build.pool.clone(),
+            had_turn: status.phases.iter().any(began) && !aside && waiting != Some(Reason::WaitingForSlot),
+            had_slot: status.phase(Phase::Build).is_some_and(|build| build.state == PhaseState::Running),
+            aside,
+            deploy_began: status.phases.iter().any(|phase| phase.name > Phase::Build && began(phase)),
+            has_artifact: status.artifact.is_some() || !release.spec.source.artifact_from.is_empty(),
+            namespace,
+            name,
+        }
+    }
+
+    fn reference(&self) -> ObjectRef<DatabricksRelease> {
+        ObjectRef::new(&self.name).within(&self.namespace)
+    }
+}
+
+/// A release that may take the place of an older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Newer {
+    /// Its name, in the same namespace.
+    pub(crate) name: String,
+    /// Whether the pipeline wants older releases to make room (`Supersede`).
+    pub(crate) supersedes: bool,
+    /// Whether even one that has begun to deploy makes room.
+    pub(crate) after_deploy: bool,
+    /// Whether its artifact is there, so that it could be released now.
+    pub(crate) has_artifact: bool,
+}
+
+/// What a release has now, whatever its stored status says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    turn: bool,
+    slot: bool,
+}
+
+/// Who has a turn, a slot, or wants a lock.
+#[derive(Debug)]
+pub(super) struct Account {
+    limits: Limits,
+    shares: HashMap<String, Share>,
+    /// Ended, though the watch may not have told yet.
+    ended: HashSet<String>,
+    /// Waits for a slot and for nothing else.
+    slotless: HashSet<String>,
+    wanted: BTreeMap<String, BTreeSet<((Timestamp, String), String)>>,
+}
+
+impl Account {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            shares: HashMap::new(),
+            ended: HashSet::new(),
+            slotless: HashSet::new(),
+            wanted: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn take(
+        &mut self,
+        line: &[Candidate],
+        release: &Candidate,
+        rule: Option<&Concurrency>,
+        builds: bool,
+    ) -> Turn {
+        self.forget(line);
+        let share = self.share(release);
+        if !share.turn
+            && let Some(why) = self.must_wait(line, release, rule)
+        {
+            return Turn::Wait(why);
+        }
+        if builds && !share.slot && self.no_slot(line, release) {
+            self.slotless.insert(release.uid.clone());
+            return Turn::Wait(format!(
+                "every build slot of pool {} is taken: builds.pools in the chart",
+                release.pool
+            ));
+        }
+        self.slotless.remove(&release.uid);
+        self.shares.insert(release.uid.clone(), Share { turn: true, slot: builds || share.slot });
+        Turn::Go
+    }
+
+    fn must_wait(&self, line: &[Candidate], release: &Candidate, rule: Option<&Concurrency>) -> Option<String> {
+        let (group, rule) = (release.group.as_ref()?, rule?);
+        if rule.policy == ConcurrencyPolicy::Parallel {
+            return None;
+        }
+        let others = self.others(line, release).filter(|other| other.group.as_ref() == Some(group));
+        let before = others.filter(|other| {
+            let queues = rule.policy == ConcurrencyPolicy::Queue && !other.aside && other.place < release.place;
+            self.share(other).turn || queues
+        });
+        let limit = rule.limit as usize;
+        (before.count() >= limit).then(|| match limit {
+            1 => format!("pipeline {} releases one at a time to {}", group.1, stage(&group.2)),
+            many => format!("pipeline {} releases {many} at a time to {}", group.1, stage(&group.2)),
+        })
+    }
+
+    fn no_slot(&self, line: &[Candidate], release: &Candidate) -> bool {
+        let taken = |alike: &dyn Fn(&Candidate) -> bool| {
+            let others = self.others(line, release).filter(|other| alike(other));
+            others.filter(|other| self.share(other).slot || self.is_before(other, release)).count()
+        };
+        let pool = self.limits.pools.get(&release.pool).copied().unwrap_or(0);
+        taken(&|_| true) >= self.limits.controller
+            || taken(&|other| other.namespace == release.namespace) >= self.limits.namespace
+            || taken(&|other| other.pool == release.pool) >= pool
+    }
+
+    /// Whether `other` waits for nothing but a slot of the same pool, and came first.
+    fn is_before(&self, other: &Candidate, release: &Candidate) -> bool {
+        other.pool == release.pool
+            && other.namespace == release.namespace
+            && other.place < release.place
+            && self.slotless.contains(&other.uid)
+    }
+
+    pub(super) fn step_aside(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let share = self.share(release);
+        self.shares.insert(release.uid.clone(), Share { turn: false, slot: share.slot });
+        if share.turn { self.next(line, release) } else { Vec::new() }
+    }
+
+    pub(super) fn built(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let share = self.share(release);
+        self.shares.insert(release.uid.clone(), Share { turn: share.turn, slot: false });
+        if share.slot { self.next_slotless(line, release) } else { Vec::new() }
+    }
+
+    pub(super) fn ended(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        self.wants_no_more(release);
+        self.slotless.remove(&release.uid);
+        let share = self.share(release);
+        self.shares.remove(&release.uid);
+        self.ended.insert(release.uid.clone());
+        let mut woken = self.next(line, release);
+        if share.slot {
+            woken.extend(self.next_slotless(line, release));
+        }
+        woken.dedup();
+        woken
+    }
+
+    pub(super) fn newer(&self, line: &[Candidate], release: &Candidate, rule: Option<&Concurrency>) -> Option<Newer> {
+        let group = release.group.as_ref()?;
+        let newest = self
+            .others(line, release)
+            .filter(|other| other.group.as_ref() == Some(group) && other.place > release.place)
+            .max_by_key(|other| (other.has_artifact, &other.place))?;
+        Some(Newer {
+            name: newest.name.clone(),
+            supersedes: rule.is_some_and(|rule| rule.policy == ConcurrencyPolicy::Supersede),
+            after_deploy: rule.is_some_and(|rule| rule.cancel_after_deploy),
+            has_artifact: newest.has_artifact,
+        })
+    }
+
+    /// Older releases of the same stage: a newer one may take their place.
+    pub(super) fn older(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let others = self.others(line, release).filter(|other| other.group.is_some() && other.group == release.group);
+        others.filter(|other| other.place < release.place && !other.deploy_began).map(Candidate::reference).collect()
+    }
+
+    pub(super) fn wants(&mut self, release: &Candidate, locks: &[String]) {
+        for lock in locks {
+            let waiting = (release.place.clone(), release.namespace.clone());
+            self.wanted.entry(lock.clone()).or_default().insert(waiting);
+        }
+    }
+
+    pub(super) fn wants_no_more(&mut self, release: &Candidate) {
+        let waiting = (release.place.clone(), release.namespace.clone());
+        self.wanted.retain(|_, all| {
+            all.remove(&waiting);
+            !all.is_empty()
+        });
+    }
+
+    pub(super) fn first_wanting(&self, lock: &str) -> Option<ObjectRef<DatabricksRelease>> {
+        let ((_, name), namespace) = self.wanted.get(lock)?.first()?;
+        Some(ObjectRef::new(name).within(namespace))
+    }
+
+    /// The next of the same stage that has no turn yet and isn't waiting for something else.
+    fn next(&self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let others = self.others(line, release).filter(|other| other.group.is_some() && other.group == release.group);
+        let waiting = others.filter(|other| !other.aside && !self.share(other).turn);
+        waiting.min_by_key(|other| &other.place).map(Candidate::reference).into_iter().collect()
+    }
+
+    /// The first that waits for a slot, in the same namespace and in all: the limits of both may have held them.
+    fn next_slotless(&self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let waiting = || self.others(line, release).filter(|other| self.slotless.contains(&other.uid));
+        let near = waiting().filter(|other| other.namespace == release.namespace).min_by_key(|other| &other.place);
+        let far = waiting().min_by_key(|other| &other.place);
+        let mut woken: Vec<_> = near.into_iter().chain(far).map(Candidate::reference).collect();
+        woken.dedup();
+        woken
+    }
+
+    fn others<'a>(&'a self, line: &'a [Candidate], release: &'a Candidate) -> impl Iterator<Item = &'a Candidate> {
+        line.iter().filter(|other| other.uid != release.uid && !self.ended.contains(&other.uid))
+    }
+
+    fn share(&self, release: &Candidate) -> Share {
+        let stored = Share { turn: release.had_turn, slot: release.had_slot };
+        self.shares.get(&release.uid).copied().unwrap_or(stored)
+    }
+
+    /// What the watch has stopped to show needs no memory any more.
+    fn forget(&mut self, line: &[Candidate]) {
+        let shown: HashSet<&str> = line.iter().map(|release| release.uid.as_str()).collect();
+        self.ended.retain(|uid| shown.contains(uid.as_str()));
+        self.slotless.retain(|uid| shown.contains(uid.as_str()));
+        self.shares.retain(|uid, _| shown.contains(uid.as_str()));
+    }
+}
+
+fn stage(name: &str) -> String {
+    if name.is_empty() { "the artifact store".to_owned() } else { format!("stage {name}") }
+}

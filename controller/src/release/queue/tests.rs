@@ -1,0 +1,159 @@
+//! The line as releases meet it.
+
+use std::collections::BTreeMap;
+
+use brickline_crds::{
+    Concurrency, ConcurrencyPolicy, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase,
+    PhaseState, PhaseStatus, Reason, Waiting, labels,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use proptest::prelude::*;
+
+use super::Turn;
+use super::account::{Account, Candidate, Limits};
+
+fn limits(slots: usize) -> Limits {
+    Limits { controller: slots, namespace: slots, pools: BTreeMap::from([("default".to_owned(), slots)]) }
+}
+
+/// A release of pipeline `dbxdemo` that is the n-th in the line.
+fn release(n: i64) -> DatabricksRelease {
+    let spec = DatabricksReleaseSpec { stage: Some("staging".to_owned()), ..DatabricksReleaseSpec::default() };
+    let mut release = DatabricksRelease::new(&format!("dbxdemo-{n}"), spec);
+    release.metadata.uid = Some(format!("uid-{n}"));
+    release.metadata.namespace = Some("data".to_owned());
+    release.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000 + n).unwrap()));
+    release.metadata.labels = Some(BTreeMap::from([(labels::PIPELINE.to_owned(), "dbxdemo".to_owned())]));
+    release
+}
+
+fn candidate(n: i64) -> Candidate {
+    Candidate::of(&release(n))
+}
+
+fn rule(policy: ConcurrencyPolicy) -> Concurrency {
+    Concurrency { policy, ..Concurrency::default() }
+}
+
+fn waits(turn: &Turn) -> bool {
+    matches!(turn, Turn::Wait(_))
+}
+
+#[test]
+fn releases_of_a_stage_go_one_after_the_other_oldest_first() {
+    let (mut account, line) = (Account::new(limits(10)), [candidate(1), candidate(2), candidate(3)]);
+    let queue = rule(ConcurrencyPolicy::Queue);
+    assert!(waits(&account.take(&line, &line[1], Some(&queue), true)), "the first goes first, whoever asks first");
+    assert_eq!(account.take(&line, &line[0], Some(&queue), true), Turn::Go);
+    assert!(waits(&account.take(&line, &line[1], Some(&queue), true)));
+    let woken: Vec<_> = account.ended(&line, &line[0]).into_iter().map(|release| release.name).collect();
+    assert_eq!(woken, ["dbxdemo-2"], "the next is woken, and no other");
+    assert_eq!(account.take(&line, &line[1], Some(&queue), true), Turn::Go);
+}
+
+#[test]
+fn who_waits_for_people_is_in_nobodys_way_and_takes_its_turn_again() {
+    let (mut account, line) = (Account::new(limits(10)), [candidate(1), candidate(2)]);
+    let queue = rule(ConcurrencyPolicy::Queue);
+    assert_eq!(account.take(&line, &line[0], Some(&queue), true), Turn::Go);
+    let woken = account.step_aside(&line, &line[0]);
+    assert_eq!(woken.len(), 1);
+    let mut aside = release(1);
+    let waiting = Waiting {
+        reason: Reason::WaitingForApproval,
+        message: String::new(),
+        since: Time(Timestamp::UNIX_EPOCH),
+        until: None,
+    };
+    aside.status = Some(DatabricksReleaseStatus { waiting: Some(waiting), ..DatabricksReleaseStatus::default() });
+    let line = [Candidate::of(&aside), candidate(2)];
+    assert_eq!(account.take(&line, &line[1], Some(&queue), true), Turn::Go);
+    assert!(waits(&account.take(&line, &line[0], Some(&queue), false)), "approved, but another works now");
+    account.ended(&line, &line[1]);
+    assert_eq!(account.take(&line, &line[0], Some(&queue), false), Turn::Go);
+}
+
+#[test]
+fn slots_are_given_oldest_first_and_waiting_pipelines_hold_none() {
+    let mut other = release(3);
+    other.metadata.labels = Some(BTreeMap::from([(labels::PIPELINE.to_owned(), "other".to_owned())]));
+    let line = [candidate(1), candidate(2), Candidate::of(&other)];
+    let (mut account, queue) = (Account::new(limits(1)), rule(ConcurrencyPolicy::Queue));
+    assert_eq!(account.take(&line, &line[0], Some(&queue), true), Turn::Go);
+    assert!(waits(&account.take(&line, &line[2], Some(&queue), true)), "the only slot is taken");
+    let woken: Vec<_> = account.built(&line, &line[0]).into_iter().map(|release| release.name).collect();
+    assert_eq!(woken, ["dbxdemo-3"], "dbxdemo-2 waits for its turn, not for a slot");
+    assert_eq!(account.take(&line, &line[2], Some(&queue), true), Turn::Go);
+}
+
+#[test]
+fn a_new_leader_finds_turns_and_slots_in_the_statuses() {
+    let mut running = release(1);
+    let build = PhaseStatus { state: PhaseState::Running, attempts: 1, ..PhaseStatus::pending(Phase::Build) };
+    running.status = Some(DatabricksReleaseStatus { phases: vec![build], ..DatabricksReleaseStatus::default() });
+    let line = [Candidate::of(&running), candidate(2)];
+    let (mut account, queue) = (Account::new(limits(1)), rule(ConcurrencyPolicy::Queue));
+    assert!(waits(&account.take(&line, &line[1], Some(&queue), true)));
+    assert!(waits(&account.take(&line, &line[1], None, true)), "its slot is taken too");
+    assert_eq!(account.take(&line, &line[0], Some(&queue), true), Turn::Go);
+}
+
+#[test]
+fn newest_wins_where_the_pipeline_says_so() {
+    let (mut account, line) = (Account::new(limits(10)), [candidate(1), candidate(2), candidate(3)]);
+    let supersede = rule(ConcurrencyPolicy::Supersede);
+    let newer = account.newer(&line, &line[0], Some(&supersede)).unwrap();
+    assert_eq!((newer.name.as_str(), newer.supersedes, newer.after_deploy), ("dbxdemo-3", true, false));
+    assert!(account.newer(&line, &line[2], Some(&supersede)).is_none());
+    assert!(!account.newer(&line, &line[0], Some(&rule(ConcurrencyPolicy::Queue))).unwrap().supersedes);
+    let woken: Vec<_> = account.older(&line, &line[2]).into_iter().map(|release| release.name).collect();
+    assert_eq!(woken, ["dbxdemo-1", "dbxdemo-2"]);
+    assert_eq!(account.take(&line, &line[2], Some(&supersede), true), Turn::Go, "the newest waits for nobody older");
+}
+
+#[test]
+fn the_first_that_wants_a_lock_is_woken_when_it_is_free() {
+    let mut account = Account::new(limits(10));
+    let lock = ["lock-a".to_owned()];
+    for n in [2, 1] {
+        account.wants(&candidate(n), &lock);
+    }
+    assert_eq!(account.first_wanting("lock-a").unwrap().name, "dbxdemo-1");
+    account.wants_no_more(&candidate(1));
+    assert_eq!(account.first_wanting("lock-a").unwrap().name, "dbxdemo-2");
+    account.ended(&[], &candidate(2));
+    assert!(account.first_wanting("lock-a").is_none());
+}
+
+proptest! {
+    /// Whoever asks and ends in whatever order: never more than the limit at a time, and everybody gets a turn.
+    #[test]
+    fn never_more_than_the_limit_and_nobody_is_forgotten(
+        order in Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle(),
+        limit in 1_u32..4,
+        slots in 1_usize..4,
+    ) {
+        let line: Vec<Candidate> = (0..8).map(candidate).collect();
+        let rule = Concurrency { limit, ..rule(ConcurrencyPolicy::Queue) };
+        let mut account = Account::new(limits(slots));
+        let (mut running, mut done): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+        // At first everyone asks; afterwards only who is woken.
+        let mut asking = order;
+        while done.len() < line.len() {
+            for n in std::mem::take(&mut asking) {
+                if !done.contains(&n) && !running.contains(&n)
+                    && account.take(&line, &line[n], Some(&rule), true) == Turn::Go
+                {
+                    running.push(n);
+                }
+            }
+            prop_assert!(running.len() <= slots.min(limit as usize));
+            prop_assert!(!running.is_empty(), "nobody runs, and {:?} still wait", line.len() - done.len());
+            let first = running.remove(0);
+            done.push(first);
+            let woken = account.ended(&line, &line[first]);
+            asking = woken.iter().filter_map(|release| release.name.strip_prefix("dbxdemo-")?.parse().ok()).collect();
+        }
+    }
+}
