@@ -29,6 +29,7 @@ use crate::health::{self, Readiness};
 use crate::leader::{self, Leadership};
 use crate::lock::Locks;
 use crate::metrics::Metrics;
+use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::release::queue::{Limits, Queue};
 use crate::{pipeline, pool, release, telemetry, workspace};
@@ -39,7 +40,13 @@ const DRAIN: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Releases that something inside the controller wakes.
-type Woken = UnboundedReceiver<ObjectRef<DatabricksRelease>>;
+type WokenReleases = UnboundedReceiver<ObjectRef<DatabricksRelease>>;
+
+/// What something inside the controller wakes.
+struct Woken {
+    releases: WokenReleases,
+    pipelines: Followers,
+}
 
 /// Runs the controller until SIGTERM, SIGINT, or the loss of leadership.
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -54,7 +61,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     let metrics = Metrics::new()?;
     let pipelines = watch_pipelines(&kube, &metrics, &tasks, &shutdown);
-    let (context, woken) = context(args, kube, metrics, pipelines, identity.ca.clone())?;
+    let (follow, followers) = Follow::new(pipelines.clone());
+    let (context, releases) = context(args, kube, metrics, pipelines, follow, identity.ca.clone())?;
+    let woken = Woken { releases, pipelines: followers };
     serve(&context, identity, &readiness, &tasks, &shutdown).await?;
     let filled = context.pipelines.wait_until_ready();
     tokio::select! {
@@ -95,8 +104,9 @@ fn context(
     kube: kube::Client,
     metrics: Metrics,
     pipelines: Store<ReleasePipeline>,
+    follow: Follow,
     artifact_ca: String,
-) -> anyhow::Result<(Context, Woken)> {
+) -> anyhow::Result<(Context, WokenReleases)> {
     let pools = pool::read(&args.build_pools).context("BRICKLINE_BUILD_POOLS")?;
     let (queue, woken) = Queue::new(Limits {
         controller: args.build_slots.into(),
@@ -116,6 +126,7 @@ fn context(
         metrics,
         artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
         clients: workspace::Clients::default(),
+        follow,
         pipelines,
         queue,
         http,
@@ -250,9 +261,9 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
     let collecting = tokio::spawn(artifact::collect_garbage(Arc::clone(&context)));
     let running = async {
         tokio::join!(
-            run_releases(&context, woken, &stop),
+            run_releases(&context, woken.releases, &stop),
             run_workspaces(&context, &stop),
-            run_pipelines(&context, &stop),
+            run_pipelines(&context, woken.pipelines, &stop),
         );
     };
     // Lost leadership cuts reconciles off; a shutdown lets them end.
@@ -265,7 +276,7 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
     context.metrics.leading(false);
 }
 
-async fn run_releases(context: &Arc<Context>, woken: Woken, stop: &CancellationToken) {
+async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &CancellationToken) {
     let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
     let jobs: Api<Job> = Api::all(context.kube.clone());
     let unfinished = watcher::Config::default().fields("status.result=");
@@ -297,7 +308,7 @@ async fn run_releases(context: &Arc<Context>, woken: Woken, stop: &CancellationT
     locks.abort();
 }
 
-fn woken_releases(woken: Woken) -> impl Stream<Item = ObjectRef<DatabricksRelease>> + Send + 'static {
+fn woken_releases(woken: WokenReleases) -> impl Stream<Item = ObjectRef<DatabricksRelease>> + Send + 'static {
     stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|release| (release, woken)) })
 }
 
@@ -320,9 +331,10 @@ async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
         .await;
 }
 
-async fn run_pipelines(context: &Arc<Context>, stop: &CancellationToken) {
+async fn run_pipelines(context: &Arc<Context>, followers: Followers, stop: &CancellationToken) {
     let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
     Controller::new(pipelines, watcher::Config::default())
+        .reconcile_on(followers)
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |object, context| timed("ReleasePipeline", context, |context| pipeline::reconcile(object, context)),

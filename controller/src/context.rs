@@ -11,6 +11,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::metrics::Metrics;
+use crate::pipeline::Follow;
 use crate::pool::Pool;
 use crate::release::queue::Queue;
 use crate::workspace::Clients;
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts: Artifacts,
     pub(crate) clients: Clients,
+    /// What wakes pipelines.
+    pub(crate) follow: Follow,
     /// Every pipeline, as the watch last saw it.
     pub(crate) pipelines: Store<ReleasePipeline>,
     /// Whose turn it is.

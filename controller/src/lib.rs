@@ -3,7 +3,8 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | `receiver` | a forge's webhook becomes a `DatabricksRelease` |
-//! | `pipeline` | the status of pipelines, the numbers of runs, schedules, conditions of stages |
+//! | `creation` | the one place where something that happened becomes a `DatabricksRelease` |
+//! | `pipeline` | what follows from releases, the numbers of runs, schedules, conditions of stages |
 //! | `release` | the reconciler: observe, decide, record or act |
 //! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
 //! | `lock` | one writer for each cluster and each target folder |
@@ -17,6 +18,7 @@ mod app;
 mod args;
 mod artifact;
 mod context;
+mod creation;
 pub mod databricks;
 mod forge;
 mod health;

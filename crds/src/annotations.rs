@@ -10,6 +10,12 @@ use crate::condition::truncate;
 /// `kubectl annotate --overwrite dbws/staging brickline.dev/requestedAt="$(date +%s)"`
 pub const REQUESTED_AT: &str = "brickline.dev/requestedAt";
 
+/// The release that built what this one releases: a promotion's first ancestor. Set by the controller.
+pub const ROOT: &str = "brickline.dev/root";
+
+/// When that release was created, in RFC 3339: it may be gone. Set by the controller.
+pub const ROOT_CREATED: &str = "brickline.dev/root-created";
+
 /// The most characters of the token that are compared and echoed.
 pub const MAX_REQUESTED_AT: usize = 128;
 

@@ -1,11 +1,35 @@
-//! Pipelines: the status of the object, the numbers of its runs, when its schedules come, and whether a stage may begin.
+//! Pipelines: what follows from their releases, the numbers of their runs, and their status.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `reconcile.rs` | the shell: one round, then the status |
+//! | `round.rs` | lists, creates and deletes releases |
+//! | `follow.rs` | when a pipeline must look at its releases again |
+//! | `step.rs` | pure: from the releases to what is to be done |
+//! | `stage.rs`, `promotion.rs`, `rollback.rs`, `completion.rs`, `retention.rs` | pure: one rule each |
+//! | `lineage.rs`, `trust.rs` | pure: which artifact a release has, and whether it counts |
+//! | `check.rs`, `condition`, `schedule` | whether the pipeline can be carried out as written, and when |
+//! | `number.rs` | run numbers |
 
-#[cfg_attr(not(test), expect(dead_code, reason = "promotion will ask it before a stage begins"))]
+mod check;
+mod completion;
 mod condition;
+mod follow;
+mod lineage;
 mod number;
+mod promotion;
 mod reconcile;
+mod retention;
+mod rollback;
+mod round;
 #[cfg_attr(not(test), expect(dead_code, reason = "the reconciler will ask it when a schedule comes"))]
 mod schedule;
+mod stage;
+mod step;
+#[cfg(test)]
+mod tests;
+mod trust;
 
+pub(crate) use follow::{Follow, Followers};
 pub(crate) use number::number;
 pub(crate) use reconcile::reconcile;

@@ -1,72 +1,111 @@
-//! The status of a `ReleasePipeline`: whether it can work, and where its webhook is.
+//! The pipeline reconciler: looks at the releases if something happened, carries out what follows, and writes the status.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickline_crds::condition::{self, READY, STALLED, Status};
-use brickline_crds::{Provider, Reason, ReleasePipeline};
-use globset::GlobBuilder;
+use brickline_crds::condition::{self, READY, RECONCILING, STALLED, Status};
+use brickline_crds::{Reason, ReleasePipeline, ReleasePipelineStatus, annotations};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+use super::check;
+use super::follow::Memory;
+use super::round::Round;
 use crate::context::Context;
+use crate::record;
 use crate::trouble::Trouble;
-use crate::{record, secret};
 
 /// How often a pipeline that is ready is looked at again: its Secret may have gone.
 const CHECK: Duration = Duration::from_mins(5);
 /// How often a pipeline that is not ready is looked at again: its Secret may have come.
 const RECHECK: Duration = Duration::from_secs(15);
+/// The pause after somebody else wrote the status in between.
+const CONFLICT: Duration = Duration::from_millis(100);
 
-/// Checks the pipeline and writes down what is wrong with it, or where to point the webhook.
+/// Does what follows from the pipeline's releases, and writes down what is wrong with it, or where to point the webhook.
 pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Context>) -> Result<Action, kube::Error> {
-    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-    let checked = check(&pipeline, &namespace, &context).await;
-    let mut status = pipeline.status.clone().unwrap_or_default();
-    let generation = pipeline.metadata.generation.unwrap_or_default();
+    if pipeline.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
     let now = Timestamp::now();
+    let may_start = may_start(&pipeline);
+    let mut status = pipeline.status.clone().unwrap_or_default();
+    let Context { kube, recorder, follow, .. } = &*context;
+    let round = Round { pipeline: &pipeline, kube, recorder, follow, start: may_start.is_ok(), now };
+    let followed = round.run(&mut status).await?;
+    let (memory, followed) = match followed {
+        Ok(memory) => (Some(memory), Ok(())),
+        Err(trouble) => (None, Err(trouble)),
+    };
+    let checked = match may_start.and(followed) {
+        Ok(()) => check::webhook(&pipeline, &pipeline.namespace().unwrap_or_default(), &context).await,
+        Err(trouble) => Err(trouble),
+    };
+    describe(&pipeline, &mut status, &checked, now);
+    match write(&pipeline, &status, &context).await {
+        Ok(()) => {}
+        Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Action::requeue(CONFLICT)),
+        Err(error) => return Err(error),
+    }
+    let pause = pause(memory.as_ref(), checked.is_ok(), now);
+    if let Some(memory) = memory {
+        follow.remember(&pipeline, memory);
+    }
+    Ok(Action::requeue(pause))
+}
+
+/// Whether new releases may be created.
+fn may_start(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
+    if pipeline.spec.suspend {
+        return Err(Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to release again"));
+    }
+    check::spec(pipeline)
+}
+
+/// How long until the pipeline must be looked at again.
+fn pause(memory: Option<&Memory>, ready: bool, now: Timestamp) -> Duration {
+    let check = if ready { CHECK } else { RECHECK };
+    let next = memory.and_then(|memory| memory.next);
+    let until = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+    until.map_or(check, |until| until.min(check))
+}
+
+/// The parts of the status that say how the pipeline is.
+fn describe(
+    pipeline: &ReleasePipeline,
+    status: &mut ReleasePipelineStatus,
+    checked: &Result<String, Trouble>,
+    now: Timestamp,
+) {
+    let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+    let generation = pipeline.metadata.generation.unwrap_or_default();
     status.observed_generation = generation;
+    status.last_handled_requested_at = annotations::requested_at(pipeline.annotations()).unwrap_or_default();
     status.webhook_paths = vec![format!("/hooks/{namespace}/{name}"), format!("/hooks/{namespace}")];
-    condition::remove(&mut status.conditions, STALLED);
-    match &checked {
+    let conditions = &mut status.conditions;
+    condition::remove(conditions, STALLED);
+    condition::remove(conditions, RECONCILING);
+    match checked {
         Ok(message) => {
-            condition::set(&mut status.conditions, READY, Status::True, Reason::Succeeded, message, generation, now);
+            condition::set(conditions, READY, Status::True, Reason::Succeeded, message, generation, now);
         }
         Err(trouble) => {
-            for (type_, holds) in [(READY, Status::False), (STALLED, Status::True)] {
-                condition::set(&mut status.conditions, type_, holds, trouble.reason, &trouble.message, generation, now);
+            let extra = if trouble.transient { RECONCILING } else { STALLED };
+            for (type_, holds) in [(READY, Status::False), (extra, Status::True)] {
+                condition::set(conditions, type_, holds, trouble.reason, &trouble.message, generation, now);
             }
         }
     }
-    if pipeline.status.as_ref() != Some(&status) {
-        record::status(&*pipeline, &status, &context).await?;
-    }
-    Ok(Action::requeue(if checked.is_ok() { CHECK } else { RECHECK }))
 }
 
-async fn check(pipeline: &ReleasePipeline, namespace: &str, context: &Context) -> Result<String, Trouble> {
-    let spec = &pipeline.spec;
-    if spec.suspend {
-        return Err(Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to release again"));
+async fn write(
+    pipeline: &ReleasePipeline,
+    status: &ReleasePipelineStatus,
+    context: &Context,
+) -> Result<(), kube::Error> {
+    if pipeline.status.as_ref() == Some(status) {
+        return Ok(());
     }
-    for branch in &spec.trigger.branches {
-        if let Err(error) = GlobBuilder::new(branch).literal_separator(true).build() {
-            return Err(Trouble::lasting(Reason::InvalidSpec, format!("trigger.branches: {error}")));
-        }
-    }
-    let Some(webhook) = &spec.trigger.webhook else {
-        return Ok("no webhook: releases are created by hand".to_owned());
-    };
-    if spec.repository.provider == Provider::Generic {
-        let message = "trigger.webhook needs repository.provider: gitea or github";
-        return Err(Trouble::lasting(Reason::InvalidSpec, message));
-    }
-    let name = &webhook.secret_ref.name;
-    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await?;
-    if secret.data.is_some_and(|data| data.contains_key("token")) {
-        return Ok(format!("waits for pushes to {}", spec.trigger.branches.join(", ")));
-    }
-    let message = format!("Secret {namespace}/{name} has no key token: put the webhook's secret there");
-    Err(Trouble::passing(Reason::DependencyNotReady, message))
+    record::status(pipeline, status, context).await.map(drop)
 }

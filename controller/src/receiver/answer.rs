@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header::CONNECTION, header::RETRY_AFTER};
 use serde_json::{Value, json};
 
-use super::creation::Creation;
 use super::push::Malformed;
+use crate::creation::Creation;
 
 /// What the forge hears.
 #[derive(Clone, Debug, PartialEq, Eq)]

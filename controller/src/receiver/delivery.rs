@@ -11,10 +11,10 @@ use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::answer::Answer;
 use super::branch::is_wanted;
-use super::creation::create;
 use super::push::{Event, Malformed, Push};
 use super::token::{self, Tokens};
 use super::{Receiver, gitea, github};
+use crate::creation::{Draft, Occasion, create};
 use crate::forge::address::Address;
 
 /// Secrets loaded at the same time for one delivery.
@@ -162,7 +162,7 @@ fn parse(provider: Provider, headers: &HeaderMap, body: &[u8]) -> Result<Event, 
     }
 }
 
-/// Creates the pipeline's releases if it wants the push.
+/// Creates the pipeline's release if it wants the push.
 async fn take(receiver: &Receiver, pipeline: &ReleasePipeline, push: &Push) -> Answer {
     if let Some(why) = unwanted(pipeline, push) {
         return Answer::Ignored(why);
@@ -170,8 +170,9 @@ async fn take(receiver: &Receiver, pipeline: &ReleasePipeline, push: &Push) -> A
     if pipeline.spec.suspend {
         return Answer::Suspended;
     }
-    match create(&receiver.kube, pipeline, push).await {
-        Ok(creations) => creations.into_iter().map(Answer::from).reduce(Answer::and).unwrap_or(Answer::Failed),
+    let draft = Draft::building(pipeline, Occasion::push(pipeline, push));
+    match create(&receiver.kube, pipeline, &draft).await {
+        Ok(creation) => creation.into(),
         Err(error) => {
             tracing::error!(namespace = pipeline.namespace(), pipeline = pipeline.name_any(), %error, "no release");
             Answer::Failed

@@ -5,15 +5,12 @@
 
 mod answer;
 pub(crate) mod branch;
-pub(crate) mod creation;
 mod delivery;
 mod gitea;
 mod github;
-mod name;
 pub(crate) mod push;
-pub(crate) mod release;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 mod token;

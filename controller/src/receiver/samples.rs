@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::push::Push;
 
-pub(super) const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
+pub(crate) const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
 const URL: &str = "https://git.example.com/data/dbxdemo.git";
 
 /// A pipeline `data/dbxdemo` on Gitea with one stage and the webhook's Secret `hook`.
-pub(super) fn pipeline() -> ReleasePipeline {
+pub(crate) fn pipeline() -> ReleasePipeline {
     let spec = ReleasePipelineSpec {
         repository: Repository {
             url: URL.to_owned(),
@@ -40,14 +40,14 @@ pub(super) fn pipeline() -> ReleasePipeline {
 }
 
 /// Another pipeline of the same namespace.
-pub(super) fn pipeline_named(name: &str) -> ReleasePipeline {
+pub(crate) fn pipeline_named(name: &str) -> ReleasePipeline {
     let mut pipeline = pipeline();
     pipeline.metadata.name = Some(name.to_owned());
     pipeline.metadata.uid = Some(format!("uid of {name}"));
     pipeline
 }
 
-pub(super) fn push() -> Push {
+pub(crate) fn push() -> Push {
     Push {
         repository_urls: vec![URL.to_owned()],
         reference: "refs/heads/release".to_owned(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
+    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
     condition::truncate, labels,
 };
 use kube::runtime::events::{Event, EventType};
@@ -29,8 +29,14 @@ pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, 
             publish(after, EventType::Warning, Reason::ProgressingWithRetry, phase, context).await;
         }
     }
-    if new.state == ReleaseState::Finished && old.state != ReleaseState::Finished {
+    let deploys =
+        |status: &DatabricksReleaseStatus| status.phase(Phase::Deploy).is_some_and(|p| p.start_time.is_some());
+    let ends = new.state == ReleaseState::Finished && old.state != ReleaseState::Finished;
+    if ends {
         finished(after, new.result, context);
+    }
+    if ends || deploys(new) != deploys(old) {
+        context.follow.note(after);
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use repository::{Provider, Reporting, Repository};
 pub use retention::Retention;
 pub use stage::{Concurrency, ConcurrencyPolicy, ExtraApprovals, Overrides, Parameter, ParameterType, PipelineStage};
-pub use status::{ObservedCommit, ReleasePipelineStatus, RunCounter, StageStatus, StoredArtifact};
+pub use status::{ObservedArtifact, ObservedCommit, ReleasePipelineStatus, RunCounter, StageStatus, StoredArtifact};
 pub use template::{ReleaseTemplate, TemplateMetadata, TemplateSpec};
 pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 
@@ -33,6 +33,8 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
     printcolumn(name = "Branches", type_ = "string", json_path = ".spec.trigger.branches"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
+    printcolumn(name = "Last", type_ = "string", json_path = ".status.last", priority = 1),
+    printcolumn(name = "Next-Run", type_ = "string", json_path = ".status.nextScheduleTime", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of every release"),
     validation = Rule::new("!has(self.spec.trigger.artifacts) || self.spec.trigger.artifacts.all(a, a.pipeline != self.metadata.name)").message("trigger.artifacts names other pipelines: this one's own releases would start it for ever")

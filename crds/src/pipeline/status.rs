@@ -23,9 +23,25 @@ pub struct ReleasePipelineStatus {
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub stages: Vec<StageStatus>,
+    /// The generation whose branches `observedCommits` holds. A branch that is first seen later is a new one, and
+    /// released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub polled_generation: Option<i64>,
+    /// What was last taken over from each pipeline of `trigger.artifacts`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["pipeline"]))]
+    pub observed_artifacts: Vec<ObservedArtifact>,
     /// When a schedule last came due and was acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_schedule_time: Option<Time>,
+    /// When a schedule comes next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+    /// The newest release. Example: `promotion dbxdemo-4f2c91d0a7be to production`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub last: String,
     /// The value of annotation `brickline.dev/requestedAt` last acted on.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 256))]
@@ -45,7 +61,11 @@ impl Default for ReleasePipelineStatus {
             webhook_paths: Vec::new(),
             observed_commits: Vec::new(),
             stages: Vec::new(),
+            polled_generation: None,
+            observed_artifacts: Vec::new(),
             last_schedule_time: None,
+            next_schedule_time: None,
+            last: String::new(),
             last_handled_requested_at: String::new(),
             run_counter: None,
             conditions: Vec::new(),
@@ -77,6 +97,17 @@ pub struct ObservedCommit {
     pub commit: String,
 }
 
+/// What was last taken over from another pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObservedArtifact {
+    /// The other pipeline's name.
+    #[schemars(length(max = 63))]
+    pub pipeline: String,
+    /// Its newest release that was taken over; without a name and an artifact at first. Older ones never are.
+    pub newest: StoredArtifact,
+}
+
 /// What a stage has: the artifact its workspace holds now, and the last one that ended well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -90,6 +121,10 @@ pub struct StageStatus {
     /// What was released well last: a rollback deploys it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good: Option<StoredArtifact>,
+    /// The newest artifact that was promoted here, by the release that built it; at first only the time when the stage
+    /// was first seen. Artifacts whose release is older are history, and never promoted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<StoredArtifact>,
 }
 
 /// One artifact and the release it came from.

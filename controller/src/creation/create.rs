@@ -1,13 +1,14 @@
-//! A creation: the one place where pushes become `DatabricksRelease` objects. Webhooks and polls share it.
+//! Creates a release, once by its name: an existing one is found, not created again.
 
-use brickline_crds::{DatabricksRelease, PipelineStage, ReleasePipeline};
+use brickline_crds::{DatabricksRelease, Reason, ReleasePipeline};
 use kube::{Api, ResourceExt, api::PostParams};
 
 use super::name::LENGTHS;
-use super::push::Push;
-use super::release::{is_same, release, stages};
+use super::release::{Draft, is_same};
+use super::stages;
+use crate::trouble::Trouble;
 
-/// What became of one push to one stage.
+/// What became of a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Creation {
     /// The release with this name exists now.
@@ -19,6 +20,9 @@ pub(crate) enum Creation {
 /// Why a release could not be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreationError {
+    /// The pipeline can't be carried out as written.
+    #[error("{0}")]
+    Invalid(String),
     /// The API server refused or did not answer.
     #[error("the API server did not take release {name}: {source}")]
     Kube {
@@ -32,31 +36,34 @@ pub(crate) enum CreationError {
     Taken(String),
 }
 
-/// Creates the releases of `push`, one for each stage. Once by name: an existing one is found, not created again.
+impl From<CreationError> for Trouble {
+    fn from(error: CreationError) -> Self {
+        let message = error.to_string();
+        match error {
+            CreationError::Kube { source: kube::Error::Api(status), .. } if status.is_invalid() => {
+                Self::lasting(Reason::InvalidSpec, message)
+            }
+            CreationError::Invalid(_) => Self::lasting(Reason::InvalidSpec, message),
+            CreationError::Kube { .. } | CreationError::Taken(_) => Self::passing(Reason::InternalError, message),
+        }
+    }
+}
+
+/// Creates the release of `draft`.
 pub(crate) async fn create(
     client: &kube::Client,
     pipeline: &ReleasePipeline,
-    push: &Push,
-) -> Result<Vec<Creation>, CreationError> {
-    let api = Api::namespaced(client.clone(), &pipeline.namespace().unwrap_or_default());
-    let mut creations = Vec::new();
-    for stage in stages(pipeline) {
-        creations.push(create_one(&api, pipeline, stage, push).await?);
-    }
-    Ok(creations)
-}
-
-async fn create_one(
-    api: &Api<DatabricksRelease>,
-    pipeline: &ReleasePipeline,
-    stage: Option<&PipelineStage>,
-    push: &Push,
+    draft: &Draft,
 ) -> Result<Creation, CreationError> {
+    let api = Api::namespaced(client.clone(), &pipeline.namespace().unwrap_or_default());
+    if let Some(cycle) = stages::cycle(&pipeline.spec.stages) {
+        return Err(CreationError::Invalid(format!("stages wait for each other: {cycle}")));
+    }
     let mut last = String::new();
     for length in LENGTHS {
-        let wanted = release(pipeline, stage, push, length);
+        let wanted = draft.release(pipeline, length).map_err(CreationError::Invalid)?;
         last = wanted.name_any();
-        if let Some(creation) = claim(api, &wanted).await? {
+        if let Some(creation) = claim(&api, &wanted).await? {
             return Ok(creation);
         }
     }
@@ -72,7 +79,7 @@ async fn claim(api: &Api<DatabricksRelease>, wanted: &DatabricksRelease) -> Resu
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         Err(error) => return Err(failed(error)),
     }
-    // Gone in between is an error like any other here: the forge or the poll comes again.
+    // Gone in between is an error like any other here: the forge or the pipeline's reconcile comes again.
     let found = api.get(&name).await.map_err(failed)?;
     Ok(is_same(&found, wanted).then_some(Creation::Duplicate(name)))
 }

@@ -1,0 +1,90 @@
+//! Whether a pipeline can be carried out as written.
+
+use brickline_crds::{Provider, Reason, ReleasePipeline};
+use globset::GlobBuilder;
+use kube::ResourceExt;
+
+use super::{condition, schedule};
+use crate::context::Context;
+use crate::creation::{parameters, stages};
+use crate::secret;
+use crate::trouble::Trouble;
+
+/// Checks the spec alone. Pure.
+pub(super) fn spec(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
+    let sentences = [branches, stages, parameters_, artifacts, remote];
+    sentences.iter().try_for_each(|check| check(pipeline)).map_err(|why| Trouble::lasting(Reason::InvalidSpec, why))
+}
+
+fn branches(pipeline: &ReleasePipeline) -> Result<(), String> {
+    for branch in &pipeline.spec.trigger.branches {
+        let glob = GlobBuilder::new(branch).literal_separator(true).build();
+        glob.map_err(|error| format!("trigger.branches: {error}"))?;
+    }
+    Ok(())
+}
+
+fn stages(pipeline: &ReleasePipeline) -> Result<(), String> {
+    if let Some(cycle) = stages::cycle(&pipeline.spec.stages) {
+        return Err(format!("stages wait for each other and none can begin: {cycle}; take one dependsOn away"));
+    }
+    for stage in &pipeline.spec.stages {
+        let Some(expression) = &stage.condition else { continue };
+        let before = stage.depends_on.iter().map(String::as_str);
+        condition::check(expression, before).map_err(|why| format!("stage {}: {why}", stage.name))?;
+    }
+    Ok(())
+}
+
+fn parameters_(pipeline: &ReleasePipeline) -> Result<(), String> {
+    pipeline.spec.stages.iter().try_for_each(|stage| parameters::of(pipeline, Some(stage)).map(drop))
+}
+
+fn artifacts(pipeline: &ReleasePipeline) -> Result<(), String> {
+    let triggers = &pipeline.spec.trigger.artifacts;
+    if triggers.iter().any(|trigger| trigger.pipeline == pipeline.name_any()) {
+        return Err("trigger.artifacts names this pipeline itself".to_owned());
+    }
+    if !triggers.is_empty() && pipeline.spec.stages.is_empty() {
+        return Err("trigger.artifacts needs a stage to release to: there is nothing to build".to_owned());
+    }
+    Ok(())
+}
+
+/// What asks the repository itself.
+fn remote(pipeline: &ReleasePipeline) -> Result<(), String> {
+    let trigger = &pipeline.spec.trigger;
+    let asks = trigger.poll.is_some() || !trigger.schedules.is_empty();
+    let url = &pipeline.spec.repository.url;
+    if asks && !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err("trigger.poll and trigger.schedules need a repository.url with https://".to_owned());
+    }
+    for planned in &trigger.schedules {
+        let next = schedule::next(planned, jiff::Timestamp::UNIX_EPOCH).map_err(|why| format!("schedule: {why}"))?;
+        next.ok_or_else(|| format!("schedule: '{}' never comes", planned.cron))?;
+    }
+    Ok(())
+}
+
+/// Where pushes come from, for people. Reads the webhook's Secret.
+pub(super) async fn webhook(pipeline: &ReleasePipeline, namespace: &str, context: &Context) -> Result<String, Trouble> {
+    let spec = &pipeline.spec;
+    let branches = spec.trigger.branches.join(", ");
+    let Some(webhook) = &spec.trigger.webhook else {
+        return Ok(match spec.trigger.poll {
+            Some(_) => format!("asks the repository for {branches}"),
+            None => "no webhook: releases are created by hand".to_owned(),
+        });
+    };
+    if spec.repository.provider == Provider::Generic {
+        let message = "trigger.webhook needs repository.provider: gitea or github";
+        return Err(Trouble::lasting(Reason::InvalidSpec, message));
+    }
+    let name = &webhook.secret_ref.name;
+    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await?;
+    if secret.data.is_some_and(|data| data.contains_key("token")) {
+        return Ok(format!("waits for pushes to {branches}"));
+    }
+    let message = format!("Secret {namespace}/{name} has no key token: put the webhook's secret there");
+    Err(Trouble::passing(Reason::DependencyNotReady, message))
+}
