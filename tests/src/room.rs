@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use anyhow::Context as _;
 use brickline_crds::{GROUP, VERSION, all_crds};
 use http::{
-    Method, Request, Response,
+    HeaderValue, Method, Request, Response,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionNames;
@@ -46,11 +46,18 @@ impl Mode {
 pub struct Room {
     client: Client,
     namespace: String,
+    user: Option<String>,
 }
 
 impl Room {
     pub(crate) fn new(client: Client, namespace: &str) -> Self {
-        Self { client, namespace: namespace.to_owned() }
+        Self { client, namespace: namespace.to_owned(), user: None }
+    }
+
+    /// The same namespace as another user finds it, with nothing but that user's rights.
+    #[must_use]
+    pub fn seen_by(&self, user: &str) -> Self {
+        Self { user: Some(user.to_owned()), ..self.clone() }
     }
 
     /// The namespace's name.
@@ -79,6 +86,13 @@ impl Room {
         self.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await
     }
 
+    /// Deletes an object.
+    pub async fn delete(&self, kind: &str, name: &str, mode: Mode) -> anyhow::Result<Answer> {
+        let dry_run = if mode == Mode::DryRun { "?dryRun=All" } else { "" };
+        let path = format!("{}/{name}{dry_run}", self.collection(kind)?);
+        self.call(Request::delete(path).body(Vec::new())?).await
+    }
+
     /// Reads whatever is at this path.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.call(Request::get(path).body(Vec::new())?).await
@@ -103,7 +117,10 @@ impl Room {
         self.call(request.body(serde_json::to_vec(body)?)?).await
     }
 
-    async fn call(&self, request: Request<Vec<u8>>) -> anyhow::Result<Answer> {
+    async fn call(&self, mut request: Request<Vec<u8>>) -> anyhow::Result<Answer> {
+        if let Some(user) = &self.user {
+            request.headers_mut().insert("impersonate-user", HeaderValue::from_str(user)?);
+        }
         let what = format!("{} {}", request.method(), request.uri());
         let conversation = async {
             let (parts, body) = self.client.send(request.map(Body::from)).await?.into_parts();

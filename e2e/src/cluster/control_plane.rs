@@ -24,6 +24,9 @@ pub(crate) struct ControlPlane {
     pub api: SocketAddr,
 }
 
+/// The administrator's name, as `kubectl auth whoami` says it.
+pub const ADMINISTRATOR: &str = "admin";
+
 impl ControlPlane {
     /// Makes the authority and the papers of the API server and the administrator.
     pub fn write_papers(&self) -> Result<Authority, CertificateError> {
@@ -39,7 +42,11 @@ impl ControlPlane {
             .sign(&Subject::client("kube-apiserver-kubelet", Some("system:masters")))?
             .write(folder, "to-kubelet")?;
         write_token_keys(folder, "tokens")?;
-        authority.kubeconfig(&self.kubeconfig(), &self.server(), &Subject::client("admin", Some("system:masters")))?;
+        authority.kubeconfig(
+            &self.kubeconfig(),
+            &self.server(),
+            &Subject::client(ADMINISTRATOR, Some("system:masters")),
+        )?;
         Ok(authority)
     }
 

@@ -40,6 +40,7 @@ use crate::{
 
 pub use api_server::ApiServer;
 pub use certificate::CertificateError;
+pub use control_plane::ADMINISTRATOR;
 pub use host::HostError;
 pub use image::{ImageError, PROBE_IMAGE};
 pub use node::NodeError;

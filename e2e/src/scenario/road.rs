@@ -52,8 +52,8 @@ impl Story {
         let good = self.act("A second merge changes the library", self.changed_library()).await?;
         self.act("A third merge breaks what only the notebook sees", self.broken_notebook()).await?;
         self.act("Prometheus fires the alert of the broken release", self.alert()).await?;
-        self.act("A fourth merge breaks a pytest", self.broken_pytest()).await?;
-        self.act("A release by hand, without any pipeline", self.by_hand(&good)).await?;
+        self.act("A fourth merge breaks a pytest", Box::pin(self.broken_pytest())).await?;
+        self.act("A release by hand, without any pipeline", Box::pin(self.by_hand(&good))).await?;
         self.act("Somebody forges a signature", self.forged_signature()).await?;
         self.act("Somebody looks for secrets where none may be", self.no_secret_in_sight()).await
     }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{NAMESPACE, System};
 use crate::{
+    cluster::ADMINISTRATOR,
     forge::{Repository, Webhook},
     scenario::Stage,
 };
@@ -169,6 +170,7 @@ impl Team {
                     "credentialsRef": {"name": "git"},
                 }},
                 "workspaceRef": {"name": workspace},
+                "requestedBy": ADMINISTRATOR,
             },
         })
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
 use brickline_e2e::{cache::Cache, command::Command, go::GoModule, progress::Progress};
-use brickline_tests::{Lab, Room, Suite, checkout};
+use brickline_tests::{Lab, Mode, Room, Suite, checkout};
 use http::Method;
 use kube::{
     Resource as _,
@@ -23,7 +23,14 @@ const FOREIGN: [&str; 2] = ["PrometheusRule", "ServiceMonitor"];
 pub fn add(suite: &mut Suite) {
     suite.add("the chart with its defaults is taken", async |lab: &Lab| {
         let kinds = install(lab, &json!({})).await?;
-        let wanted = ["ClusterRole", "CustomResourceDefinition", "Deployment", "PersistentVolumeClaim", "Service"];
+        let wanted = [
+            "ClusterRole",
+            "CustomResourceDefinition",
+            "Deployment",
+            "PersistentVolumeClaim",
+            "Service",
+            "ValidatingAdmissionPolicy",
+        ];
         ensure!(wanted.iter().all(|kind| kinds.contains(*kind)), "{kinds:?}");
         Ok(())
     });
@@ -110,14 +117,15 @@ async fn install(lab: &Lab, values: &Value) -> anyhow::Result<BTreeSet<String>> 
         let kind = object["kind"].as_str().context("an object without a kind")?.to_owned();
         if !FOREIGN.contains(&kind.as_str()) {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            apply(lab, &room, &object).await.with_context(|| format!("{kind} {name}"))?;
+            apply(lab, &room, &object, Mode::DryRun).await.with_context(|| format!("{kind} {name}"))?;
         }
         kinds.insert(kind);
     }
     Ok(kinds)
 }
 
-async fn render(values: &Value) -> anyhow::Result<Vec<Value>> {
+/// What Helm makes of the chart.
+pub async fn render(values: &Value) -> anyhow::Result<Vec<Value>> {
     let mut file = NamedTempFile::new()?;
     // JSON is YAML.
     write!(file, "{values}")?;
@@ -134,8 +142,8 @@ async fn helm() -> anyhow::Result<PathBuf> {
     Ok(module.build(&Cache::open()?, &Progress::default()).await?.join("helm"))
 }
 
-/// As `helm install --dry-run=server` does: checked like any other object, and not stored.
-async fn apply(lab: &Lab, room: &Room, object: &Value) -> anyhow::Result<()> {
+/// As `helm install` does, or `helm install --dry-run=server`: checked like any other object, and not stored.
+pub async fn apply(lab: &Lab, room: &Room, object: &Value, mode: Mode) -> anyhow::Result<()> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (group, version) = match text(&object["apiVersion"]).split_once('/') {
         Some((group, version)) => (group.to_owned(), version.to_owned()),
@@ -146,7 +154,8 @@ async fn apply(lab: &Lab, room: &Room, object: &Value) -> anyhow::Result<()> {
     let namespace = object["metadata"]["namespace"].as_str();
     ensure!((capabilities.scope == Scope::Namespaced) == namespace.is_some(), "a namespace too many or too few");
     let collection = DynamicObject::url_path(&kind, namespace);
-    let query = "fieldManager=helm&force=true&fieldValidation=Strict&dryRun=All";
+    let dry_run = if mode == Mode::DryRun { "&dryRun=All" } else { "" };
+    let query = format!("fieldManager=helm&force=true&fieldValidation=Strict{dry_run}");
     let path = format!("{collection}/{}?{query}", text(&object["metadata"]["name"]));
     room.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await?.accepted().map(drop)
 }

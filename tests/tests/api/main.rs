@@ -12,6 +12,7 @@ mod immutable;
 mod lock;
 mod pipeline;
 mod plan;
+mod policies;
 mod release;
 mod selectors;
 mod stages;
@@ -42,5 +43,6 @@ fn main() -> anyhow::Result<ExitCode> {
     selectors::add(&mut suite);
     lock::add(&mut suite);
     chart::add(&mut suite);
+    policies::add(&mut suite);
     Ok(suite.run())
 }
