@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use kube::api::Api;
-use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::release::queue::{Limits, Queue};
+use crate::secret::Watches;
 use crate::{pipeline, pool, release, telemetry, workspace};
 
 /// How long open requests and reconciles get to end after SIGTERM.
@@ -129,6 +130,7 @@ fn context(
         follow,
         pipelines,
         queue,
+        secrets: Watches::new(kube.clone()),
         http,
         settings: Arc::new(Settings { args, ca_bundle: bundle, pools, artifact_ca }),
         kube,
@@ -321,13 +323,14 @@ async fn watch_locks(context: Arc<Context>) {
 async fn run_workspaces(context: &Arc<Context>, stop: &CancellationToken) {
     let workspaces: Api<DatabricksWorkspace> = Api::all(context.kube.clone());
     Controller::new(workspaces, watcher::Config::default())
+        .reconcile_on(context.secrets.woken())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |object, context| timed("DatabricksWorkspace", context, |context| workspace::reconcile(object, context)),
             retry,
             Arc::clone(context),
         )
-        .for_each(|_| async {})
+        .for_each(|result| async move { forget("DatabricksWorkspace", result.err(), context) })
         .await;
 }
 
@@ -335,14 +338,26 @@ async fn run_pipelines(context: &Arc<Context>, followers: Followers, stop: &Canc
     let pipelines: Api<ReleasePipeline> = Api::all(context.kube.clone());
     Controller::new(pipelines, watcher::Config::default())
         .reconcile_on(followers)
+        .reconcile_on(context.secrets.woken())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |object, context| timed("ReleasePipeline", context, |context| pipeline::reconcile(object, context)),
             retry,
             Arc::clone(context),
         )
-        .for_each(|_| async {})
+        .for_each(|result| async move { forget("ReleasePipeline", result.err(), context) })
         .await;
+}
+
+/// What was kept for an object that is gone: its deletion asks for a reconcile that finds nothing.
+fn forget<E>(kind: &str, error: Option<controller::Error<kube::Error, E>>, context: &Context) {
+    if let Some(controller::Error::ObjectNotFound(gone)) = error {
+        let namespace = gone.namespace.as_deref().unwrap_or_default();
+        context.secrets.forget(kind, namespace, &gone.name);
+        if kind == "DatabricksWorkspace" {
+            context.clients.forget(namespace, &gone.name);
+        }
+    }
 }
 
 /// Measures a reconcile and logs what Kubernetes refused.

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
 use crate::release::queue::Queue;
+use crate::secret::Watches;
 use crate::workspace::Clients;
 
 /// Shared by every reconcile and every request.
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) pipelines: Store<ReleasePipeline>,
     /// Whose turn it is.
     pub(crate) queue: Queue,
+    /// The Secrets that workspaces and pipelines name, watched one by one.
+    pub(crate) secrets: Watches,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,

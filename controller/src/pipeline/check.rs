@@ -1,5 +1,7 @@
 //! Whether a pipeline can be carried out as written.
 
+use std::collections::BTreeMap;
+
 use brickline_crds::{Provider, Reason, ReleasePipeline};
 use globset::GlobBuilder;
 use kube::ResourceExt;
@@ -66,8 +68,13 @@ fn remote(pipeline: &ReleasePipeline) -> Result<(), String> {
     Ok(())
 }
 
-/// Where pushes come from, for people. Reads the webhook's Secret.
-pub(super) async fn webhook(pipeline: &ReleasePipeline, namespace: &str, context: &Context) -> Result<String, Trouble> {
+/// Where pushes come from, for people. Reads the webhook's Secret and notes the version in `seen`; none if it could not.
+pub(super) async fn webhook(
+    pipeline: &ReleasePipeline,
+    namespace: &str,
+    seen: &mut BTreeMap<String, Option<String>>,
+    context: &Context,
+) -> Result<String, Trouble> {
     let spec = &pipeline.spec;
     let branches = spec.trigger.branches.join(", ");
     let Some(webhook) = &spec.trigger.webhook else {
@@ -81,7 +88,9 @@ pub(super) async fn webhook(pipeline: &ReleasePipeline, namespace: &str, context
         return Err(Trouble::lasting(Reason::InvalidSpec, message));
     }
     let name = &webhook.secret_ref.name;
-    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await?;
+    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await;
+    seen.insert(name.clone(), secret.as_ref().ok().and_then(ResourceExt::resource_version));
+    let secret = secret?;
     if secret.data.is_some_and(|data| data.contains_key("token")) {
         return Ok(format!("waits for pushes to {branches}"));
     }

@@ -1,5 +1,6 @@
 //! The pipeline reconciler: looks at the releases if something happened, carries out what follows, and writes the status.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use crate::context::Context;
 use crate::record;
 use crate::trouble::Trouble;
 
-/// How often a pipeline that is ready is looked at again: its Secret may have gone.
+/// How often a pipeline is looked at again without news.
 const CHECK: Duration = Duration::from_mins(5);
-/// How often a pipeline that is not ready is looked at again: its Secret may have come.
+/// How often a pipeline is looked at again that is in trouble of which no watch tells the end.
 const RECHECK: Duration = Duration::from_secs(15);
 /// The pause after somebody else wrote the status in between.
 const CONFLICT: Duration = Duration::from_millis(100);
@@ -32,6 +33,7 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     let may_start = may_start(&pipeline);
     let mut status = pipeline.status.clone().unwrap_or_default();
     let Context { kube, recorder, follow, .. } = &*context;
+    let mut seen = BTreeMap::new();
     let round = Round { pipeline: &pipeline, kube, recorder, follow, start: may_start.is_ok(), now };
     let followed = round.run(&mut status).await?;
     let (memory, followed) = match followed {
@@ -39,16 +41,19 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
         Err(trouble) => (None, Err(trouble)),
     };
     let checked = match may_start.and(followed) {
-        Ok(()) => check::webhook(&pipeline, &pipeline.namespace().unwrap_or_default(), &context).await,
+        Ok(()) => check::webhook(&pipeline, &pipeline.namespace().unwrap_or_default(), &mut seen, &context).await,
         Err(trouble) => Err(trouble),
     };
+    // A Secret in sight tells when it comes or changes.
+    let told = context.secrets.follow(&*pipeline, &seen) && !seen.is_empty();
+    let calm = told || checked.as_ref().err().is_none_or(|trouble| !trouble.transient);
     describe(&pipeline, &mut status, &checked, now);
     match write(&pipeline, &status, &context).await {
         Ok(()) => {}
         Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Action::requeue(CONFLICT)),
         Err(error) => return Err(error),
     }
-    let pause = pause(memory.as_ref(), checked.is_ok(), now);
+    let pause = pause(memory.as_ref(), calm, now);
     if let Some(memory) = memory {
         follow.remember(&pipeline, memory);
     }
@@ -64,8 +69,8 @@ fn may_start(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
 }
 
 /// How long until the pipeline must be looked at again.
-fn pause(memory: Option<&Memory>, ready: bool, now: Timestamp) -> Duration {
-    let check = if ready { CHECK } else { RECHECK };
+fn pause(memory: Option<&Memory>, calm: bool, now: Timestamp) -> Duration {
+    let check = if calm { CHECK } else { RECHECK };
     let next = memory.and_then(|memory| memory.next);
     let until = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
     until.map_or(check, |until| until.min(check))
@@ -84,14 +89,16 @@ fn describe(
     status.last_handled_requested_at = annotations::requested_at(pipeline.annotations()).unwrap_or_default();
     status.webhook_paths = vec![format!("/hooks/{namespace}/{name}"), format!("/hooks/{namespace}")];
     let conditions = &mut status.conditions;
-    condition::remove(conditions, STALLED);
-    condition::remove(conditions, RECONCILING);
     match checked {
         Ok(message) => {
+            condition::remove(conditions, STALLED);
+            condition::remove(conditions, RECONCILING);
             condition::set(conditions, READY, Status::True, Reason::Succeeded, message, generation, now);
         }
         Err(trouble) => {
-            let extra = if trouble.transient { RECONCILING } else { STALLED };
+            let (extra, other) = if trouble.transient { (RECONCILING, STALLED) } else { (STALLED, RECONCILING) };
+            // One that stays is not taken out: it would come back as of now, be written, and wake this reconciler.
+            condition::remove(conditions, other);
             for (type_, holds) in [(READY, Status::False), (extra, Status::True)] {
                 condition::set(conditions, type_, holds, trouble.reason, &trouble.message, generation, now);
             }

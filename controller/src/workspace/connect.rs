@@ -47,10 +47,37 @@ impl Connection {
     }
 }
 
-/// Clients by workspace, generation and version of its Secret: a client holds tokens, so it is used again while
-/// nothing it was made from has changed.
+/// Clients by workspace: a client holds tokens, so it is used again while nothing it was made from has changed.
 #[derive(Clone, Default)]
-pub(crate) struct Clients(Arc<Mutex<HashMap<String, (String, Client)>>>);
+pub(crate) struct Clients(Arc<Mutex<HashMap<WorkspaceName, (MadeFrom, Client)>>>);
+
+/// A workspace, by namespace and name.
+type WorkspaceName = (String, String);
+
+/// What a client was made from.
+#[derive(Clone, Debug, PartialEq)]
+struct MadeFrom {
+    uid: Option<String>,
+    generation: Option<i64>,
+    /// The version of the Secret with the credentials.
+    secret: String,
+}
+
+impl Clients {
+    /// Lets go of the client of a workspace that is gone.
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    fn find(&self, key: &WorkspaceName, made_from: &MadeFrom) -> Option<Client> {
+        let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.get(key).filter(|(from, _)| from == made_from).map(|(_, client)| client.clone())
+    }
+
+    fn keep(&self, key: WorkspaceName, made_from: MadeFrom, client: Client) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (made_from, client));
+    }
+}
 
 /// Connects to the workspace a release names.
 pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> Result<Connection, Trouble> {
@@ -71,32 +98,31 @@ pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> R
     Ok(Connection { workspace, client })
 }
 
-/// A client for a workspace object, made anew when the object or its Secret changed.
+/// A client for a workspace object, made anew when the object or its Secret changed. While the Secret is in sight, that
+/// is known without reading it.
 pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -> Result<Client, Trouble> {
     let host = host(workspace, context)?;
     let reference = secret_ref(workspace)?;
-    let namespace = workspace.namespace().unwrap_or_default();
-    let secret = secret::read(&context.kube, &namespace, &reference.name, "spec.auth").await?;
-    let key = workspace.uid().unwrap_or_default();
-    let version = format!(
-        "{}/{}",
-        workspace.metadata.generation.unwrap_or_default(),
-        secret.resource_version().unwrap_or_default()
-    );
-    let mut clients = context.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, client)) = clients.get(&key).filter(|(made_from, _)| *made_from == version) {
-        return Ok(client.clone());
+    let key = (workspace.namespace().unwrap_or_default(), workspace.name_any());
+    let made_from = |secret| MadeFrom { uid: workspace.uid(), generation: workspace.metadata.generation, secret };
+    let in_sight = context.secrets.version(&key.0, &reference.name).map(made_from);
+    if let Some(client) = in_sight.and_then(|made_from| context.clients.find(&key, &made_from)) {
+        return Ok(client);
     }
-    let config = ClientConfig {
+    let secret = secret::read(&context.kube, &key.0, &reference.name, "spec.auth").await?;
+    let made_from = made_from(secret.resource_version().unwrap_or_default());
+    if let Some(client) = context.clients.find(&key, &made_from) {
+        return Ok(client);
+    }
+    let client = Client::new(ClientConfig {
         host,
-        auth: auth(workspace, value(&secret, &namespace, reference)?),
+        auth: auth(workspace, value(&secret, &key.0, reference)?),
         http: context.http.clone(),
         timings: Timings::default(),
         requests_per_second: NonZeroU32::new(workspace.spec.limits.requests_per_second),
         observer: Arc::new(context.metrics.clone()),
-    };
-    let client = Client::new(config)?;
-    clients.insert(key, (version, client.clone()));
+    })?;
+    context.clients.keep(key, made_from, client.clone());
     Ok(client)
 }
 
@@ -113,7 +139,8 @@ fn host(workspace: &DatabricksWorkspace, context: &Context) -> Result<Url, Troub
     Err(Trouble::lasting(Reason::NotAuthorized, message))
 }
 
-fn secret_ref(workspace: &DatabricksWorkspace) -> Result<&SecretKeyRef, Trouble> {
+/// The Secret that the credentials are in.
+pub(super) fn secret_ref(workspace: &DatabricksWorkspace) -> Result<&SecretKeyRef, Trouble> {
     let auth = &workspace.spec.auth;
     let token = auth.token.as_ref().map(|token| &token.secret_ref);
     let reference = token.or(auth.oauth.as_ref().map(|oauth| &oauth.client_secret_ref));
@@ -127,7 +154,8 @@ fn auth(workspace: &DatabricksWorkspace, secret: SecretString) -> Auth {
     }
 }
 
-fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
+/// What a Secret holds under a key; it must be text.
+pub(super) fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
     let SecretKeyRef { name, key } = reference;
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.clone());
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());

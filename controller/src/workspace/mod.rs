@@ -4,6 +4,7 @@ mod connect;
 mod hosts;
 pub(crate) mod protection;
 mod reconcile;
+mod references;
 
 pub(crate) use connect::{Clients, Connection, connect};
 pub(crate) use reconcile::reconcile;

@@ -14,6 +14,7 @@ mod pipeline;
 mod plan;
 mod policies;
 mod release;
+mod secrets;
 mod selectors;
 mod stages;
 mod status;
@@ -42,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
     status::add(&mut suite);
     selectors::add(&mut suite);
     lock::add(&mut suite);
+    secrets::add(&mut suite);
     chart::add(&mut suite);
     policies::add(&mut suite);
     Ok(suite.run())

@@ -12,6 +12,7 @@ pub fn add(suite: &mut Suite) {
     suite.add("a status is bounded", bounded);
     suite.add("a status leaves the spec alone", apart);
     suite.add("kubectl get prints the columns of a release", columns);
+    suite.add("kubectl get says why a workspace is not ready, and since when", workspace_columns);
 }
 
 /// What [`apply`] needs to know of an object.
@@ -160,6 +161,27 @@ async fn columns(lab: &Lab) -> anyhow::Result<()> {
         (tests, duration) == ("3/4", "2m10s") && started.ends_with(|unit: char| unit.is_ascii_lowercase()),
         "{cells:?}"
     );
+    Ok(())
+}
+
+async fn workspace_columns(lab: &Lab) -> anyhow::Result<()> {
+    let room = lab.room("workspace-columns").await?;
+    room.create(&object::workspace("staging"), Mode::Real).await?.accepted()?;
+    let mut ready = condition("Ready", "False");
+    ready["reason"] = json!("WorkspaceUnreachable");
+    let mut applied = status("staging", None, &json!({"observedGeneration": 1, "conditions": [ready]}));
+    applied["kind"] = json!("DatabricksWorkspace");
+    room.apply_status(&applied, "brickline").await?.accepted()?;
+    let table = room.table("DatabricksWorkspace").await?;
+    let row: Vec<&Value> = table["rows"][0]["cells"].as_array().context("cells")?.iter().collect();
+    let shown: Vec<(&str, &Value)> = headings(&table).zip(row).filter(|(name, _)| !name.is_empty()).collect();
+    let names: Vec<String> = shown.iter().map(|(name, _)| name.to_uppercase()).collect();
+    ensure!(names.join(" ") == "NAME HOST IDENTITY READY REASON SINCE STATUS AGE", "{}", names.join(" "));
+    let cell = |name: &str| shown.iter().find(|(known, _)| *known == name).and_then(|(_, cell)| cell.as_str());
+    ensure!(cell("Ready") == Some("False") && cell("Reason") == Some("WorkspaceUnreachable"), "{shown:?}");
+    ensure!(cell("Status") == Some("under way"), "{shown:?}");
+    // The API server prints times as ages.
+    ensure!(cell("Since").is_some_and(|since| since.ends_with(|unit: char| unit.is_ascii_lowercase())), "{shown:?}");
     Ok(())
 }
 

@@ -21,8 +21,8 @@ fn request() -> Request<'static> {
 }
 
 /// The rule that the request breaks, and of what it says so.
-fn broken(protection: Value, request: &Request) -> Option<(&'static str, String)> {
-    verdict(&workspace(&protection), request).err().map(|refusal| (refusal.rule, refusal.resource))
+fn broken(protection: &Value, request: &Request) -> Option<(&'static str, String)> {
+    verdict(&workspace(protection), request).err().map(|refusal| (refusal.rule, refusal.resource))
 }
 
 #[rstest]
@@ -45,7 +45,7 @@ fn pipelines_and_namespaces(
     #[case] expected: Option<(&'static str, &str)>,
 ) {
     let request = Request { namespace, pipeline, ..request() };
-    assert_eq!(broken(protection, &request), expected.map(|(rule, resource)| (rule, resource.to_owned())));
+    assert_eq!(broken(&protection, &request), expected.map(|(rule, resource)| (rule, resource.to_owned())));
 }
 
 #[rstest]
@@ -61,7 +61,7 @@ fn pipelines_and_namespaces(
 fn branches(#[case] allowed: Value, #[case] reference: Option<&str>, #[case] refused: Option<&str>) {
     let request = Request { reference, ..request() };
     let refused = refused.map(|resource| ("protection.allowedBranches", resource.to_owned()));
-    assert_eq!(broken(json!({"allowedBranches": allowed}), &request), refused);
+    assert_eq!(broken(&json!({"allowedBranches": allowed}), &request), refused);
 }
 
 #[rstest]
@@ -89,7 +89,7 @@ fn paths(#[case] allowed: &[&str], #[case] path: &str, #[case] taken: bool) {
     let paths = ["/Shared/fine".to_owned(), path.to_owned()];
     let request = Request { paths: &paths[1..], ..request() };
     let refused = (!taken).then(|| ("protection.allowedPaths", format!("path {path}")));
-    assert_eq!(broken(json!({"allowedPaths": allowed}), &request), refused);
+    assert_eq!(broken(&json!({"allowedPaths": allowed}), &request), refused);
 }
 
 #[rstest]
@@ -109,14 +109,14 @@ fn releases_by_hand(
 ) {
     let request = Request { reason, by_controller, ..request() };
     let refused = refused.then(|| ("protection.allowManual", "a release made by hand".to_owned()));
-    assert_eq!(broken(json!({"allowManual": allowed}), &request), refused);
+    assert_eq!(broken(&json!({"allowManual": allowed}), &request), refused);
 }
 
 #[test]
 fn a_cluster_must_be_one_of_the_workspaces() {
     let clusters = ["etl".to_owned(), "gpu".to_owned()];
-    assert_eq!(broken(json!({}), &Request { clusters: &clusters[..1], ..request() }), None);
-    let refused = broken(json!({}), &Request { clusters: &clusters, ..request() });
+    assert_eq!(broken(&json!({}), &Request { clusters: &clusters[..1], ..request() }), None);
+    let refused = broken(&json!({}), &Request { clusters: &clusters, ..request() });
     assert_eq!(refused, Some(("clusters", "cluster gpu".to_owned())));
 }
 
@@ -136,7 +136,7 @@ proptest! {
     fn no_path_leaves_its_folder(path in "(/|\\.|\\.\\.|Shared|Users|dbxdemo|Workspace|dbfs:){1,8}") {
         let paths = [path.clone()];
         let request = Request { paths: &paths, ..request() };
-        if broken(json!({"allowedPaths": ["/Shared/dbxdemo"]}), &request).is_none() {
+        if broken(&json!({"allowedPaths": ["/Shared/dbxdemo"]}), &request).is_none() {
             let steps: Vec<&str> = path.split('/').collect();
             prop_assert!(path.starts_with("/Shared/dbxdemo") || path.starts_with("/Workspace/Shared/dbxdemo"), "{}", path);
             prop_assert!(steps.iter().all(|step| !matches!(*step, ".." | ".")), "{}", path);

@@ -1,4 +1,11 @@
-//! Secrets: read one at a time, by name; the controller may not list them.
+//! Secrets: read and watched one at a time, by name; the controller never lists them.
+
+mod sight;
+#[cfg(test)]
+mod tests;
+mod watches;
+
+pub(crate) use watches::Watches;
 
 use brickline_crds::Reason;
 use k8s_openapi::api::core::v1::Secret;
