@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use brickline_crds::{DatabricksRelease, Phase, ReleaseResult};
-use jiff::Timestamp;
+use brickline_crds::{DatabricksRelease, OnFailure, Phase, ReleaseResult};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
@@ -15,7 +15,11 @@ use super::lease::{Holder, Tenant, lease, successor, tenant};
 use super::name::Lock;
 use super::work::{Witness, Work};
 use super::{Locks, TRIES, restless};
+use crate::phase::finish::is_rolled_back;
 use crate::trouble::Trouble;
+
+/// How long the locks of a failed release wait for its rollback.
+const HEIR: SignedDuration = SignedDuration::from_mins(2);
 
 /// What became of an attempt to take locks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +134,10 @@ impl Locks {
                 Some(release) if is_unfinished(&release) => {
                     return Ok(Some(self.held(lock, &tenant, false, &format!("is held by {namespace}/{name}"))));
                 }
+                Some(release) if is_for_rollback(&release, Timestamp::now()) => {
+                    let words = format!("is kept by {namespace}/{name}, which failed, for its rollback");
+                    return Ok(Some(self.held(lock, &tenant, true, &words)));
+                }
                 Some(release) => work.runs.extend(runs_in_flight(&release)),
                 None => {}
             }
@@ -156,6 +164,16 @@ async fn alive(namespace: &str, work: &Work, witness: &impl Witness) -> Result<V
 
 fn is_unfinished(release: &DatabricksRelease) -> bool {
     release.status.as_ref().is_none_or(|status| status.result == ReleaseResult::None)
+}
+
+/// Whether the lock of a release that failed is still its rollback's: the pipeline makes one within moments, and what it
+/// would undo must not be built upon before. A rollback that never comes keeps nobody for long.
+fn is_for_rollback(release: &DatabricksRelease, now: Timestamp) -> bool {
+    let Some(status) = release.status.as_ref().filter(|_| release.spec.on_failure == OnFailure::Rollback) else {
+        return false;
+    };
+    let ended = status.completion_time.as_ref().map_or(now, |ended| ended.0);
+    is_rolled_back(status) && now.duration_since(ended) < HEIR
 }
 
 /// Runs that the release still had when it ended.

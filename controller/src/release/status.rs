@@ -95,8 +95,7 @@ fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, no
 /// `Ready` and its kstatus companions, and `Succeeded`.
 fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     let (reason, message) = words(status);
-    use ReleaseResult::{Skipped, Succeeded, SucceededWithIssues};
-    let good = matches!(status.result, Succeeded | SucceededWithIssues | Skipped);
+    let good = is_good(status.result);
     let (ready, succeeded) = match (status.state == ReleaseState::Finished, good) {
         (false, _) => (Status::False, Status::Unknown),
         (true, true) => (Status::True, Status::True),
@@ -113,6 +112,10 @@ fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     } else if succeeded == Status::False {
         condition::set(conditions, STALLED, Status::True, reason, &message, generation, now);
     }
+}
+
+fn is_good(result: ReleaseResult) -> bool {
+    matches!(result, ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues | ReleaseResult::Skipped)
 }
 
 /// The reason and message of the summary: what the speaking phase says.

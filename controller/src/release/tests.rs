@@ -166,7 +166,6 @@ impl World {
             return Outcome::Trouble(Trouble::passing(Reason::WorkspaceUnreachable, "503"));
         }
         match effect {
-            Effect::Begin(begin::Effect::Adopt) => Outcome::Done,
             Effect::Begin(begin::Effect::Resolve) => {
                 let resolved = begin::Resolved { run: "20261121.1".into(), ..begin::Resolved::default() };
                 Outcome::Resolved(Box::new(resolved))
@@ -188,7 +187,9 @@ impl World {
             }
             Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
             Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
-            Effect::Stop(_) | Effect::Finish(finish::Effect::Settle | finish::Effect::Unlock { .. }) => Outcome::Done,
+            Effect::Stop(_)
+            | Effect::Begin(begin::Effect::Adopt)
+            | Effect::Finish(finish::Effect::Settle | finish::Effect::Unlock { .. }) => Outcome::Done,
         }
     }
 

@@ -57,7 +57,9 @@ async fn lock(release: &DatabricksRelease, context: &Context) -> Result<Passage,
 /// Who takes the locks. A rollback inherits those of the release it makes up for.
 async fn holder(release: &DatabricksRelease, context: &Context) -> Result<Holder, Trouble> {
     let namespace = release.namespace().unwrap_or_default();
-    let cause = release.spec.cause.as_ref().filter(|_| release.spec.reason == ReleaseReason::Rollback);
+    // People sign their releases: only the controller's own rollback inherits.
+    let is_own = release.spec.reason == ReleaseReason::Rollback && release.spec.requested_by.is_none();
+    let cause = release.spec.cause.as_ref().filter(|_| is_own);
     let inherits_from = match cause {
         Some(cause) => {
             let releases: Api<DatabricksRelease> = Api::namespaced(context.kube.clone(), &namespace);

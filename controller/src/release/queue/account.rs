@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use brickline_crds::{
-    Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, labels,
+    Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, ReleaseReason, labels,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -36,14 +36,21 @@ pub(super) struct Candidate {
     /// None: a release without a pipeline goes whenever it likes.
     group: Option<Group>,
     pool: String,
-    /// Whether it had its turn when its status was written.
-    had_turn: bool,
-    /// Whether it had a build slot then.
-    had_slot: bool,
+    /// What it had when its status was written.
+    had: Share,
     /// Whether it waits for people, a window, or its own `suspend`, and thus is in nobody's way.
     aside: bool,
     deploy_began: bool,
-    has_artifact: bool,
+    brings: Brings,
+}
+
+/// What a release would bring to its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Brings {
+    /// Its artifact is there.
+    artifact: bool,
+    /// It is newer than what came before: a rollback is not, and takes nobody's place.
+    news: bool,
 }
 
 impl Candidate {
@@ -61,11 +68,16 @@ impl Candidate {
             place: (release.creation_timestamp().map(|time| time.0).unwrap_or_default(), name.clone()),
             group: pipeline.map(|pipeline| (namespace.clone(), pipeline, stage)),
             pool: release.spec.build.pool.clone(),
-            had_turn: status.phases.iter().any(began) && !aside && waiting != Some(Reason::WaitingForSlot),
-            had_slot: status.phase(Phase::Build).is_some_and(|build| build.state == PhaseState::Running),
+            had: Share {
+                turn: status.phases.iter().any(began) && !aside && waiting != Some(Reason::WaitingForSlot),
+                slot: status.phase(Phase::Build).is_some_and(|build| build.state == PhaseState::Running),
+            },
             aside,
             deploy_began: status.phases.iter().any(|phase| phase.name > Phase::Build && began(phase)),
-            has_artifact: status.artifact.is_some() || !release.spec.source.artifact_from.is_empty(),
+            brings: Brings {
+                artifact: status.artifact.is_some() || !release.spec.source.artifact_from.is_empty(),
+                news: release.spec.reason != ReleaseReason::Rollback,
+            },
             namespace,
             name,
         }
@@ -89,8 +101,11 @@ pub(crate) struct Newer {
     pub(crate) has_artifact: bool,
 }
 
+/// A release's place in the line, and its namespace.
+type Waiter = ((Timestamp, String), String);
+
 /// What a release has now, whatever its stored status says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Share {
     turn: bool,
     slot: bool,
@@ -105,7 +120,7 @@ pub(super) struct Account {
     ended: HashSet<String>,
     /// Waits for a slot and for nothing else.
     slotless: HashSet<String>,
-    wanted: BTreeMap<String, BTreeSet<((Timestamp, String), String)>>,
+    wanted: BTreeMap<String, BTreeSet<Waiter>>,
 }
 
 impl Account {
@@ -211,13 +226,13 @@ impl Account {
         let group = release.group.as_ref()?;
         let newest = self
             .others(line, release)
-            .filter(|other| other.group.as_ref() == Some(group) && other.place > release.place)
-            .max_by_key(|other| (other.has_artifact, &other.place))?;
+            .filter(|other| other.group.as_ref() == Some(group) && other.place > release.place && other.brings.news)
+            .max_by_key(|other| (other.brings.artifact, &other.place))?;
         Some(Newer {
             name: newest.name.clone(),
             supersedes: rule.is_some_and(|rule| rule.policy == ConcurrencyPolicy::Supersede),
             after_deploy: rule.is_some_and(|rule| rule.cancel_after_deploy),
-            has_artifact: newest.has_artifact,
+            has_artifact: newest.brings.artifact,
         })
     }
 
@@ -269,8 +284,7 @@ impl Account {
     }
 
     fn share(&self, release: &Candidate) -> Share {
-        let stored = Share { turn: release.had_turn, slot: release.had_slot };
-        self.shares.get(&release.uid).copied().unwrap_or(stored)
+        self.shares.get(&release.uid).copied().unwrap_or(release.had)
     }
 
     /// What the watch has stopped to show needs no memory any more.
