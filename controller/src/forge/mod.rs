@@ -8,7 +8,6 @@ mod fault;
 mod gitea;
 mod github;
 mod notice;
-#[expect(dead_code, reason = "polls and schedules will ask it for the newest commits")]
 pub(crate) mod refs;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use brickline_crds::{Provider, Reason, ReleasePipeline};
 use globset::GlobBuilder;
 use kube::ResourceExt;
 
-use super::{condition, schedule};
+use super::{condition, schedule, timetable};
 use crate::context::Context;
 use crate::creation::{parameters, stages};
 use crate::secret;
@@ -64,6 +64,8 @@ fn remote(pipeline: &ReleasePipeline) -> Result<(), String> {
     for planned in &trigger.schedules {
         let next = schedule::next(planned, jiff::Timestamp::UNIX_EPOCH).map_err(|why| format!("schedule: {why}"))?;
         next.ok_or_else(|| format!("schedule: '{}' never comes", planned.cron))?;
+        timetable::branch(pipeline, planned)
+            .ok_or_else(|| format!("schedule '{}' needs a branch: trigger.branches has only patterns", planned.cron))?;
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use crate::trouble::Trouble;
+
 type Ref = ObjectRef<ReleasePipeline>;
 
 /// Pipelines that have to look at releases, one by one.
@@ -34,6 +36,16 @@ struct Known {
     /// How often its releases had news.
     news: u64,
     memory: Option<Memory>,
+    asked: Option<Asked>,
+}
+
+/// When the repository was last asked for its branches, and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    /// When it may be asked again.
+    pub(super) next: Timestamp,
+    /// Why it did not answer.
+    pub(super) trouble: Option<Trouble>,
 }
 
 /// What a pipeline remembers of its last look.
@@ -94,6 +106,16 @@ impl Follow {
         let mut known = self.known();
         known.retain(|pipeline, _| self.0.pipelines.get(pipeline).is_some());
         known.entry(Ref::from_obj(pipeline)).or_default().memory = Some(memory);
+    }
+
+    /// When and how the repository last answered.
+    pub(super) fn asked(&self, pipeline: &ReleasePipeline) -> Option<Asked> {
+        self.known().get(&Ref::from_obj(pipeline))?.asked.clone()
+    }
+
+    /// Keeps that; nothing once it is not asked any more.
+    pub(super) fn ask(&self, pipeline: &ReleasePipeline, asked: Option<Asked>) {
+        self.known().entry(Ref::from_obj(pipeline)).or_default().asked = asked;
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Ref, Known>> {

@@ -11,16 +11,17 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::check;
-use super::follow::Memory;
-use super::round::Round;
+use super::round::{Outcome, Round};
 use crate::context::Context;
 use crate::record;
 use crate::trouble::Trouble;
 
-/// How often a pipeline is looked at again without news.
+/// How often a pipeline is looked at again whose Secret could not be watched, because too many are.
 const CHECK: Duration = Duration::from_mins(5);
 /// How often a pipeline is looked at again that is in trouble of which no watch tells the end.
 const RECHECK: Duration = Duration::from_secs(15);
+/// The shortest pause: what is due could not be done at once.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// The pause after somebody else wrote the status in between.
 const CONFLICT: Duration = Duration::from_millis(100);
 
@@ -34,30 +35,33 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     let mut status = pipeline.status.clone().unwrap_or_default();
     let Context { kube, recorder, follow, .. } = &*context;
     let mut seen = BTreeMap::new();
-    let round = Round { pipeline: &pipeline, kube, recorder, follow, start: may_start.is_ok(), now };
-    let followed = round.run(&mut status).await?;
-    let (memory, followed) = match followed {
-        Ok(memory) => (Some(memory), Ok(())),
-        Err(trouble) => (None, Err(trouble)),
-    };
-    let checked = match may_start.and(followed) {
+    let start = may_start.is_ok();
+    let round = Round { pipeline: &pipeline, kube, recorder, follow, forge: &*context, start, now };
+    let Outcome { memory, trouble, ask } = round.run(&mut status).await?;
+    let checked = match may_start.and(trouble.map_or(Ok(()), Err)) {
         Ok(()) => check::webhook(&pipeline, &pipeline.namespace().unwrap_or_default(), &mut seen, &context).await,
         Err(trouble) => Err(trouble),
     };
     // A Secret in sight tells when it comes or changes.
-    let told = context.secrets.follow(&*pipeline, &seen) && !seen.is_empty();
+    let sees_all = context.secrets.follow(&*pipeline, &seen);
+    // And a repository that did not answer is asked again at its own time.
+    let told = (sees_all && !seen.is_empty()) || (memory.is_some() && ask.is_some());
     let calm = told || checked.as_ref().err().is_none_or(|trouble| !trouble.transient);
+    let check = if calm { Some(CHECK).filter(|_| !sees_all) } else { Some(RECHECK) };
     describe(&pipeline, &mut status, &checked, now);
     match write(&pipeline, &status, &context).await {
         Ok(()) => {}
         Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Action::requeue(CONFLICT)),
         Err(error) => return Err(error),
     }
-    let pause = pause(memory.as_ref(), calm, now);
+    // One that came due and is owed waits for the repository, as `ask` says.
+    let schedule = status.next_schedule_time.as_ref().map(|time| time.0).filter(|next| *next > now);
+    let expiry = memory.as_ref().and_then(|memory| memory.next);
+    let pause = pause([schedule, expiry, ask], check, now);
     if let Some(memory) = memory {
         follow.remember(&pipeline, memory);
     }
-    Ok(Action::requeue(pause))
+    Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// Whether new releases may be created.
@@ -68,12 +72,10 @@ fn may_start(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
     check::spec(pipeline)
 }
 
-/// How long until the pipeline must be looked at again.
-fn pause(memory: Option<&Memory>, calm: bool, now: Timestamp) -> Duration {
-    let check = if calm { CHECK } else { RECHECK };
-    let next = memory.and_then(|memory| memory.next);
-    let until = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
-    until.map_or(check, |until| until.min(check))
+/// How long until the pipeline must be looked at again; none if only news can change anything.
+fn pause(times: [Option<Timestamp>; 3], check: Option<Duration>, now: Timestamp) -> Option<Duration> {
+    let until = |time: Timestamp| Duration::try_from(time.duration_since(now)).unwrap_or_default().max(SHORTEST);
+    times.into_iter().flatten().map(until).chain(check).min()
 }
 
 /// The parts of the status that say how the pipeline is.

@@ -1,13 +1,18 @@
 //! What a look at the releases leads to: one value, and the marks to set when it was done. Pure.
 
-use brickline_crds::{DatabricksRelease, ObservedArtifact, ReleasePipeline, ReleasePipelineStatus, StoredArtifact};
+use brickline_crds::{
+    DatabricksRelease, ObservedArtifact, ReleasePipeline, ReleasePipelineStatus, ReleaseReason, StoredArtifact,
+};
 use jiff::Timestamp;
 
 use super::completion::{self, Completion};
 use super::lineage::Releases;
 use super::retention::{self, Expiry};
-use super::{promotion, rollback, stage};
-use crate::creation::Draft;
+use super::timetable::Due;
+use super::{poll, promotion, rollback, stage};
+use crate::creation::{Draft, Occasion};
+use crate::forge::refs::Refs;
+use crate::receiver::push::Push;
 
 /// What a release to be follows from.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +23,10 @@ pub(super) enum Follows {
     Promotion(String, StoredArtifact),
     /// Another pipeline's release: this pipeline's mark, when all of its releases exist.
     Completion,
+    /// A branch that moved: the pipeline knows its commit, when all of its releases exist.
+    Move,
+    /// A schedule that came due.
+    Schedule,
 }
 
 /// What is to be done.
@@ -37,12 +46,22 @@ pub(super) struct Source<'a> {
     pub(super) other: Option<completion::Other<'a>>,
 }
 
+/// What the repository was asked for, and its answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) tips: &'a Refs,
+    /// Whether branches that moved are to be released.
+    pub(super) polls: bool,
+    pub(super) due: &'a [Due],
+}
+
 /// Brings the stages of `status` up to date, and says what follows. While the pipeline may not `start` anything (it is
 /// suspended, or not valid), rollbacks and retention go on.
 pub(super) fn steps(
     pipeline: &ReleasePipeline,
     releases: Releases,
     sources: &[Source],
+    asked: Option<Asked>,
     status: &mut ReleasePipelineStatus,
     start: bool,
     now: Timestamp,
@@ -63,9 +82,33 @@ pub(super) fn steps(
         }
         complete(pipeline, sources, &mut steps, now);
     }
+    if let Some(asked) = asked {
+        follow_branches(pipeline, releases, asked, &mut steps);
+    }
     let polled: Vec<&str> = status.observed_commits.iter().map(|observed| observed.reference.as_str()).collect();
     steps.expiry = retention::expired(releases, &pipeline.spec.retention, &status.stages, &polled, now);
     steps
+}
+
+/// What starts because branches moved, or their time has come.
+fn follow_branches(pipeline: &ReleasePipeline, releases: Releases, asked: Asked, steps: &mut Steps) {
+    let Asked { tips, polls, due } = asked;
+    let mut add = |occasion: Occasion, follows: Follows| {
+        steps.drafts.push((Draft::building(pipeline, occasion), follows));
+    };
+    if polls {
+        let observed = poll::observed(pipeline, tips);
+        for occasion in poll::moves(pipeline, releases, &observed) {
+            add(occasion, Follows::Move);
+        }
+    }
+    for due in due {
+        let reference = due.reference();
+        let Some(commit) = tips.get(&reference) else { continue };
+        let push = Push { repository_urls: Vec::new(), reference, commit: commit.clone(), pusher: None };
+        let (reason, trigger) = (ReleaseReason::Schedule, format!("schedule {}", due.at));
+        add(Occasion { reason, trigger, ..Occasion::push(pipeline, &push) }, Follows::Schedule);
+    }
 }
 
 /// What starts because other pipelines' releases ended well.

@@ -1,10 +1,13 @@
 //! Pipelines and releases for tests, and one file for each rule.
 
 mod completion;
+mod poll;
 mod promotion;
 mod retention;
 mod rollback;
+mod rounds;
 mod stage;
+mod timetable;
 mod trust;
 
 use brickline_crds::{
