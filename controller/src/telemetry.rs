@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use brickline_crds::{DatabricksRelease, PhaseState, PhaseStatus};
+use brickline_crds::{DatabricksRelease, PhaseStatus};
 use kube::ResourceExt;
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
@@ -74,7 +74,7 @@ pub(crate) fn phase_span(release: &DatabricksRelease, phase: &PhaseStatus) {
             KeyValue::new("brickline.attempts", i64::from(phase.attempts)),
         ])
         .start_with_context(&tracer, &parent);
-    if phase.state != PhaseState::Succeeded {
+    if !phase.state.is_good() {
         span.set_status(Status::error(phase.message.clone()));
     }
     span.end_with_timestamp(SystemTime::from(end.0));
@@ -107,7 +107,7 @@ mod tests {
         release.status = Some(DatabricksReleaseStatus { trace_id: Some(trace_id.clone()), ..Default::default() });
         let at = |second| Some(Time(jiff::Timestamp::from_second(second).unwrap()));
         let phase = PhaseStatus {
-            state: PhaseState::Failed,
+            state: brickline_crds::PhaseState::Failed,
             message: "1 of 2 tests failed".to_owned(),
             start_time: at(100),
             completion_time: at(160),

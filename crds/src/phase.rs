@@ -91,6 +91,12 @@ impl PhaseState {
         !matches!(self, Self::Pending | Self::Running)
     }
 
+    /// Whether it was asked for and ended well, with or without issues.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::SucceededWithIssues)
+    }
+
     /// Whether the release may go on to the next phase.
     #[must_use]
     pub fn lets_pass(self) -> bool {

@@ -42,7 +42,7 @@ pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, 
 
 async fn changed(release: &DatabricksRelease, phase: &PhaseStatus, context: &Context) {
     let reason = phase.reason.unwrap_or(Reason::Progressing);
-    let good = matches!(phase.state, PhaseState::Running | PhaseState::Succeeded);
+    let good = phase.state == PhaseState::Running || phase.state.is_good();
     let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
     tracing::info!(%namespace, release = %name, phase = %phase.name, state = %phase.state, %reason, message = %phase.message, "phase");
     let kind = if good { EventType::Normal } else { EventType::Warning };

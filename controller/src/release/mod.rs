@@ -33,16 +33,21 @@ pub(crate) use status::result;
 use crate::context::Context;
 use crate::phase::{Effect, View, begin, finish, gate};
 use decide::{Decision, Observed, decide};
-use world::World;
+use world::{World, is_gone};
 
 /// Steps in one reconcile before other releases get their turn.
 const STEPS: usize = 50;
 
 /// Walks the release as far as it goes without waiting.
+///
+/// A release that is gone needs nothing more.
 pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Context>) -> Result<Action, kube::Error> {
     // On the heap: a walk holds several versions of the release.
-    let pause = Box::pin(walk((*release).clone(), &*context)).await?;
-    Ok(pause.map_or_else(Action::await_change, Action::requeue))
+    let walked = Box::pin(walk((*release).clone(), &*context)).await;
+    if is_gone(&walked) {
+        return Ok(Action::await_change());
+    }
+    Ok(walked?.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for. Answers

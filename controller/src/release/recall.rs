@@ -31,7 +31,11 @@ pub(crate) async fn recall(context: &Context) -> Result<(), kube::Error> {
         }
     }
     for ((namespace, pipeline), (_, result)) in last {
-        context.metrics.last_release(&namespace, &pipeline, !matches!(result.as_str(), "succeeded" | "skipped"));
+        context.metrics.last_release(
+            &namespace,
+            &pipeline,
+            !matches!(result.as_str(), "succeeded" | "succeededwithissues" | "skipped"),
+        );
     }
     Ok(())
 }

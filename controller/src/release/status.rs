@@ -41,7 +41,7 @@ fn state(status: &DatabricksReleaseStatus) -> ReleaseState {
 /// The phase that tells most: one that went wrong, else the one under way, else the last that did something.
 fn speaking(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
     let wrong = |p: &&PhaseStatus| (p.state.is_terminal() && !p.state.lets_pass()) || was_not_due(p);
-    let worked = |p: &&PhaseStatus| matches!(p.state, PhaseState::Succeeded | PhaseState::SucceededWithIssues);
+    let worked = |p: &&PhaseStatus| p.state.is_good();
     status.phases.iter().find(wrong).or_else(|| current(status)).or_else(|| status.phases.iter().rfind(worked))
 }
 
@@ -95,7 +95,7 @@ fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, no
 /// `Ready` and its kstatus companions, and `Succeeded`.
 fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     let (reason, message) = words(status);
-    let good = is_good(status.result);
+    let good = status.result.is_good();
     let (ready, succeeded) = match (status.state == ReleaseState::Finished, good) {
         (false, _) => (Status::False, Status::Unknown),
         (true, true) => (Status::True, Status::True),
@@ -114,10 +114,6 @@ fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     }
 }
 
-fn is_good(result: ReleaseResult) -> bool {
-    matches!(result, ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues | ReleaseResult::Skipped)
-}
-
 /// The reason and message of the summary: what the speaking phase says.
 fn words(status: &DatabricksReleaseStatus) -> (Reason, String) {
     let phase = speaking(status);
@@ -130,7 +126,7 @@ fn words(status: &DatabricksReleaseStatus) -> (Reason, String) {
         }
         _ => match phase {
             Some(phase) => {
-                let busy = !matches!(status.state, ReleaseState::Finished) && phase.state == PhaseState::Succeeded;
+                let busy = !matches!(status.state, ReleaseState::Finished) && phase.state.is_good();
                 let reason = if busy { Reason::Progressing } else { phase.reason.unwrap_or(Reason::Progressing) };
                 (reason, of_phase(phase))
             }
@@ -148,7 +144,7 @@ fn with_issues(status: &DatabricksReleaseStatus) -> String {
 }
 
 fn success(status: &DatabricksReleaseStatus) -> String {
-    let good = |p: &&PhaseStatus| matches!(p.state, PhaseState::Succeeded | PhaseState::SucceededWithIssues);
+    let good = |p: &&PhaseStatus| p.state.is_good();
     let done = status.phases.iter().filter(good);
     let names: Vec<String> = done.map(|phase| phase.name.to_string()).collect();
     match status.tests.summary.as_str() {

@@ -79,7 +79,11 @@ impl World for Context {
     async fn stored(&self, release: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
         let releases: Api<DatabricksRelease> =
             Api::namespaced(self.kube.clone(), &release.namespace().unwrap_or_default());
-        releases.get(&release.name_any()).await
+        let stored = releases.get(&release.name_any()).await;
+        if is_gone(&stored) {
+            self.queue.ended(release);
+        }
+        stored
     }
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
@@ -100,4 +104,9 @@ fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, context: &Co
     } else if builds(before) && !builds(after) {
         context.queue.built(after);
     }
+}
+
+/// Whether the object is not there any more.
+pub(super) fn is_gone<T>(answer: &Result<T, kube::Error>) -> bool {
+    matches!(answer, Err(kube::Error::Api(status)) if status.is_not_found())
 }

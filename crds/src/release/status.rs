@@ -186,6 +186,14 @@ pub enum ReleaseResult {
     Skipped,
 }
 
+impl ReleaseResult {
+    /// Whether it ended as it should: well, with or without issues, or because nothing was due.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::SucceededWithIssues | Self::Skipped)
+    }
+}
+
 /// One phase of the road.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -53,14 +53,18 @@ pub(crate) fn verdict(status: &DatabricksReleaseStatus) -> Report {
 }
 
 fn success(status: &DatabricksReleaseStatus) -> String {
-    let done: Vec<String> =
-        status.phases.iter().filter(|p| p.state == PhaseState::Succeeded).map(|p| p.name.to_string()).collect();
-    if done.is_empty() {
-        let why = status.phases.first().map(|build| build.message.as_str()).unwrap_or_default();
-        return truncate(&format!("not released: {why}"), DESCRIPTION);
+    // A phase that was planned and turned out not to be due says why; one that was never asked for has no reason.
+    if let Some(skipped) = status.phases.iter().find(|p| p.state == PhaseState::Skipped && p.reason.is_some()) {
+        return truncate(&format!("not released: {}", skipped.message), DESCRIPTION);
     }
-    match status.tests.summary.as_str() {
-        "" => done.join(", "),
-        tests => format!("{}; tests {tests}", done.join(", ")),
-    }
+    let done: Vec<String> = status.phases.iter().filter(|p| p.state.is_good()).map(|p| p.name.to_string()).collect();
+    let tests = match status.tests.summary.as_str() {
+        "" => String::new(),
+        tests => format!("; tests {tests}"),
+    };
+    let issues = match status.issues.first() {
+        Some(first) => format!("; {} issues, the first: {}", status.issue_count, first.name),
+        None => String::new(),
+    };
+    truncate(&format!("{}{tests}{issues}", done.join(", ")), DESCRIPTION)
 }
