@@ -22,6 +22,16 @@ pub fn add(suite: &mut Suite, tables: &[Table], changes: &[Change]) {
         ensure!(rules.len() > 20 && untried.is_empty(), "never refused anything here: {untried:#?}");
         Ok(())
     });
+    suite.add("kubectl explain has a word on every field", async move |_: &Lab| {
+        let (mut found, mut kinds) = (Vec::new(), 0);
+        for crd in all_crds() {
+            let schema = serde_json::json!(crd.spec.versions)[0]["schema"]["openAPIV3Schema"].take();
+            unexplained(&schema, &crd.spec.names.kind, &mut found);
+            kinds += usize::from(schema["properties"]["spec"]["properties"].is_object());
+        }
+        ensure!(kinds == 4 && found.is_empty(), "{kinds} kinds, without description: {found:#?}");
+        Ok(())
+    });
     let refused = changes.iter().filter(|change| change.kind() == "DatabricksRelease" && change.refusal.is_some());
     let fixed: BTreeSet<&str> = refused.filter_map(|change| change.path.split('.').nth(1)).collect();
     suite.add("every field of a release but suspend and cancel is immutable", async move |_: &Lab| {
@@ -33,6 +43,23 @@ pub fn add(suite: &mut Suite, tables: &[Table], changes: &[Change]) {
         ensure!(fields.len() > 10 && loose.is_empty(), "not tried to change: {loose:?}");
         Ok(())
     });
+}
+
+/// Fields without a word on what they are.
+fn unexplained(schema: &Value, path: &str, found: &mut Vec<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        // `kind` and `apiVersion` are explained by Kubernetes itself, and so is `metadata`.
+        if field["description"].as_str().is_none_or(|text| text.len() < 4) && !path.ends_with(".metadata") {
+            found.push(path.clone());
+        }
+        unexplained(field, &path, found);
+    }
+    for inner in ["items", "additionalProperties"] {
+        if schema[inner].is_object() {
+            unexplained(&schema[inner], path, found);
+        }
+    }
 }
 
 /// The sentences of every rule in the schemas.

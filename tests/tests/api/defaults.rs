@@ -89,7 +89,7 @@ fn plan() -> Value {
             "restart": "10m",
             "cancelGracePeriod": "1m",
         },
-        "waiting": {"slot": "24h", "cluster": "4h", "window": "168h"},
+        "waiting": {"slot": "24h", "cluster": "4h", "window": "168h", "dependency": "10m"},
         "retries": {"limit": 3, "limits": {}, "backoff": {"initial": "5s", "max": "5m", "factor": 2}},
         "onFailure": "None",
     })

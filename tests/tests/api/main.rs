@@ -3,6 +3,7 @@
 mod approval;
 mod change;
 mod chart;
+mod columns;
 mod contract;
 mod coverage;
 mod defaults;
@@ -15,7 +16,9 @@ mod plan;
 mod policies;
 mod release;
 mod secrets;
+mod roundtrip;
 mod selectors;
+mod size;
 mod stages;
 mod status;
 mod strictness;
@@ -41,6 +44,9 @@ fn main() -> anyhow::Result<ExitCode> {
     examples::add(&mut suite);
     contract::add(&mut suite);
     status::add(&mut suite);
+    roundtrip::add(&mut suite);
+    size::add(&mut suite);
+    columns::add(&mut suite);
     selectors::add(&mut suite);
     lock::add(&mut suite);
     secrets::add(&mut suite);

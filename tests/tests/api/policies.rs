@@ -34,6 +34,7 @@ const PIPELINE: &str =
     "label brickline.dev/pipeline: only who may update ReleasePipeline dbxdemo may release in its name";
 const LABELS: &str = "labels of brickline.dev say what the spec says, and a new release has no result";
 const KEPT_LABELS: &str = "labels of brickline.dev are set by the controller alone";
+const ANNOTATIONS: &str = "annotations of brickline.dev other than requestedAt are set by the controller alone";
 const FINALIZER: &str = "the finalizer goes when the controller has cleaned up";
 const APPROVER: &str = "spec.approver must be who creates the approval: write approver: ";
 const TAKEN_BACK: &str = "only bob@example.com takes this decision back";
@@ -208,13 +209,22 @@ async fn labels(lab: &Lab) -> anyhow::Result<()> {
     let good = good.map(|(label, value)| (ANA, of(label, value), None));
     let bad = bad.map(|(label, value)| (ANA, of(label, value), Some(LABELS)));
     let result = (CONTROLLER, labelled(CONTROLLER, "brickline.dev/result", "skipped"), None);
-    tried(lab, &[&good[..], &bad, &[result]].concat()).await
+    tried(lab, &[&good[..], &bad, &[result]].concat()).await?;
+    let noted = |user: &str, name: &str| object::with(release(user, "n"), "metadata.annotations", json!({name: "a"}));
+    let cases = [
+        (ANA, noted(ANA, "brickline.dev/requestedAt"), None),
+        (ANA, noted(ANA, "example.com/note"), None),
+        (ANA, noted(ANA, "brickline.dev/root"), Some(ANNOTATIONS)),
+        (CONTROLLER, noted(CONTROLLER, "brickline.dev/root"), None),
+    ];
+    tried(lab, &cases).await
 }
 
 async fn metadata(lab: &Lab) -> anyhow::Result<()> {
     let room = room(lab).await?;
     let made = labelled(CONTROLLER, "brickline.dev/pipeline", "dbxdemo");
     let made = object::with(object::with(made, "metadata.name", json!("made")), "metadata.finalizers", finalizers());
+    let made = object::with(made, "metadata.annotations", json!({"brickline.dev/root": "dbxdemo-4f2c91d0a7be"}));
     room.seen_by(CONTROLLER).create(&made, Mode::Real).await?.accepted()?;
     let labels = |labels: Value| json!({"metadata": {"labels": labels}});
     let patch = async |user: &str, patch: Value| {
@@ -228,6 +238,11 @@ async fn metadata(lab: &Lab) -> anyhow::Result<()> {
         patch(ANA, labels(forged.clone())).await?.refused(422, KEPT_LABELS)?;
         patch(CONTROLLER, labels(forged)).await?.accepted()?;
     }
+    let notes = |notes: Value| json!({"metadata": {"annotations": notes}});
+    for forged in [json!({"brickline.dev/root": "another"}), json!({"brickline.dev/root": null})] {
+        patch(ANA, notes(forged)).await?.refused(422, ANNOTATIONS)?;
+    }
+    patch(ANA, notes(json!({"brickline.dev/requestedAt": "2", "example.com/note": "a"}))).await?.accepted()?;
     let own = json!({"team": "ml", "tags.brickline.dev/kept": "true"});
     patch(ANA, labels(own)).await?.accepted()?;
     for wish in ["suspend", "cancel"] {

@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
-use brickline_crds::{DatabricksRelease, ReleaseResult};
+use brickline_crds::{DatabricksRelease, ReleaseApproval, ReleaseResult, labels};
 use brickline_tests::{Lab, Mode, Room, Suite, object};
 use futures::{Stream, StreamExt as _};
 use kube::{
@@ -16,8 +16,66 @@ use tokio::time::timeout;
 /// Adds the tests.
 pub fn add(suite: &mut Suite) {
     suite.add("releases are found by result, workspace and ref", found);
+    suite.add("releases are found by their labels", labelled);
+    suite.add("approvals are found by their release", approvals);
     suite.add("a selector of another field is refused", others);
     suite.add("a watch of unfinished releases loses those that finish", watched);
+}
+
+/// What `kubectl get dbrel -l` finds.
+async fn labelled(lab: &Lab) -> anyhow::Result<()> {
+    let room = lab.room("labelled").await?;
+    let tag = |tag: &str| format!("{}{tag}", labels::TAG_PREFIX);
+    let (slashed, long) = ("release/2026 été", "feature/".repeat(25));
+    for (name, branch, result, tags) in [
+        ("one", slashed, "failed", vec!["nightly", "eu"]),
+        ("two", long.as_str(), "succeeded", vec!["eu"]),
+        ("three", "release", "", vec![]),
+    ] {
+        let mut marks = json!({
+            labels::PIPELINE: "dbxdemo",
+            labels::BRANCH: labels::value(branch),
+            labels::COMMIT: "9b1c0de",
+            labels::REASON: "push",
+        });
+        tags.into_iter().for_each(|word| marks[tag(word)] = json!("true"));
+        if !result.is_empty() {
+            marks[labels::RESULT] = json!(result);
+        }
+        let release = object::with(object::release(name), "metadata.labels", marks);
+        room.create(&release, Mode::Real).await?.accepted()?;
+    }
+    let api: Api<DatabricksRelease> = Api::namespaced(lab.client(), room.namespace());
+    let cases = [
+        (format!("{}=dbxdemo", labels::PIPELINE), vec!["one", "three", "two"]),
+        (format!("{}=release", labels::BRANCH), vec!["three"]),
+        (format!("{}={}", labels::BRANCH, labels::value(slashed)), vec!["one"]),
+        (format!("{}={}", labels::BRANCH, labels::value(&long)), vec!["two"]),
+        (format!("{}=9b1c0de,{}=failed", labels::COMMIT, labels::RESULT), vec!["one"]),
+        (format!("!{}", labels::RESULT), vec!["three"]),
+        (format!("{}=push,{} in (failed, succeeded)", labels::REASON, labels::RESULT), vec!["one", "two"]),
+        (tag("eu"), vec!["one", "two"]),
+        (format!("{},{}", tag("eu"), tag("nightly")), vec!["one"]),
+    ];
+    for (selector, wanted) in cases {
+        let list = api.list(&ListParams::default().labels(&selector)).await.context(selector.clone())?;
+        let names: Vec<String> = list.iter().map(ResourceExt::name_any).collect();
+        ensure!(names == wanted, "{selector}: {names:?}");
+    }
+    Ok(())
+}
+
+async fn approvals(lab: &Lab) -> anyhow::Result<()> {
+    let room = lab.room("approvals").await?;
+    for (name, release) in [("a", "one"), ("b", "two"), ("c", "one")] {
+        let approval = object::with(object::approval(name), "spec.releaseRef.name", json!(release));
+        room.create(&approval, Mode::Real).await?.accepted()?;
+    }
+    let api: Api<ReleaseApproval> = Api::namespaced(lab.client(), room.namespace());
+    let list = api.list(&ListParams::default().fields("spec.releaseRef.name=one")).await?;
+    let names: Vec<String> = list.iter().map(ResourceExt::name_any).collect();
+    ensure!(names == ["a", "c"], "{names:?}");
+    Ok(())
 }
 
 /// A release of this ref to this workspace.

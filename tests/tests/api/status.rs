@@ -1,6 +1,6 @@
 //! The status of a release: how it is applied, merged and printed.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use brickline_tests::{Answer, Lab, Mode, Room, Suite, object};
 use serde_json::{Value, json};
 
@@ -11,8 +11,11 @@ pub fn add(suite: &mut Suite) {
     suite.add("conditions merge by type and phases by name", merged);
     suite.add("a status is bounded", bounded);
     suite.add("a status leaves the spec alone", apart);
+<<<<<<< HEAD
     suite.add("kubectl get prints the columns of a release", columns);
     suite.add("kubectl get says why a workspace is not ready, and since when", workspace_columns);
+=======
+>>>>>>> c86eff3 (Try statuses, sizes, selectors and columns of every kind)
 }
 
 /// What [`apply`] needs to know of an object.
@@ -128,6 +131,7 @@ async fn apart(lab: &Lab) -> anyhow::Result<()> {
     ensure!(after["metadata"]["generation"] == before["metadata"]["generation"]);
     Ok(())
 }
+<<<<<<< HEAD
 
 async fn columns(lab: &Lab) -> anyhow::Result<()> {
     let room = lab.room("columns").await?;
@@ -190,3 +194,5 @@ fn headings(table: &Value) -> impl Iterator<Item = &str> {
     let columns = table["columnDefinitions"].as_array().into_iter().flatten();
     columns.map(|column| if column["priority"] == 0 { column["name"].as_str().unwrap_or_default() } else { "" })
 }
+=======
+>>>>>>> c86eff3 (Try statuses, sizes, selectors and columns of every kind)
