@@ -72,3 +72,44 @@ pub enum Decision {
     /// The release ends.
     Rejected,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn approval() -> Value {
+        json!({
+            "releaseRef": {"name": "dbxdemo-4f2c91d0a7be", "uid": "0b7c2c1e-6a0f-4d53-9d0e-2f1f3c9b8a77"},
+            "artifactDigest": format!("sha256:{}", "0f".repeat(32)),
+            "decision": "Approved",
+            "approver": "ana@example.com",
+        })
+    }
+
+    fn made(spec: Value) -> ReleaseApproval {
+        ReleaseApproval::new("ana", serde_json::from_value(spec).unwrap())
+    }
+
+    #[rstest]
+    #[case("/artifactDigest", json!("sha256:0F"), "artifactDigest is status.artifact.digest")]
+    #[case("/releaseRef/name", json!("data/a"), "the name of an object")]
+    #[case("/releaseRef/uid", json!("a b"), "uid is metadata.uid")]
+    fn is_refused_with_a_sentence(#[case] field: &str, #[case] value: Value, #[case] sentence: &str) {
+        let mut spec = approval();
+        *spec.pointer_mut(field).unwrap() = value;
+        let refusal = made(spec).validate_cel().expect_err("a refusal").to_string();
+        assert!(refusal.contains(sentence), "{refusal}");
+    }
+
+    #[test]
+    fn is_never_changed() {
+        let old = made(approval());
+        assert!(old.validate_cel().is_ok() && old.validate_cel_update(&old).is_ok());
+        let mut new = old.clone();
+        new.spec.decision = Decision::Rejected;
+        let refusal = new.validate_cel_update(&old).expect_err("a refusal").to_string();
+        assert!(refusal.contains("an approval can't be changed"), "{refusal}");
+    }
+}

@@ -78,3 +78,6 @@ pub struct ReleasePipelineSpec {
     #[serde(default)]
     pub template: ReleaseTemplate,
 }
+
+#[cfg(test)]
+mod tests;

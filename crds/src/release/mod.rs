@@ -163,3 +163,6 @@ pub struct DatabricksReleaseSpec {
     #[x_kube(validation = Rule::new("self || !oldSelf").message("cancel can't be taken back: create another release"))]
     pub cancel: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub struct GitSource {
     /// The ref the commit is on. Example: `refs/heads/release`.
     #[serde(rename = "ref")]
     #[schemars(length(min = 6, max = 512))]
-    #[x_kube(validation = Rule::new("self.matches(r'^refs/(heads|tags)/[^[:space:]~^:?*\\\\[]+$') && !self.contains('..')").message("ref is a full ref such as refs/heads/release or refs/tags/v1"))]
+    #[x_kube(validation = Rule::new("self.matches('^refs/(heads|tags)/[^[:space:]~^:?*]+$') && !self.contains('[') && !self.contains('\\\\') && !self.contains('..')").message("ref is a full ref such as refs/heads/release or refs/tags/v1"))]
     pub reference: String,
     /// The commit's full id, 40 hex characters (64 for SHA-256 repositories).
     #[schemars(length(min = 40, max = 64))]

@@ -38,7 +38,9 @@ async fn labelled(lab: &Lab) -> anyhow::Result<()> {
             labels::COMMIT: "9b1c0de",
             labels::REASON: "push",
         });
-        tags.into_iter().for_each(|word| marks[tag(word)] = json!("true"));
+        for word in tags {
+            marks[tag(word)] = json!("true");
+        }
         if !result.is_empty() {
             marks[labels::RESULT] = json!(result);
         }

@@ -1,0 +1,102 @@
+//! The rules of a pipeline's spec, evaluated as the API server does.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+const HTTPS: &str = "https://git.example.com/data/dbxdemo.git";
+
+/// A pipeline whose spec has these fields besides those it needs.
+fn pipeline(fields: Value) -> ReleasePipeline {
+    let mut spec = json!({"repository": {"url": HTTPS, "provider": "gitea"}});
+    let Value::Object(fields) = fields else { panic!("fields of a spec") };
+    spec.as_object_mut().unwrap().extend(fields);
+    let mut pipeline = ReleasePipeline::new("dbxdemo", serde_json::from_value(spec).unwrap());
+    pipeline.metadata.namespace = Some("data".into());
+    pipeline
+}
+
+fn refusal(fields: Value) -> Option<String> {
+    pipeline(fields).validate_cel().err().map(|errors| errors.to_string())
+}
+
+fn repository(url: &str, provider: &str, trigger: &Value) -> Value {
+    json!({"repository": {"url": url, "provider": provider}, "trigger": trigger})
+}
+
+fn stage(fields: Value) -> Value {
+    let mut stage = json!({"name": "staging", "workspaceRef": {"name": "staging"}});
+    let Value::Object(fields) = fields else { panic!("fields of a stage") };
+    stage.as_object_mut().unwrap().extend(fields);
+    json!({"stages": [{"name": "dev", "workspaceRef": {"name": "dev"}}, stage], "parameters": [{"name": "env", "enum": ["a", "b"]}]})
+}
+
+fn plan(spec: &Value) -> Value {
+    json!({"template": {"spec": spec}})
+}
+
+#[rstest]
+#[case(json!({}))]
+#[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}})))]
+#[case(repository("git@git.example.com:a/b", "gitea", &json!({})))]
+#[case(repository("http://forge.lab/a/b", "generic", &json!({"poll": {"interval": "30s"}, "schedules": [{"cron": "@daily"}]})))]
+#[case(json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["release/*"]}]}}))]
+#[case(json!({"trigger": {"paths": {"include": ["a/**"], "exclude": ["**/*.md"]}}}))]
+#[case(stage(json!({"dependsOn": ["dev"], "parameters": {"env": "a"}})))]
+#[case(stage(json!({"overrides": {"timeouts": {"build": "2h"}}})))]
+#[case(json!({"parameters": [{"name": "n", "type": "number", "default": "1.5"}, {"name": "b", "type": "boolean", "default": "true"}]}))]
+#[case(json!({"template": {"metadata": {"labels": {"example.com/team": "data"}, "annotations": {"note": "x"}}}}))]
+#[case(plan(&json!({"build": {"image": "registry.example.com:5000/build:1", "pool": "gpu-2", "resources": {"requests": {"memory": "1Gi"}}}})))]
+#[case(plan(&json!({"test": {"notebooks": [{"match": "a", "timeout": "2h", "maxDuration": "2h"}]}})))]
+#[case(plan(&json!({"retries": {"backoff": {"initial": "5m", "max": "5m"}}})))]
+fn is_taken(#[case] fields: Value) {
+    assert_eq!(refusal(fields), None);
+}
+
+#[rstest]
+#[case(repository(HTTPS, "generic", &json!({"webhook": {"secretRef": {"name": "hook"}}})), "trigger.webhook needs repository.provider")]
+#[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "a/b"}}})), "the name of an object")]
+#[case(repository("git@git.example.com:a/b", "gitea", &json!({"poll": {}})), "need a repository.url with https://")]
+#[case(repository("ssh://git@git.example.com/a", "gitea", &json!({"schedules": [{"cron": "@daily"}]})), "need a repository.url with https://")]
+#[case(json!({"trigger": {"poll": {"interval": "29s"}}}), "poll.interval is at least 30s")]
+#[case(json!({"trigger": {"artifacts": [{"pipeline": "dbxdemo"}]}}), "would start it for ever")]
+#[case(json!({"trigger": {"artifacts": [{"pipeline": "data/libs"}]}}), "the name of an object")]
+#[case(json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["refs/heads/a"]}]}}), "branches are names or globs")]
+#[case(json!({"trigger": {"branches": ["refs/heads/a"]}}), "branches are names or globs")]
+#[case(json!({"trigger": {"paths": {"include": ["/a"]}}}), "relative to the repository's root")]
+#[case(stage(json!({"dependsOn": ["production"]})), "dependsOn names other stages")]
+#[case(stage(json!({"dependsOn": ["staging"]})), "dependsOn names other stages")]
+#[case(stage(json!({"parameters": {"evn": "a"}})), "a stage's parameters are those of the pipeline")]
+#[case(stage(json!({"parameters": {"env": "c"}})), "a stage's parameters are those of the pipeline")]
+#[case(stage(json!({"name": "Staging"})), "a stage's name is a lower-case word")]
+#[case(stage(json!({"overrides": {"timeouts": {"release": "1h"}}})), "timeouts don't add up")]
+#[case(stage(json!({"overrides": {"install": {"clusters": ["$(params.env)"]}}})), "a cluster is named as in the workspace's")]
+#[case(json!({"parameters": [{"name": "a-b"}]}), "a parameter's name is a word")]
+#[case(json!({"parameters": [{"name": "a", "enum": ["x"], "default": "y"}]}), "must be one of its enum")]
+#[case(json!({"parameters": [{"name": "a", "type": "number", "default": "x"}]}), "must be of its type")]
+#[case(json!({"template": {"metadata": {"labels": {"brickline.dev/stage": "a"}}}}), "those of brickline.dev are set by")]
+#[case(json!({"template": {"metadata": {"annotations": {"tags.brickline.dev/a": "a"}}}}), "those of brickline.dev are set by")]
+#[case(json!({"template": {"metadata": {"labels": {"team": "a b"}}}}), "label values are letters")]
+#[case(plan(&json!({"build": {"image": "$(params.image)"}})), "image is an image's address")]
+#[case(plan(&json!({"build": {"pool": "GPU"}})), "pool is one of the chart's builds.pools")]
+#[case(plan(&json!({"build": {"include": ["../a"]}})), "relative to the repository's root")]
+#[case(plan(&json!({"build": {"resources": {"limits": {"memory": "much"}}}})), "quantities are numbers with a unit")]
+#[case(plan(&json!({"test": {"compute": {"cluster": "$(params.c)"}}})), "a cluster is named as in the workspace's")]
+#[case(plan(&json!({"test": {"notebooks": [{"match": "a", "maxDuration": "2h"}]}})), "maxDuration must be at most timeout")]
+#[case(plan(&json!({"retries": {"backoff": {"initial": "6m"}}})), "backoff.initial must be at most")]
+#[case(plan(&json!({"deploy": {"items": [{"from": "a", "to": "/Shared/.."}]}})), "to is an absolute path below")]
+#[case(plan(&json!({"deploy": {"libraries": {"to": "/Volumes/a/../b"}}})), "libraries.to is an absolute path")]
+#[case(plan(&json!({"tags": ["a b"]})), "tags are words")]
+fn is_refused_with_a_sentence(#[case] fields: Value, #[case] sentence: &str) {
+    let refusal = refusal(fields).expect("a refusal");
+    assert!(refusal.contains(sentence), "{refusal}");
+}
+
+#[test]
+fn a_name_is_a_label() {
+    let mut pipeline = pipeline(json!({}));
+    pipeline.metadata.name = Some("a".repeat(64));
+    let refusal = pipeline.validate_cel().expect_err("a long name").to_string();
+    assert!(refusal.contains("at most 63 characters"), "{refusal}");
+}

@@ -1,0 +1,100 @@
+//! The rules of a release's spec, evaluated as the API server does.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+const DIGEST: &str = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+
+fn git() -> Value {
+    json!({"git": {
+        "url": "https://git.example.com/data/dbxdemo.git",
+        "ref": "refs/heads/release",
+        "commit": "9b1c0de4a1f25c3e7d6b8a9f0c1d2e3f4a5b6c7d",
+    }})
+}
+
+fn artifact() -> Value {
+    json!({"artifactFrom": [{"release": "dbxdemo-4f2c91d0a7be", "digest": DIGEST}]})
+}
+
+/// A release whose spec has these fields besides its source.
+fn release(source: &Value, fields: Value) -> DatabricksRelease {
+    let mut spec = json!({"source": source});
+    let Value::Object(fields) = fields else { panic!("fields of a spec") };
+    spec.as_object_mut().unwrap().extend(fields);
+    let mut release = DatabricksRelease::new("by-hand", serde_json::from_value(spec).unwrap());
+    release.metadata.namespace = Some("data".into());
+    release
+}
+
+#[rstest]
+#[case(&git(), json!({}))]
+#[case(&git(), json!({"stage": "staging", "tags": ["nightly"], "parameters": {"env": "staging"}}))]
+#[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Deploy", "reason": "retry"}))]
+#[case(&artifact(), json!({"reason": "promotion", "cause": {"release": "dbxdemo-4f2c91d0a7be"}}))]
+fn is_taken(#[case] source: &Value, #[case] fields: Value) {
+    let refusal = release(source, fields).validate_cel().err().map(|errors| errors.to_string());
+    assert_eq!(refusal, None);
+}
+
+#[rstest]
+#[case(&json!({}), json!({}), "exactly one of git")]
+#[case(&json!({"git": git()["git"], "artifactFrom": artifact()["artifactFrom"]}), json!({}), "exactly one of git")]
+#[case(&json!({"artifactFrom": [{"release": "a", "digest": DIGEST.to_uppercase()}]}), json!({}), "digest is status.artifact.digest")]
+#[case(&json!({"artifactFrom": [{"release": "../a", "digest": DIGEST}]}), json!({}), "the name of an object")]
+#[case(&git(), json!({"stage": "Staging"}), "stage is a lower-case word")]
+#[case(&git(), json!({"startAt": "Deploy"}), "startAt needs source.artifactFrom")]
+#[case(&artifact(), json!({"startAt": "Deploy"}), "startAt needs source.artifactFrom")]
+#[case(&artifact(), json!({"startAt": "Build", "workspaceRef": {"name": "a"}}), "startAt is Deploy, Install or Test")]
+#[case(&git(), json!({"reason": "promotion"}), "need source.artifactFrom")]
+#[case(&git(), json!({"reason": "rollback"}), "need source.artifactFrom")]
+#[case(&git(), json!({"cause": {"release": "A"}}), "the name of an object")]
+#[case(&git(), json!({"workspaceRef": {"name": "data/staging"}}), "the name of an object")]
+#[case(&git(), json!({"tags": ["a b"]}), "tags are words")]
+#[case(&git(), json!({"parameters": {"a-b": "x"}}), "parameter names are words")]
+#[case(&git(), json!({"timeouts": {"release": "1h"}}), "timeouts don't add up")]
+fn is_refused_with_a_sentence(#[case] source: &Value, #[case] fields: Value, #[case] sentence: &str) {
+    let refusal = release(source, fields).validate_cel().expect_err("a refusal").to_string();
+    assert!(refusal.contains(sentence), "{refusal}");
+}
+
+#[rstest]
+#[case(json!({"stage": "production"}), "stage is immutable")]
+#[case(json!({"reason": "retry"}), "reason is immutable")]
+#[case(json!({"cause": {"release": "b"}}), "cause is immutable")]
+#[case(json!({"tags": ["b"]}), "tags are immutable")]
+#[case(json!({"parameters": {"env": "b"}}), "parameters are immutable")]
+#[case(json!({"startAt": "Test"}), "startAt is immutable")]
+#[case(json!({"approvals": {"required": 2}}), "approvals are immutable")]
+#[case(json!({"waiting": {"slot": "1h"}}), "waiting is immutable")]
+#[case(json!({"onFailure": "Rollback"}), "onFailure is immutable")]
+#[case(json!({"tags": null}), "a release is immutable but for suspend and cancel")]
+fn stays_as_it_is(#[case] change: Value, #[case] sentence: &str) {
+    let fields = json!({
+        "workspaceRef": {"name": "staging"}, "stage": "staging", "reason": "manual", "cause": {"release": "a"},
+        "tags": ["a"], "parameters": {"env": "a"}, "startAt": "Deploy", "approvals": {"required": 1},
+    });
+    let old = release(&artifact(), fields.clone());
+    let mut changed = fields;
+    for (field, value) in change.as_object().unwrap() {
+        changed[field] = value.clone();
+        if value.is_null() {
+            changed.as_object_mut().unwrap().remove(field);
+        }
+    }
+    assert!(release(&artifact(), changed.clone()).validate_cel().is_ok());
+    let refusal = release(&artifact(), changed).validate_cel_update(&old).expect_err("a refusal").to_string();
+    assert!(refusal.contains(sentence), "{refusal}");
+}
+
+#[test]
+fn a_cancel_is_not_taken_back() {
+    let of = |fields| release(&git(), fields);
+    let (old, canceled) = (of(json!({})), of(json!({"cancel": true})));
+    assert!(canceled.validate_cel_update(&old).is_ok());
+    assert!(of(json!({"suspend": true})).validate_cel_update(&old).is_ok());
+    let refusal = old.validate_cel_update(&canceled).expect_err("a refusal").to_string();
+    assert!(refusal.contains("cancel can't be taken back"), "{refusal}");
+}
