@@ -34,6 +34,18 @@ pub fn add(suite: &mut Suite) {
         let short = "Name Host Identity Ready Reason Since Status Age";
         prints(lab, &workspace, Some(&status), [short, "Suspended Manual Approvals Branches"], wanted).await
     });
+    suite.add("kubectl get says why a workspace is not ready, and since when", async |lab: &Lab| {
+        let mut silent = ready("False", "does not answer");
+        silent["reason"] = json!("WorkspaceUnreachable");
+        let wanted = [
+            "lost | https://adb-1.2.azuredatabricks.net | - | False | WorkspaceUnreachable | AGE | does not answer | AGE",
+            "false | true | - | -",
+        ];
+        let short = "Name Host Identity Ready Reason Since Status Age";
+        let status = json!({"conditions": [silent]});
+        let columns = [short, "Suspended Manual Approvals Branches"];
+        prints(lab, &object::workspace("lost"), Some(&status), columns, wanted).await
+    });
     suite.add("kubectl get prints what a pipeline waits for", async |lab: &Lab| {
         let status = json!({
             "conditions": [ready("True", "waits for pushes to release")],

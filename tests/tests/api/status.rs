@@ -11,11 +11,6 @@ pub fn add(suite: &mut Suite) {
     suite.add("conditions merge by type and phases by name", merged);
     suite.add("a status is bounded", bounded);
     suite.add("a status leaves the spec alone", apart);
-<<<<<<< HEAD
-    suite.add("kubectl get prints the columns of a release", columns);
-    suite.add("kubectl get says why a workspace is not ready, and since when", workspace_columns);
-=======
->>>>>>> c86eff3 (Try statuses, sizes, selectors and columns of every kind)
 }
 
 /// What [`apply`] needs to know of an object.
@@ -131,68 +126,3 @@ async fn apart(lab: &Lab) -> anyhow::Result<()> {
     ensure!(after["metadata"]["generation"] == before["metadata"]["generation"]);
     Ok(())
 }
-<<<<<<< HEAD
-
-async fn columns(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("columns").await?;
-    let labels = json!({"brickline.dev/pipeline": "dbxdemo", "brickline.dev/commit": "9b1c0de"});
-    let object = object::with(object::release("dbxdemo-4f2c91d0a7be"), "metadata.labels", labels);
-    room.create(&object, Mode::Real).await?.accepted()?;
-    let running = json!({
-        "run": "20261121.1",
-        "state": "Running",
-        "phase": "Test",
-        "tests": {"summary": "3/4"},
-        "conditions": [condition("Ready", "False")],
-        "startTime": "2026-11-21T10:00:00Z",
-        "duration": "2m10s",
-    });
-    room.apply_status(&status("dbxdemo-4f2c91d0a7be", None, &running), "brickline").await?.accepted()?;
-    let table = room.table("DatabricksRelease").await?;
-    let row: Vec<&Value> = table["rows"][0]["cells"].as_array().context("cells")?.iter().collect();
-    let shown: Vec<(&str, &Value)> = headings(&table).zip(row).filter(|(name, _)| !name.is_empty()).collect();
-    let names: Vec<String> = shown.iter().map(|(name, _)| name.to_uppercase()).collect();
-    let wanted = "NAME PIPELINE RUN COMMIT STATE PHASE READY TESTS STARTED DURATION";
-    ensure!(names.join(" ") == wanted, "{}", names.join(" "));
-    let cells: Vec<&str> = shown.iter().filter_map(|(_, cell)| cell.as_str()).collect();
-    let [name, pipeline, run, commit, state, phase, ready, tests, started, duration] = cells[..] else {
-        anyhow::bail!("not all filled: {shown:?}")
-    };
-    ensure!((name, pipeline, run) == ("dbxdemo-4f2c91d0a7be", "dbxdemo", "20261121.1"), "{cells:?}");
-    ensure!((commit, state, phase, ready) == ("9b1c0de", "Running", "Test", "False"), "{cells:?}");
-    // The API server prints times as ages.
-    ensure!(
-        (tests, duration) == ("3/4", "2m10s") && started.ends_with(|unit: char| unit.is_ascii_lowercase()),
-        "{cells:?}"
-    );
-    Ok(())
-}
-
-async fn workspace_columns(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("workspace-columns").await?;
-    room.create(&object::workspace("staging"), Mode::Real).await?.accepted()?;
-    let mut ready = condition("Ready", "False");
-    ready["reason"] = json!("WorkspaceUnreachable");
-    let mut applied = status("staging", None, &json!({"observedGeneration": 1, "conditions": [ready]}));
-    applied["kind"] = json!("DatabricksWorkspace");
-    room.apply_status(&applied, "brickline").await?.accepted()?;
-    let table = room.table("DatabricksWorkspace").await?;
-    let row: Vec<&Value> = table["rows"][0]["cells"].as_array().context("cells")?.iter().collect();
-    let shown: Vec<(&str, &Value)> = headings(&table).zip(row).filter(|(name, _)| !name.is_empty()).collect();
-    let names: Vec<String> = shown.iter().map(|(name, _)| name.to_uppercase()).collect();
-    ensure!(names.join(" ") == "NAME HOST IDENTITY READY REASON SINCE STATUS AGE", "{}", names.join(" "));
-    let cell = |name: &str| shown.iter().find(|(known, _)| *known == name).and_then(|(_, cell)| cell.as_str());
-    ensure!(cell("Ready") == Some("False") && cell("Reason") == Some("WorkspaceUnreachable"), "{shown:?}");
-    ensure!(cell("Status") == Some("under way"), "{shown:?}");
-    // The API server prints times as ages.
-    ensure!(cell("Since").is_some_and(|since| since.ends_with(|unit: char| unit.is_ascii_lowercase())), "{shown:?}");
-    Ok(())
-}
-
-/// The columns' names; empty where `kubectl get` shows the column only with `-o wide`.
-fn headings(table: &Value) -> impl Iterator<Item = &str> {
-    let columns = table["columnDefinitions"].as_array().into_iter().flatten();
-    columns.map(|column| if column["priority"] == 0 { column["name"].as_str().unwrap_or_default() } else { "" })
-}
-=======
->>>>>>> c86eff3 (Try statuses, sizes, selectors and columns of every kind)
