@@ -8,14 +8,14 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, FIELD_MANAGER, ReleaseApproval, ReleasePipeline};
-use futures::{Stream, StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::batch::v1::Job;
+use futures::{Stream, StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -29,11 +29,13 @@ use crate::health::{self, Readiness};
 use crate::leader::{self, Leadership};
 use crate::lock::Locks;
 use crate::metrics::Metrics;
+use crate::phase::build::Builds;
 use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::release::queue::{Limits, Queue};
 use crate::secret::Watches;
-use crate::{pipeline, pool, release, telemetry, workspace};
+use crate::watches::Watching;
+use crate::{pipeline, pool, release, requests, telemetry, workspace};
 
 /// How long open requests and reconciles get to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -55,20 +57,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
-    let kube = kube::Client::try_default().await.context("no way to reach Kubernetes")?;
+    let metrics = Metrics::new()?;
+    let kube = requests::client(&metrics).await.context("no way to reach Kubernetes")?;
     let host = args.artifact_url.host_str().context("BRICKLINE_ARTIFACT_URL names no host")?.to_owned();
     let identity = artifact::tls::identity(&kube, &args.namespace, &host).await?;
     let tasks = TaskTracker::new();
     let readiness = Readiness::default();
-    let metrics = Metrics::new()?;
-    let pipelines = watch_pipelines(&kube, &metrics, &tasks, &shutdown);
-    let (follow, followers) = Follow::new(pipelines.clone());
-    let (context, releases) = context(args, kube, metrics, pipelines, follow, identity.ca.clone())?;
+    let known = Known::watch(&metrics, Watching { kube: &kube, tasks: &tasks, shutdown: &shutdown });
+    let (follow, followers) = Follow::new(known.pipelines.clone());
+    let (context, releases) = context(args, kube, metrics, known, follow, identity.ca.clone())?;
     let woken = Woken { releases, pipelines: followers };
     serve(&context, identity, &readiness, &tasks, &shutdown).await?;
-    let filled = context.pipelines.wait_until_ready();
     tokio::select! {
-        filled = filled => { filled?; readiness.ready() }
+        filled = filled(&context) => { filled?; readiness.ready() }
         () = shutdown.cancelled() => {}
     }
     let args = &context.settings.args;
@@ -104,7 +105,7 @@ fn context(
     args: Args,
     kube: kube::Client,
     metrics: Metrics,
-    pipelines: Store<ReleasePipeline>,
+    known: Known,
     follow: Follow,
     artifact_ca: String,
 ) -> anyhow::Result<(Context, WokenReleases)> {
@@ -128,7 +129,9 @@ fn context(
         artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
         clients: workspace::Clients::default(),
         follow,
-        pipelines,
+        pipelines: known.pipelines,
+        workspaces: known.workspaces,
+        builds: known.builds,
         queue,
         secrets: Watches::new(kube.clone()),
         http,
@@ -138,37 +141,35 @@ fn context(
     Ok((context, woken))
 }
 
-/// The pipelines, known on every replica: webhooks are matched without asking the API server.
-fn watch_pipelines(
-    kube: &kube::Client,
-    metrics: &Metrics,
-    tasks: &TaskTracker,
-    shutdown: &CancellationToken,
-) -> Store<ReleasePipeline> {
-    let (store, writer) = reflector::store();
-    let pipelines: Api<ReleasePipeline> = Api::all(kube.clone());
-    let metrics = metrics.clone();
-    let forget = move |event: &watcher::Event<ReleasePipeline>| {
-        if let watcher::Event::Delete(pipeline) = event {
-            metrics.forget_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
-        }
-    };
-    let changes = watcher(pipelines, watcher::Config::default()).default_backoff();
-    let changes = changes.inspect_ok(forget).reflect(writer).touched_objects();
-    let stop = shutdown.clone();
-    tasks.spawn(async move {
-        // A watch that breaks is an item of the stream; the watcher then lists anew.
-        let watched = changes.for_each(|change| async move {
-            if let Err(error) = change {
-                tracing::warn!(%error, "the watch of pipelines broke and begins anew");
+/// What every replica knows: webhooks are matched, and build pods let in, without asking the API server.
+struct Known {
+    pipelines: Store<ReleasePipeline>,
+    workspaces: Store<DatabricksWorkspace>,
+    builds: Builds,
+}
+
+impl Known {
+    fn watch(metrics: &Metrics, watching: Watching) -> Self {
+        let metrics = metrics.clone();
+        let forget = move |event: &watcher::Event<ReleasePipeline>| {
+            if let watcher::Event::Delete(pipeline) = event {
+                metrics.forget_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
             }
-        });
-        tokio::select! {
-            () = watched => tracing::error!("the watch of pipelines ended"),
-            () = stop.cancelled() => {}
+        };
+        let all = watcher::Config::default;
+        Self {
+            pipelines: watching.keep(all(), |_| (), forget),
+            workspaces: watching.keep(all(), |_| (), |_| ()),
+            builds: Builds::watch(watching),
         }
-    });
-    store
+    }
+}
+
+/// Waits until everything there is has been seen once.
+async fn filled(context: &Context) -> Result<(), WriterDropped> {
+    context.pipelines.wait_until_ready().await?;
+    context.workspaces.wait_until_ready().await?;
+    context.builds.wait_until_ready().await
 }
 
 /// Starts the three servers.
@@ -185,7 +186,7 @@ async fn serve(
     let webhooks = receiver::router(Receiver { kube: kube.clone(), metrics: metrics.clone(), pipelines });
     plain(args.webhook_address, webhooks, tasks, shutdown)?;
     plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
-    let uploads = artifact::server::router(kube, context.artifacts.clone(), metrics);
+    let uploads = artifact::server::router(kube, context.builds.clone(), context.artifacts.clone(), metrics);
     let tls =
         RustlsConfig::from_pem(identity.certificate.into_bytes(), identity.key.expose_secret().as_bytes().to_vec())
             .await?;
@@ -280,9 +281,7 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
 
 async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &CancellationToken) {
     let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
-    let jobs: Api<Job> = Api::all(context.kube.clone());
     let unfinished = watcher::Config::default().fields("status.result=");
-    let ours = watcher::Config::default().labels("app.kubernetes.io/managed-by=brickline");
     let concurrency = Config::default().concurrency(context.settings.args.concurrency);
     let controller = Controller::new(releases, unfinished);
     context.queue.watch(controller.store());
@@ -295,9 +294,9 @@ async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &Cance
     };
     controller
         .with_config(concurrency)
-        .owns(jobs, ours)
         .watches(approvals, watcher::Config::default(), release_of)
         .reconcile_on(woken_releases(woken))
+        .reconcile_on(context.builds.woken())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |release, context| timed("DatabricksRelease", context, |context| release::reconcile(release, context)),

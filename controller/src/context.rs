@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brickline_crds::{DatabricksRelease, ReleasePipeline, labels};
+use brickline_crds::{DatabricksRelease, DatabricksWorkspace, ReleasePipeline, labels};
 use kube::ResourceExt;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -11,6 +11,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::metrics::Metrics;
+use crate::phase::build::Builds;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
 use crate::release::queue::Queue;
@@ -29,6 +30,10 @@ pub(crate) struct Context {
     pub(crate) follow: Follow,
     /// Every pipeline, as the watch last saw it.
     pub(crate) pipelines: Store<ReleasePipeline>,
+    /// Every workspace, as the watch last saw it.
+    pub(crate) workspaces: Store<DatabricksWorkspace>,
+    /// Jobs and pods of builds, as the watches last saw them.
+    pub(crate) builds: Builds,
     /// Whose turn it is.
     pub(crate) queue: Queue,
     /// The Secrets that workspaces and pipelines name, watched one by one.

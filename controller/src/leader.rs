@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The Lease's name.
-const LEASE: &str = "brickline";
+pub(crate) const LEASE: &str = "brickline";
 /// How long a Lease holds without renewal. API servers hiccup; shorter ones made peers restart.
 const DURATION: Duration = Duration::from_secs(35);
 /// How long before its end it is renewed.

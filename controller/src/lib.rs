@@ -12,6 +12,7 @@
 //! | `workspace` | from a reference to a Databricks client |
 //! | `databricks` | the REST client |
 //! | `verdict` | what a notebook's run says of its tests |
+//! | `watches`, `requests` | what is known without asking Kubernetes, and how often it is asked |
 //! | `forge` | commit statuses, the newest commits of branches |
 
 mod app;
@@ -32,10 +33,12 @@ mod pool;
 mod receiver;
 mod record;
 mod release;
+mod requests;
 mod secret;
 mod telemetry;
 mod trouble;
 pub mod verdict;
+mod watches;
 mod workspace;
 
 pub use app::run;

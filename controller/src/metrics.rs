@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     release_failed: IntGaugeVec,
     release_running_since: IntGaugeVec,
     webhooks: IntCounterVec,
+    kubernetes: IntCounterVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     uploads: IntCounterVec,
@@ -87,6 +88,11 @@ impl Metrics {
                 "brickline_webhooks_total",
                 "Webhook deliveries, by provider and outcome.",
                 &["provider", "outcome"],
+            )?,
+            kubernetes: counter(
+                "brickline_kubernetes_requests_total",
+                "Requests to Kubernetes, by verb and resource.",
+                &["verb", "resource"],
             )?,
             requests: counter(
                 "brickline_databricks_requests_total",
@@ -185,6 +191,11 @@ impl Metrics {
     pub(crate) fn swept(&self, artifacts: u64, kept: u64) {
         self.artifacts_collected.inc_by(artifacts);
         self.store_bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+    }
+
+    /// One request to Kubernetes.
+    pub(crate) fn kubernetes_request(&self, verb: &'static str, resource: &'static str) {
+        self.kubernetes.with_label_values(&[verb, resource]).inc();
     }
 
     /// Whether this replica reconciles.

@@ -1,7 +1,7 @@
 //! Who hands in: a pod proves itself with its bound token, and its Job must be the one in the release's ticket.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use brickline_artifact::upload::AUDIENCE;
@@ -14,8 +14,9 @@ use kube::{Api, Client, Resource, ResourceExt};
 use sha2::{Digest, Sha256};
 
 use super::receive::Attempt;
+use crate::phase::build::Builds;
 
-/// How long an admission holds before it is looked at again.
+/// How long an admission holds that no watch vouches for.
 const HOLDS: Duration = Duration::from_mins(1);
 /// How many admissions are kept: more builds than this at a time ask Kubernetes more often.
 const KEPT: usize = 1024;
@@ -31,10 +32,19 @@ pub(super) enum Refusal {
     Kubernetes(#[from] kube::Error),
 }
 
-/// Lets build pods in, and remembers for a minute whom.
+/// Lets build pods in, and remembers whom. The token is bound to the pod: while a watch knows that very pod, nothing that
+/// was checked can change, so a long build asks Kubernetes no more than a short one.
 pub(super) struct Door {
     kube: Client,
-    admitted: Mutex<HashMap<[u8; 32], (Instant, Attempt)>>,
+    builds: Builds,
+    admitted: Mutex<HashMap<[u8; 32], Admitted>>,
+}
+
+/// Who was let in, and when.
+struct Admitted {
+    since: Instant,
+    pod: BoundPod,
+    attempt: Attempt,
 }
 
 /// What a request claims to hand in for.
@@ -45,8 +55,8 @@ pub(super) struct Claim<'a> {
 }
 
 impl Door {
-    pub(super) fn new(kube: Client) -> Self {
-        Self { kube, admitted: Mutex::default() }
+    pub(super) fn new(kube: Client, builds: Builds) -> Self {
+        Self { kube, builds, admitted: Mutex::default() }
     }
 
     /// The attempt the token's pod builds, if it is the claimed one.
@@ -57,22 +67,32 @@ impl Door {
         }
         let pod = self.review(token).await?.ok_or(Refusal::Unauthenticated)?;
         let attempt = self.check(&pod, claim).await?.ok_or(Refusal::Forbidden)?;
-        self.remember(key, attempt.clone());
+        self.remember(key, Admitted { since: Instant::now(), pod, attempt: attempt.clone() });
         Ok(attempt)
     }
 
     fn remembered(&self, key: &[u8; 32]) -> Option<Attempt> {
         let admitted = self.admitted.lock().ok()?;
-        admitted.get(key).filter(|(since, _)| since.elapsed() < HOLDS).map(|(_, attempt)| attempt.clone())
+        admitted.get(key).filter(|admitted| self.holds(admitted)).map(|admitted| admitted.attempt.clone())
     }
 
-    fn remember(&self, key: [u8; 32], attempt: Attempt) {
+    fn holds(&self, admitted: &Admitted) -> bool {
+        admitted.since.elapsed() < HOLDS || self.seen(&admitted.pod).is_some()
+    }
+
+    /// The pod, if a watch knows it.
+    fn seen(&self, bound: &BoundPod) -> Option<Arc<Pod>> {
+        let pod = self.builds.pod(bound.namespace.as_deref()?, bound.name.as_deref()?)?;
+        (bound.uid.is_some() && pod.uid() == bound.uid).then_some(pod)
+    }
+
+    fn remember(&self, key: [u8; 32], new: Admitted) {
         let Ok(mut admitted) = self.admitted.lock() else { return };
         if admitted.len() >= KEPT {
-            admitted.retain(|_, (since, _)| since.elapsed() < HOLDS);
+            admitted.retain(|_, admitted| self.holds(admitted));
         }
         if admitted.len() < KEPT {
-            admitted.insert(key, (Instant::now(), attempt));
+            admitted.insert(key, new);
         }
     }
 
@@ -108,21 +128,16 @@ impl Door {
         if namespace != claim.namespace {
             return Ok(None);
         }
-        let Some(pod) = Api::<Pod>::namespaced(self.kube.clone(), namespace).get_opt(name).await? else {
-            return Ok(None);
-        };
+        let Some(pod) = self.pod(bound, namespace, name).await? else { return Ok(None) };
         let Some((job_name, job_uid)) = controller(&pod, "Job").filter(|_| pod.uid().as_ref() == Some(uid)) else {
             return Ok(None);
         };
-        let Some(job) = Api::<Job>::namespaced(self.kube.clone(), namespace).get_opt(&job_name).await? else {
-            return Ok(None);
-        };
+        let Some(job) = self.job(namespace, &job_name, &job_uid).await? else { return Ok(None) };
         let releases: Api<DatabricksRelease> = Api::namespaced(self.kube.clone(), namespace);
         let Some(release) = releases.get_opt(claim.release).await? else { return Ok(None) };
         let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
         let ticket = build.and_then(|phase| phase.ticket.as_ref()).and_then(|ticket| ticket.job.as_deref());
         let holds = ticket == Some(&job_name)
-            && job.uid() == Some(job_uid)
             && build.is_some_and(|phase| phase.attempts == claim.attempt)
             && owner_uid(&job) == release.uid();
         Ok(holds.then(|| Attempt {
@@ -130,6 +145,24 @@ impl Door {
             uid: release.uid().unwrap_or_default(),
             number: claim.attempt,
         }))
+    }
+
+    async fn pod(&self, bound: &BoundPod, namespace: &str, name: &str) -> Result<Option<Arc<Pod>>, kube::Error> {
+        if let Some(pod) = self.seen(bound) {
+            return Ok(Some(pod));
+        }
+        let pods: Api<Pod> = Api::namespaced(self.kube.clone(), namespace);
+        Ok(pods.get_opt(name).await?.map(Arc::new))
+    }
+
+    /// The Job with that uid.
+    async fn job(&self, namespace: &str, name: &str, uid: &str) -> Result<Option<Arc<Job>>, kube::Error> {
+        let is_it = |job: &Arc<Job>| job.uid().as_deref() == Some(uid);
+        if let Some(job) = self.builds.job(namespace, name).filter(is_it) {
+            return Ok(Some(job));
+        }
+        let jobs: Api<Job> = Api::namespaced(self.kube.clone(), namespace);
+        Ok(jobs.get_opt(name).await?.map(Arc::new).filter(is_it))
     }
 }
 

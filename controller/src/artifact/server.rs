@@ -19,6 +19,7 @@ use super::Artifacts;
 use super::admit::{Claim, Door, Refusal};
 use super::receive::{Attempt, Refused};
 use crate::metrics::Metrics;
+use crate::phase::build::Builds;
 
 #[derive(Clone)]
 struct Endpoint {
@@ -41,8 +42,8 @@ struct Offset {
 }
 
 /// The endpoint's routes.
-pub(crate) fn router(kube: kube::Client, artifacts: Artifacts, metrics: Metrics) -> Router {
-    let endpoint = Endpoint { door: Arc::new(Door::new(kube)), artifacts, metrics };
+pub(crate) fn router(kube: kube::Client, builds: Builds, artifacts: Artifacts, metrics: Metrics) -> Router {
+    let endpoint = Endpoint { door: Arc::new(Door::new(kube, builds)), artifacts, metrics };
     Router::new()
         .route(upload::LOG_ROUTE, post(log))
         .route(upload::REPORT_ROUTE, put(report))

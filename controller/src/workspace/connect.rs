@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
 use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 use url::Url;
@@ -18,7 +19,7 @@ use crate::trouble::Trouble;
 
 /// A workspace that may be used now.
 pub(crate) struct Connection {
-    pub(crate) workspace: DatabricksWorkspace,
+    pub(crate) workspace: Arc<DatabricksWorkspace>,
     pub(crate) client: Client,
 }
 
@@ -85,8 +86,7 @@ pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> R
     let Some(reference) = &release.spec.workspace_ref else {
         return Err(Trouble::lasting(Reason::InvalidSpec, "the release names no workspace"));
     };
-    let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), &namespace);
-    let workspace = workspaces.get_opt(&reference.name).await?.ok_or_else(|| {
+    let workspace = find(&namespace, &reference.name, context).await?.ok_or_else(|| {
         let message = format!("DatabricksWorkspace {namespace}/{} does not exist", reference.name);
         Trouble::passing(Reason::DependencyNotReady, message)
     })?;
@@ -96,6 +96,15 @@ pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> R
     }
     let client = client(&workspace, context).await?;
     Ok(Connection { workspace, client })
+}
+
+/// The workspace as the watch last saw it. Whether one is missing only the API server knows.
+async fn find(namespace: &str, name: &str, context: &Context) -> Result<Option<Arc<DatabricksWorkspace>>, kube::Error> {
+    if let Some(workspace) = context.workspaces.get(&ObjectRef::new(name).within(namespace)) {
+        return Ok(Some(workspace));
+    }
+    let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), namespace);
+    Ok(workspaces.get_opt(name).await?.map(Arc::new))
 }
 
 /// A client for a workspace object, made anew when the object or its Secret changed. While the Secret is in sight, that

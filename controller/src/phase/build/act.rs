@@ -28,18 +28,20 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     put_ca(&namespace, context).await?;
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
     match jobs.create(&PostParams::default(), &job(release, name, &plan, &context.settings)).await {
-        Ok(_) => Ok(Outcome::Done),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Outcome::Done),
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         // An admission policy's refusal is forbidden too, but says something else.
         Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("cannot create resource") => {
-            Err(Trouble::not_a_tenant(&namespace))
+            return Err(Trouble::not_a_tenant(&namespace));
         }
         Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
             let message = format!("Kubernetes refused the build's Job: {}", status.message);
-            Err(Trouble::lasting(Reason::BuildFailed, message))
+            return Err(Trouble::lasting(Reason::BuildFailed, message));
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
     }
+    context.builds.created(&namespace, name);
+    Ok(Outcome::Done)
 }
 
 /// Deletes the attempt's Job after its pod: the kubelet gives `collect` its grace to hand in what there is, and the Job
@@ -69,14 +71,14 @@ fn gone(deleted: Result<(), kube::Error>, namespace: &str) -> Result<(), Trouble
     }
 }
 
-/// The attempt's Job, as long as it is there: it goes after its pod.
+/// The attempt's Job, as long as it is there: it goes after its pod. Asks only when the watch no longer has it.
 pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Vec<String>, Trouble> {
     let namespace = release.namespace().unwrap_or_default();
     let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
     let name = job_name(release, attempt);
     let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    let job = jobs.get_metadata_opt(&name).await?;
-    Ok(job.map(|_| format!("Job {namespace}/{name}")).into_iter().collect())
+    let is_there = context.builds.job(&namespace, &name).is_some() || jobs.get_metadata_opt(&name).await?.is_some();
+    Ok(is_there.then(|| format!("Job {namespace}/{name}")).into_iter().collect())
 }
 
 fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Result<String, Trouble> {

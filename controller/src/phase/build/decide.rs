@@ -1,5 +1,7 @@
 //! What to do next for a build: create its Job, wait for it, or read its verdict.
 
+use std::time::Duration;
+
 use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
 use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, Phase, PhaseState, Reason, TestCounts, Ticket};
@@ -16,6 +18,8 @@ use crate::release::limit;
 const NAME: usize = 41;
 /// Hex characters of the release's uid in it: a release made anew under the same name has Jobs of its own.
 const HASH: usize = 8;
+/// How often a build is looked at of which no watch tells anything.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// The Job of one attempt: derived, so that creating it again is a conflict and not a second build.
 pub(crate) fn job_name(release: &DatabricksRelease, attempt: u32) -> String {
@@ -30,19 +34,15 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     if turn.ticket().job.as_deref() != Some(&name) {
         return Step::Record(turn.with_ticket(Ticket { job: Some(name), ..Ticket::default() }));
     }
-    // A sealed result is the verdict, whatever became of the Job since; but the repository's code may have written a
-    // success that the steps' exit code does not bear out.
-    let contradicted =
-        |result: &&BuildResult| result.outcome == Verdict::Succeeded && matches!(view.job, Job::Failed { .. });
-    if let Some(result) = view.result.as_ref().filter(|result| view.job != Job::Active && !contradicted(result)) {
+    if let Some(result) = view.sealed() {
         return ended(turn, result);
     }
     match &view.job {
         Job::Missing => {
             Step::Act(super::super::Effect::Build(Effect::CreateJob { name, attempt: turn.phase.attempts }))
         }
-        // A pod that can't start changes, but its Job does not: only looking again shows why.
-        Job::Active => turn.wait_saying(&waiting(view, &name), Some(turn.poll())),
+        // The watches of Jobs and pods tell; a look is cheap, and finds out what they missed.
+        Job::Active => turn.wait_saying(&waiting(view, &name), Some(LOOK)),
         Job::Complete => lost_artifact(turn, &name),
         Job::Failed { reason, message } => failed_without_result(turn, view, &name, reason, message),
     }

@@ -36,9 +36,6 @@ const KEEP: i32 = 3600;
 /// Builds the Job called `name` with the plan as every container's environment.
 pub(super) fn job(release: &DatabricksRelease, name: &str, plan: &str, settings: &Settings) -> Job {
     let labels = job_labels(release);
-    let timeouts = &release.spec.timeouts;
-    let deadline = timeouts.build_attempt.unwrap_or(timeouts.build);
-    let deadline = i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX);
     Job {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -50,7 +47,7 @@ pub(super) fn job(release: &DatabricksRelease, name: &str, plan: &str, settings:
         spec: Some(JobSpec {
             // Attempts are counted in the release's status, where a person sees them.
             backoff_limit: Some(0),
-            active_deadline_seconds: Some(deadline),
+            active_deadline_seconds: Some(deadline(release)),
             ttl_seconds_after_finished: Some(KEEP),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }),
@@ -60,6 +57,12 @@ pub(super) fn job(release: &DatabricksRelease, name: &str, plan: &str, settings:
         }),
         status: None,
     }
+}
+
+/// How long one attempt may take, in seconds.
+fn deadline(release: &DatabricksRelease) -> i64 {
+    let timeouts = &release.spec.timeouts;
+    i64::try_from(timeouts.build_attempt.unwrap_or(timeouts.build).as_secs()).unwrap_or(i64::MAX)
 }
 
 fn job_labels(release: &DatabricksRelease) -> BTreeMap<String, String> {
@@ -260,7 +263,7 @@ fn volumes(release: &DatabricksRelease, settings: &Settings) -> Vec<Volume> {
     // An SSH key is copied there for ssh, which wants its own permissions: it must never reach the node's disk.
     let memory = EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() };
     volumes.push(Volume { name: "checkout-tmp".to_owned(), empty_dir: Some(memory), ..Volume::default() });
-    volumes.push(Volume { name: "token".to_owned(), projected: Some(token()), ..Volume::default() });
+    volumes.push(Volume { name: "token".to_owned(), projected: Some(token(release)), ..Volume::default() });
     if let Some(secret) = credentials(release) {
         let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
         volumes.push(Volume { name: "git".to_owned(), secret: Some(source), ..Volume::default() });
@@ -276,11 +279,14 @@ fn scratch(name: &str) -> Volume {
     Volume { name: name.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
 }
 
-/// A token for the upload endpoint only, bound to this pod, an hour long; the kubelet renews it.
-fn token() -> ProjectedVolumeSource {
+/// A token for the upload endpoint only, void when this pod is gone. It lasts for the whole attempt: the kubelet renews
+/// one at four fifths of its life, and each new one is reviewed.
+fn token(release: &DatabricksRelease) -> ProjectedVolumeSource {
+    let attempt = deadline(release).saturating_add(GRACE);
+
     let projection = ServiceAccountTokenProjection {
         audience: Some(upload::AUDIENCE.to_owned()),
-        expiration_seconds: Some(3600),
+        expiration_seconds: Some(attempt.saturating_add(attempt / 2).clamp(3600, 86_400)),
         path: layout::TOKEN_FILE.to_owned(),
     };
     let source = VolumeProjection { service_account_token: Some(projection), ..VolumeProjection::default() };

@@ -4,12 +4,14 @@ mod act;
 mod decide;
 mod job;
 mod observe;
+mod sight;
 
 use brickline_artifact::result::{BuildResult, Outcome};
 
 pub(crate) use act::{act, alive, stop};
 pub(crate) use decide::{decide, job_name};
 pub(crate) use observe::observe;
+pub(crate) use sight::Builds;
 
 /// What can be done. Both are harmless when repeated: the Job's name is derived from the release and the attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,16 @@ pub(crate) struct View {
     pub(crate) result: Option<BuildResult>,
     /// What the pod's containers say of themselves.
     pub(crate) pod: Option<Pod>,
+}
+
+impl View {
+    /// What the pod handed in, if that is the verdict: whatever became of the Job since. But the repository's code may
+    /// have written a success that the steps' exit code does not bear out.
+    pub(crate) fn sealed(&self) -> Option<&BuildResult> {
+        let contradicted =
+            |result: &BuildResult| result.outcome == Outcome::Succeeded && matches!(self.job, Job::Failed { .. });
+        self.result.as_ref().filter(|result| self.job != Job::Active && !contradicted(result))
+    }
 }
 
 /// Where the attempt's Job is.

@@ -1,4 +1,8 @@
 //! Looks at a build: its Job, its pod, and what was handed in.
+//!
+//! Watches know the first two, so a look costs no request. The API server is asked once before a build that handed nothing
+//! in is judged, since of a Job and its pod the watches may know one earlier than the other; and for a Job that was
+//! created and does not show.
 
 use brickline_artifact::{layout, result::Outcome as Verdict};
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
@@ -6,6 +10,7 @@ use k8s_openapi::api::batch::v1::Job as KubeJob;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as KubePod};
 use kube::{Api, ResourceExt, api::ListParams};
 
+use super::sight::{JOB_NAME, Known};
 use super::{Ended, Job, Pod, View, job_name};
 use crate::context::Context;
 use crate::trouble::Trouble;
@@ -19,20 +24,40 @@ pub(crate) async fn observe(
     let namespace = release.namespace().unwrap_or_default();
     let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
     let name = job_name(release, attempt);
-    let jobs: Api<KubeJob> = Api::namespaced(context.kube.clone(), &namespace);
-    let job = jobs.get_opt(&name).await?;
-    let pod = match &job {
-        Some(_) => pod_of(context, &namespace, &name).await?,
-        None => None,
+    let (job, pod) = match context.builds.known(&namespace, &name) {
+        Known::Seen(job) => {
+            let pods = context.builds.pods_of(&namespace, &name);
+            (state(&job), newest(pods.iter().map(AsRef::as_ref)))
+        }
+        Known::New => (Job::Active, None),
+        Known::Unseen => asked(context, &namespace, &name).await?,
+        // Creating it tells whether it is there.
+        Known::Unknown => (Job::Missing, None),
     };
+    // Read after the Job: what there is to hand in was handed in when it is over.
     let result = context.artifacts.result(release, attempt).await?;
-    Ok(View { job: job.as_ref().map_or(Job::Missing, state), result, pod })
+    let view = View { job, result, pod };
+    if matches!(view.job, Job::Complete | Job::Failed { .. }) && view.sealed().is_none() {
+        let (job, pod) = asked(context, &namespace, &name).await?;
+        return Ok(View { job, pod, ..view });
+    }
+    Ok(view)
 }
 
-async fn pod_of(context: &Context, namespace: &str, job: &str) -> Result<Option<Pod>, kube::Error> {
+/// The Job and its pod as the API server has them.
+async fn asked(context: &Context, namespace: &str, name: &str) -> Result<(Job, Option<Pod>), kube::Error> {
+    let jobs: Api<KubeJob> = Api::namespaced(context.kube.clone(), namespace);
+    let Some(job) = jobs.get_opt(name).await? else {
+        context.builds.gone(namespace, name);
+        return Ok((Job::Missing, None));
+    };
     let pods: Api<KubePod> = Api::namespaced(context.kube.clone(), namespace);
-    let found = pods.list(&ListParams::default().labels(&format!("batch.kubernetes.io/job-name={job}"))).await?;
-    Ok(found.items.iter().max_by_key(|pod| pod.creation_timestamp()).map(read))
+    let found = pods.list(&ListParams::default().labels(&format!("{JOB_NAME}={name}"))).await?;
+    Ok((state(&job), newest(&found.items)))
+}
+
+fn newest<'a>(pods: impl IntoIterator<Item = &'a KubePod>) -> Option<Pod> {
+    pods.into_iter().max_by_key(|pod| pod.creation_timestamp()).map(read)
 }
 
 fn state(job: &KubeJob) -> Job {
