@@ -50,9 +50,9 @@ async fn tenant(lab: &Lab) -> anyhow::Result<()> {
 async fn narrowed(lab: &Lab) -> anyhow::Result<()> {
     let room = lab.room("secrets-narrowed").await?;
     let group = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}", room.namespace());
-    let rule =
+    let rights =
         json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["dbx"], "verbs": ["get", "watch"]});
-    let role = json!({"metadata": {"name": "dbx"}, "rules": [rule]});
+    let role = json!({"metadata": {"name": "dbx"}, "rules": [rights]});
     make(&room, &format!("{group}/roles"), &role).await?;
     let binding = json!({
         "metadata": {"name": "dbx"},
