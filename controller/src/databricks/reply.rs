@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::error::{Error, MAX_MESSAGE};
@@ -43,6 +44,20 @@ impl Reply {
             return Err(self.not_json(operation));
         }
         Ok(self)
+    }
+
+    /// Takes secrets out of what an error would show, as they are and as JSON writes them, before any of it is cut.
+    pub(super) fn without(mut self, secrets: &[SecretString]) -> Self {
+        if self.status.is_success() && looks_like_json(&self.body) {
+            return self;
+        }
+        for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()) {
+            let quoted = Value::from(secret).to_string();
+            let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted);
+            let text = String::from_utf8_lossy(&self.body);
+            self.body = text.replace(secret, "***").replace(inner, "***").into_bytes().into();
+        }
+        self
     }
 
     /// The value of `Content-Length`, which a HEAD answer has without a body.

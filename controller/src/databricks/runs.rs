@@ -1,9 +1,11 @@
 //! Runs: notebooks executed once. API page: "Jobs", runs (`/api/2.2/jobs/runs`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::Method;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::libraries::Library;
@@ -15,7 +17,7 @@ use super::{Client, Error, Once};
 const MAX_PAGES: usize = 40;
 
 /// A run to submit. Fields left at their default are not sent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Submit {
     /// The name shown in the workspace.
     pub run_name: String,
@@ -31,6 +33,9 @@ pub struct Submit {
     /// Where notebooks come from, if not from the workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git_source: Option<serde_json::Value>,
+    /// Secrets among the parameters. Not sent by themselves; taken out of what Databricks answers.
+    #[serde(skip)]
+    pub secrets: Vec<SecretString>,
 }
 
 /// One task of a run to submit. Without cluster: serverless.
@@ -57,14 +62,22 @@ pub struct SubmitTask {
     pub timeout_seconds: u64,
 }
 
-/// A notebook to run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// A notebook to run. Printed without the values of its widgets, which may be secret.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NotebookTask {
     /// Where it is, such as `/Shared/dbxdemo/notebook.py`.
     pub notebook_path: String,
     /// Values of its widgets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub base_parameters: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for NotebookTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<&String> = self.base_parameters.keys().collect();
+        let mut shown = f.debug_struct("NotebookTask");
+        shown.field("notebook_path", &self.notebook_path).field("base_parameters", &parameters).finish()
+    }
 }
 
 /// A run as `jobs/runs/get` shows it. All times are milliseconds.
@@ -288,7 +301,7 @@ impl Client {
     pub async fn submit_run(&self, submit: &Submit) -> Result<i64, Error> {
         let once = if submit.idempotency_token.is_empty() { Once::Observation } else { Once::Token };
         let call = Call::new("jobs/runs/submit", Family::Submit, Method::POST, "/api/2.2/jobs/runs/submit", once);
-        let submitted: Submitted = self.read(call.json(submit)?).await?;
+        let submitted: Submitted = self.read(call.json(submit)?.conceal(&submit.secrets)).await?;
         Ok(submitted.run_id)
     }
 
@@ -368,33 +381,4 @@ fn or_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(d
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_with_unknown_words_is_neither_over_nor_a_success() {
-        let run: Run = serde_json::from_str(
-            r#"{"run_id":"9007199254740993","state":{"life_cycle_state":"HIBERNATING","result_state":"FINE","state_message":null},
-                "tasks":[{"run_id":2,"task_key":"t","execution_duration":1500,"state":{"life_cycle_state":"TERMINATED","result_state":"TIMEDOUT"}}]}"#,
-        )
-        .expect("a run");
-        assert_eq!(run.run_id, 9_007_199_254_740_993);
-        assert!(!run.state.is_over());
-        assert_eq!(run.state.result_state, Some(RunResult::Unknown));
-        assert_eq!(run.tasks[0].state.result_state, Some(RunResult::TimedOut));
-        assert_eq!(run.tasks[0].execution(), Duration::from_millis(1500));
-        assert_eq!(<&str>::from(RunResult::TimedOut), "TIMEDOUT");
-    }
-
-    #[test]
-    fn what_is_unset_is_not_sent() {
-        let notebook_task = Some(NotebookTask { notebook_path: "/n".into(), ..NotebookTask::default() });
-        let task = SubmitTask { task_key: "t".into(), notebook_task, ..SubmitTask::default() };
-        let submit =
-            Submit { run_name: "r".into(), idempotency_token: "x".into(), tasks: vec![task], ..Submit::default() };
-        let sent = serde_json::to_value(&submit).expect("JSON");
-        let expected = serde_json::json!({"run_name": "r", "idempotency_token": "x", "timeout_seconds": 0,
-            "tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "/n"}, "timeout_seconds": 0}]});
-        assert_eq!(sent, expected);
-    }
-}
+mod tests;

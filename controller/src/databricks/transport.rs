@@ -7,6 +7,7 @@ use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Response};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
@@ -33,6 +34,8 @@ pub(super) struct Call {
     body: Option<(&'static str, Bytes)>,
     json: bool,
     transfer: bool,
+    /// What the answer may repeat but nobody may read.
+    secrets: Vec<SecretString>,
 }
 
 impl Call {
@@ -49,8 +52,8 @@ impl Call {
         path: impl Into<String>,
         once: Once,
     ) -> Self {
-        let (query, body) = (Vec::new(), None);
-        Self { operation, family, once, method, path: path.into(), query, body, json: true, transfer: false }
+        let (path, query, body, secrets) = (path.into(), Vec::new(), None, Vec::new());
+        Self { operation, family, once, method, path, query, body, json: true, transfer: false, secrets }
     }
 
     pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -73,6 +76,12 @@ impl Call {
     /// The answer is a file, not JSON.
     pub(super) fn raw(mut self) -> Self {
         self.json = false;
+        self
+    }
+
+    /// Takes these out of the answer, should it repeat them.
+    pub(super) fn conceal(mut self, secrets: &[SecretString]) -> Self {
+        self.secrets.extend_from_slice(secrets);
         self
     }
 
@@ -195,7 +204,7 @@ impl Client {
         let longest = if call.transfer { self.inner.timings.transfer } else { self.inner.timings.attempt };
         let exchange = async {
             let response = self.begin(call, stream, authorization).await?;
-            self.take(call, response).await?.check(call.operation, call.json)
+            self.take(call, response).await?.without(&call.secrets).check(call.operation, call.json)
         };
         let timed = tokio::time::timeout(longest, exchange).await;
         let outcome = timed

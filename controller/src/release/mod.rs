@@ -14,6 +14,12 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod timeout;
+#[cfg_attr(
+    not(test),
+    allow(dead_code),
+    expect(unused_imports, reason = "a release's admission and its walk come next")
+)]
+pub(crate) mod variables;
 mod world;
 
 use std::sync::Arc;

@@ -7,9 +7,10 @@ mod watches;
 
 pub(crate) use watches::Watches;
 
-use brickline_crds::Reason;
+use brickline_crds::{Reason, SecretKeyRef};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
+use secrecy::SecretString;
 
 use crate::trouble::Trouble;
 
@@ -30,4 +31,17 @@ pub(crate) async fn read(kube: &Client, namespace: &str, name: &str, named_by: &
         // The error's own text may hold what was read.
         Err(_) => Err(Trouble::passing(Reason::InternalError, format!("Secret {namespace}/{name} can't be read"))),
     }
+}
+
+/// The text under the key that `reference` names, without the white space around it: files often end with a line end.
+pub(crate) fn text(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
+    let SecretKeyRef { name, key } = reference;
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.clone());
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
+    text.filter(|text| !text.is_empty()).map(SecretString::from).ok_or_else(|| {
+        Trouble::passing(
+            Reason::DependencyNotReady,
+            format!("Secret {namespace}/{name} has no key {key} with text in it"),
+        )
+    })
 }

@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
-use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
@@ -125,7 +124,7 @@ pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -
     }
     let client = Client::new(ClientConfig {
         host,
-        auth: auth(workspace, value(&secret, &key.0, reference)?),
+        auth: auth(workspace, secret::text(&secret, &key.0, reference)?),
         http: context.http.clone(),
         timings: Timings::default(),
         requests_per_second: NonZeroU32::new(workspace.spec.limits.requests_per_second),
@@ -161,17 +160,4 @@ fn auth(workspace: &DatabricksWorkspace, secret: SecretString) -> Auth {
         Some(oauth) => Auth::OAuth { client_id: oauth.client_id.clone(), client_secret: secret },
         None => Auth::Token(secret),
     }
-}
-
-/// What a Secret holds under a key; it must be text.
-pub(super) fn value(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -> Result<SecretString, Trouble> {
-    let SecretKeyRef { name, key } = reference;
-    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.clone());
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
-    text.filter(|text| !text.is_empty()).map(SecretString::from).ok_or_else(|| {
-        Trouble::passing(
-            Reason::DependencyNotReady,
-            format!("Secret {namespace}/{name} has no key {key} with text in it"),
-        )
-    })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brickline_crds::{DatabricksWorkspace, SecretKeyRef};
 use kube::ResourceExt;
 
-use super::connect::{secret_ref, value};
+use super::connect::secret_ref;
 use crate::context::Context;
 use crate::secret;
 use crate::trouble::Trouble;
@@ -20,7 +20,7 @@ pub(super) async fn read(workspace: &DatabricksWorkspace, context: &Context) -> 
         let field = wanted.first().map_or("spec", |(field, _)| field.as_str());
         let version = match secret::read(&context.kube, &namespace, name, field).await {
             Ok(secret) => {
-                let keys = wanted.iter().try_for_each(|(_, key)| value(&secret, &namespace, key).map(drop));
+                let keys = wanted.iter().try_for_each(|(_, key)| secret::text(&secret, &namespace, key).map(drop));
                 first = first.and(keys);
                 secret.resource_version()
             }

@@ -4,6 +4,7 @@ use rstest::rstest;
 use wiremock::ResponseTemplate;
 
 use super::super::error::MAX_MESSAGE;
+use super::super::runs::Submit;
 use super::super::{Auth, Category, Client, ClientConfig, Error, HttpConfig, Unobserved, connect};
 use super::{TOKEN, always, client, client_with, quick, sent};
 
@@ -97,6 +98,32 @@ async fn the_token_is_sent_and_nothing_shows_it() {
     assert!(request.headers["user-agent"].to_str().expect("text").starts_with("brickline/"));
     assert!(!format!("{client:?}").contains(TOKEN));
     assert_eq!(log.lines(), ["scim/me ok"]);
+}
+
+/// Cut at its end, the message would otherwise show the beginning of a secret that nothing finds any more.
+#[rstest]
+#[case(
+    json(400, r#"{"error_code":"INVALID_PARAMETER_VALUE","message":"base_parameters: s3cret \"word\" is no date"}"#),
+    "*** is no date"
+)]
+#[case(json(503, r#"{"message":"s3cret \"word\""}"#), "***")]
+#[case(html(200, "<p>s3cret \"word\"</p>"), "***")]
+#[case(json(400, &format!(r#"{{"message":"{} s3cret \"word\""}}"#, "x".repeat(MAX_MESSAGE - 5))), "x")]
+#[tokio::test]
+async fn a_secret_that_an_answer_repeats_is_taken_out(#[case] answer: ResponseTemplate, #[case] expected: &str) {
+    let server = always(answer).await;
+    let submit = Submit { secrets: vec![r#"s3cret "word""#.into()], ..Submit::default() };
+    let error = client(&server).0.submit_run(&submit).await.expect_err("an error");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains(expected) && !shown.contains("s3c"), "{shown}");
+}
+
+/// A short secret may be any part of an answer that is good.
+#[tokio::test]
+async fn a_good_answer_is_read_as_it_is() {
+    let server = always(json(200, r#"{"run_id":71}"#)).await;
+    let submit = Submit { secrets: vec!["7".into()], ..Submit::default() };
+    assert_eq!(client(&server).0.submit_run(&submit).await.expect("a run"), 71);
 }
 
 #[rstest]

@@ -5,6 +5,7 @@ use data_encoding::BASE32_NOPAD;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
+use super::parameters::{self, Parameters};
 use super::plan::plan;
 use super::{Collected, Effect, Notebook};
 use crate::artifact::place;
@@ -46,11 +47,13 @@ pub(super) async fn submit(
 ) -> Result<Outcome, Trouble> {
     let notebook = notebook(release, status, index, context).await?;
     let connection = workspace::connect(release, context).await?;
+    let Parameters { values, secrets } =
+        parameters::fill(&notebook, &status.variables, &connection.workspace, &context.kube).await?;
     let attempt = status.phase(Phase::Test).map_or(1, |phase| phase.attempts);
     let task = SubmitTask {
         task_key: "notebook".to_owned(),
         existing_cluster_id: Some(connection.cluster(&release.spec.test.compute.cluster)?),
-        notebook_task: Some(NotebookTask { notebook_path: notebook.target, base_parameters: notebook.parameters }),
+        notebook_task: Some(NotebookTask { notebook_path: notebook.target, base_parameters: values }),
         timeout_seconds: notebook.timeout.as_secs(),
         ..SubmitTask::default()
     };
@@ -59,6 +62,7 @@ pub(super) async fn submit(
         idempotency_token: token(release, attempt, index, try_),
         tasks: vec![task],
         timeout_seconds: notebook.timeout.as_secs(),
+        secrets,
         ..Submit::default()
     };
     let run_id = connection.client.submit_run(&submit).await.map_err(|error| refused(&notebook.path, error))?;

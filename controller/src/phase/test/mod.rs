@@ -3,6 +3,7 @@
 mod act;
 mod decide;
 mod observe;
+mod parameters;
 mod plan;
 mod stop;
 
@@ -46,6 +47,7 @@ pub(crate) struct Notebook {
     pub(crate) path: String,
     /// Its path in the workspace.
     pub(crate) target: String,
+    /// As the spec has them: variables are put in when the run is submitted, and secrets are never here.
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) timeout: Duration,
     pub(crate) max_duration: Duration,
