@@ -14,11 +14,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod timeout;
-#[cfg_attr(
-    not(test),
-    allow(dead_code),
-    expect(unused_imports, reason = "a release's admission and its walk come next")
-)]
 pub(crate) mod variables;
 mod world;
 
@@ -27,6 +22,7 @@ use std::time::Duration;
 
 use brickline_crds::DatabricksRelease;
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use sha2::{Digest, Sha256};
@@ -37,8 +33,9 @@ pub(crate) use retry::limit;
 pub(crate) use status::result;
 
 use crate::context::Context;
-use crate::phase::{Effect, View, begin, finish, gate};
+use crate::phase::{Effect, Outcome, View, begin, finish, gate};
 use decide::{Decision, Observed, decide};
+use variables::effective;
 use world::{World, is_gone};
 
 /// Steps in one reconcile before other releases get their turn.
@@ -64,12 +61,7 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
     let mut fresh = false;
     for _ in 0..STEPS {
         let now = world.now();
-        let view = match observe::due(&release, outcome.as_ref(), now) {
-            Some(look) => world.observe(&release, look).await,
-            None => View::Nothing,
-        };
-        let observed = Observed { outcome: outcome.take(), view, newer: world.newer(&release) };
-        match decide(&release, &observed, now) {
+        match next(&release, outcome.take(), world, now).await {
             // Deciding the same again would go round for ever: read what the API server holds.
             Decision::Record(status) if release.status.as_ref() == Some(&*status) => {
                 (release, fresh) = (world.stored(&release).await?, true);
@@ -87,7 +79,7 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
                 (release, fresh) = (world.stored(&release).await?, true);
             }
             Decision::Act(effect) => {
-                outcome = Some(world.act(&release, &effect).await);
+                outcome = Some(world.act(&effective(&release), &effect).await);
                 if changes_metadata(&effect) {
                     // That made a newer version of the object, and the next write must be on that one.
                     release = world.stored(&release).await?;
@@ -98,6 +90,16 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
         }
     }
     Ok(Some(Duration::ZERO))
+}
+
+/// Looks, and decides. What stands in the spec's `$(...)` is filled in first; the stored object keeps it as written.
+async fn next(release: &DatabricksRelease, outcome: Option<Outcome>, world: &impl World, now: Timestamp) -> Decision {
+    let release = effective(release);
+    let view = match observe::due(&release, outcome.as_ref(), now) {
+        Some(look) => world.observe(&release, look).await,
+        None => View::Nothing,
+    };
+    decide(&release, &Observed { outcome, view, newer: world.newer(&release) }, now)
 }
 
 /// Whether an effect that an old version of the release asks for would do harm: tell the forge that a release began

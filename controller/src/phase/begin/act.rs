@@ -1,7 +1,7 @@
 //! Makes a release ours, numbers it, and looks up what its spec refers to.
 
 use brickline_artifact::Digest;
-use brickline_crds::{Artifact, DatabricksRelease, GitSource, Reason};
+use brickline_crds::{Artifact, DatabricksRelease, DatabricksWorkspace, GitSource, Reason, ReleasePipelineSpec};
 use kube::{Api, ResourceExt};
 
 use super::labels::labels_of;
@@ -10,7 +10,11 @@ use crate::context::Context;
 use crate::phase::Outcome;
 use crate::pipeline;
 use crate::record;
+use crate::release::variables;
 use crate::trouble::Trouble;
+
+/// How a use of the workspace's variables begins in a spec.
+const WORKSPACE: &str = "$(workspace.";
 
 /// Does what `decide` asked for.
 pub(crate) async fn act(release: &DatabricksRelease, effect: Effect, context: &Context) -> Result<Outcome, Trouble> {
@@ -26,6 +30,8 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: Effect, context: &C
 }
 
 async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resolved, Trouble> {
+    let pipeline = context.pipeline_of(release);
+    let workspace = workspace(release, context).await?;
     let taken = match taken(release, context).await {
         Err(trouble) if !trouble.transient => Err((trouble.reason, trouble.message)),
         Err(trouble) => return Err(trouble),
@@ -37,7 +43,27 @@ async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resol
         Ok(None) => {}
         Ok(Some((origin, artifact))) => (resolved.origin, resolved.artifact) = (origin, Some(artifact)),
     }
+    let spec: Option<&ReleasePipelineSpec> = pipeline.as_ref().map(|pipeline| &pipeline.spec);
+    let workspace = workspace.as_ref().map(|workspace| &workspace.spec);
+    match variables::scope(release, resolved.origin.as_ref(), &resolved.run, spec, workspace) {
+        Ok(variables) => resolved.variables = variables,
+        Err(sentences) => resolved.refusal = Some((Reason::InvalidSpec, sentences.join("; "))),
+    }
     Ok(resolved)
+}
+
+/// The workspace, if its variables are used.
+async fn workspace(release: &DatabricksRelease, context: &Context) -> Result<Option<DatabricksWorkspace>, Trouble> {
+    let uses = serde_json::to_string(&release.spec).is_ok_and(|spec| spec.contains(WORKSPACE));
+    let Some(reference) = release.spec.workspace_ref.as_ref().filter(|_| uses) else { return Ok(None) };
+    let namespace = release.namespace().unwrap_or_default();
+    let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), &namespace);
+    let found = workspaces.get_opt(&reference.name).await?;
+    let missing = || {
+        let message = format!("DatabricksWorkspace {namespace}/{} does not exist", reference.name);
+        Trouble::passing(Reason::DependencyNotReady, message)
+    };
+    found.map(Some).ok_or_else(missing)
 }
 
 /// What other releases built, and from what. A source is believed only if that release has it in its status, which
