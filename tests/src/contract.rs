@@ -23,7 +23,7 @@ pub trait ApiServer {
 }
 
 /// The cases by name; each needs an object of its own.
-pub const CASES: [&str; 9] = [
+pub const CASES: [&str; 10] = [
     "conflict on stale resourceVersion",
     "a forced apply without version wins",
     "a watch that lags",
@@ -33,6 +33,7 @@ pub const CASES: [&str; 9] = [
     "a label makes a new version",
     "a name is taken once",
     "what is gone is not found",
+    "a finalizer keeps what is deleted",
 ];
 
 /// Shows one case to an API server. `name` is the object's.
@@ -50,6 +51,7 @@ pub async fn check(case: &str, name: &str, server: &impl ApiServer) -> Result<()
         "a label makes a new version" => labelled(name, server).await,
         "a name is taken once" => taken(name, server).await,
         "what is gone is not found" => gone(name, server).await,
+        "a finalizer keeps what is deleted" => kept(name, server).await,
         other => Err(format!("there is no case {other}")),
     }
 }
@@ -142,6 +144,19 @@ async fn gone(name: &str, server: &impl ApiServer) -> Result<(), String> {
     refused("get", 404, server.get(name).await)?;
     refused("a write", 404, server.apply_status(name, None, &status("Running")).await)?;
     refused("delete", 404, server.delete(name).await)
+}
+
+async fn kept(name: &str, server: &impl ApiServer) -> Result<(), String> {
+    granted("create", server.create(name).await)?;
+    let ours = json!({"metadata": {"finalizers": ["finalizers.brickline.dev/it"]}});
+    same("generation", &granted("adopt", server.merge(name, &ours).await)?["metadata"]["generation"], &json!(1))?;
+    granted("delete", server.delete(name).await)?;
+    let marked = granted("get", server.get(name).await)?;
+    differs("deletionTimestamp", &marked["metadata"]["deletionTimestamp"], &Value::Null)?;
+    same("generation", &marked["metadata"]["generation"], &json!(2))?;
+    granted("a write", server.apply_status(name, Some(version(&marked)), &status("Finishing")).await)?;
+    granted("let go", server.merge(name, &json!({"metadata": {"finalizers": []}})).await)?;
+    refused("get", 404, server.get(name).await)
 }
 
 fn status(state: &str) -> Value {

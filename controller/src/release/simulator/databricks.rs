@@ -34,25 +34,42 @@ pub(crate) struct Behaviour {
     pub(crate) slow: Option<u32>,
     /// The phase whose work never ends by itself: a deployment, a restart, or the runs.
     pub(crate) hangs: Option<Phase>,
+    /// The one whose tests fail the first time only.
+    pub(crate) flaky: Option<u32>,
     /// The wheel can't be installed.
     pub(crate) install_fails: bool,
+    /// Runs go on when they are canceled.
+    pub(crate) deaf: bool,
+    /// A notebook that fails does not fail the release.
+    pub(crate) lenient: bool,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { notebooks: 2, failing: None, slow: None, hangs: None, install_fails: false }
+        Self {
+            notebooks: 2,
+            failing: None,
+            slow: None,
+            hangs: None,
+            flaky: None,
+            install_fails: false,
+            deaf: false,
+            lenient: false,
+        }
     }
 }
 
 #[derive(Clone, Debug)]
 struct OneRun {
     index: u32,
+    try_: u32,
     ends: Option<Timestamp>,
     canceled: bool,
     deleted: bool,
 }
 
 /// One workspace with one cluster.
+#[derive(Clone)]
 pub(crate) struct Databricks {
     pub(crate) behaviour: Behaviour,
     pub(crate) state: ClusterState,
@@ -168,7 +185,7 @@ impl Databricks {
     }
 
     /// The same token answers the same run; one whose run was deleted is refused.
-    pub(super) fn submit(&mut self, token: &str, index: u32, now: Timestamp) -> Result<i64, Trouble> {
+    pub(super) fn submit(&mut self, token: &str, (index, try_): (u32, u32), now: Timestamp) -> Result<i64, Trouble> {
         if let Some(id) = self.tokens.get(token) {
             let deleted = self.runs.get(id).is_some_and(|run| run.deleted);
             let refusal = || Trouble::lasting(Reason::NotebookFailed, "the token's run was deleted");
@@ -178,7 +195,7 @@ impl Databricks {
         // The first notebook is the quick one.
         let takes = if index == 0 { 2 } else { 5 };
         let ends = (self.behaviour.hangs != Some(Phase::Test)).then(|| now + takes.seconds());
-        self.runs.insert(id, OneRun { index, ends, canceled: false, deleted: false });
+        self.runs.insert(id, OneRun { index, try_, ends, canceled: false, deleted: false });
         self.tokens.insert(token.to_owned(), id);
         Ok(id)
     }
@@ -199,7 +216,8 @@ impl Databricks {
 
     /// A run that is gone counts as canceled.
     pub(super) fn cancel(&mut self, id: i64, now: Timestamp) {
-        let active = self.runs.get_mut(&id).filter(|run| run.ends.is_none_or(|ends| ends > now));
+        let hears = !self.behaviour.deaf;
+        let active = self.runs.get_mut(&id).filter(|run| hears && run.ends.is_none_or(|ends| ends > now));
         if let Some(run) = active {
             (run.canceled, run.ends) = (true, Some(now + CANCELLATION.seconds()));
         }
@@ -221,9 +239,9 @@ impl Databricks {
         self.runs.iter().filter(|(_, run)| active(run)).map(|(id, _)| *id).collect()
     }
 
-    /// The notebooks of all runs that ever were.
-    pub(crate) fn ran(&self) -> Vec<u32> {
-        self.runs.values().map(|run| run.index).collect()
+    /// The notebooks of all runs that ever were, each with its try.
+    pub(crate) fn ran(&self) -> Vec<(u32, u32)> {
+        self.runs.values().map(|run| (run.index, run.try_)).collect()
     }
 
     pub(super) fn notebooks(&self) -> Vec<test::Notebook> {
@@ -233,7 +251,7 @@ impl Databricks {
             parameters: BTreeMap::new(),
             timeout: Duration::from_hours(1),
             max_duration: Duration::from_secs(100),
-            continue_on_error: false,
+            continue_on_error: self.behaviour.lenient,
         };
         (0..self.behaviour.notebooks).map(notebook).collect()
     }
@@ -244,13 +262,15 @@ impl Databricks {
         assert!(run.state.is_over(), "run {id} is judged before its end");
         self.verdicts.insert(index);
         let name = format!("notebooks/{index:02}.py: TestNotebook.test_with_status");
-        let why =
-            match (run.state.result_state, self.behaviour.failing == Some(index), self.behaviour.slow == Some(index)) {
-                (Some(RunResult::Canceled), ..) => Some((Reason::Canceled, "the run was canceled")),
-                (_, true, _) => Some((Reason::InnerTestsFailed, "AssertionError: 'a' != 'b'")),
-                (_, _, true) => Some((Reason::DurationExceeded, "took 101 s, limit 100 s")),
-                _ => None,
-            };
+        let behaviour = &self.behaviour;
+        let flaky = behaviour.flaky == Some(index) && self.runs.get(&id).is_some_and(|run| run.try_ == 0);
+        let fails = behaviour.failing == Some(index) || flaky;
+        let why = match (run.state.result_state, fails, behaviour.slow == Some(index)) {
+            (Some(RunResult::Canceled), ..) => Some((Reason::Canceled, "the run was canceled")),
+            (_, true, _) => Some((Reason::InnerTestsFailed, "AssertionError: 'a' != 'b'")),
+            (_, _, true) => Some((Reason::DurationExceeded, "took 101 s, limit 100 s")),
+            _ => None,
+        };
         let failed = u32::from(why.is_some());
         Ok(test::Collected {
             counts: TestCounts { total: 1, passed: 1 - failed, failed, skipped: 0 },

@@ -5,7 +5,7 @@ use brickline_crds::Reason;
 use crate::phase::Trouble;
 use crate::phase::finish::Report;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Forge {
     pub(crate) told: Vec<Report>,
 }

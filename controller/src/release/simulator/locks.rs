@@ -2,23 +2,43 @@
 
 use std::collections::BTreeSet;
 
+use brickline_crds::Reason;
+
 use crate::lock::{Lock, locks_of};
+use crate::phase::Trouble;
 use crate::phase::gate::{Effect, Passage, View};
+use crate::release::queue::Newer;
 
 /// What this release holds, and how long others are in its way.
-#[derive(Default)]
+#[derive(Clone)]
 pub(crate) struct Locks {
     pub(crate) held: BTreeSet<String>,
     /// How often the turn is another's.
     pub(crate) turns: u32,
     /// How often the cluster is another's.
     pub(crate) taken: u32,
+    /// How often what the release refers to can't be found.
+    pub(crate) missing: u32,
+    /// What else stands before the phases.
+    pub(crate) view: View,
+    /// A release that may take this one's place.
+    pub(crate) newer: Option<Newer>,
+}
+
+impl Default for Locks {
+    fn default() -> Self {
+        let view = View { locks: wanted(), ..View::default() };
+        Self { held: BTreeSet::new(), turns: 0, taken: 0, missing: 0, view, newer: None }
+    }
 }
 
 impl Locks {
-    /// Nothing stands in the way but the lock of one cluster and one folder.
-    pub(super) fn view() -> View {
-        View { locks: wanted(), ..View::default() }
+    pub(super) fn view(&mut self) -> Result<View, Trouble> {
+        if self.missing > 0 {
+            self.missing -= 1;
+            return Err(Trouble::passing(Reason::DependencyNotReady, "there is no workspace staging"));
+        }
+        Ok(self.view.clone())
     }
 
     pub(super) fn pass(&mut self, effect: &Effect) -> Passage {
@@ -41,7 +61,7 @@ impl Locks {
     }
 }
 
-fn wanted() -> BTreeSet<Lock> {
+pub(super) fn wanted() -> BTreeSet<Lock> {
     let host = url::Url::parse("https://adb-1.2.azuredatabricks.net").expect("an address");
     locks_of(&host, ["0123"], ["/Shared/dbxdemo/one.py"]).expect("few folders")
 }

@@ -3,13 +3,15 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `world.rs` | everything outside the reconciler, and the point at which its process dies |
+//! | `outside.rs` | what it shows and what it does |
 //! | `server.rs` | the API server: versions, conflicts, a history that a cache can be behind in |
-//! | `jobs.rs`, `databricks.rs`, `forge.rs` | the other parts of the outside |
+//! | `jobs.rs`, `databricks.rs`, `forge.rs`, `locks.rs` | the other parts of the outside |
 //! | `script.rs` | how the outside and its users behave |
 //! | `ticket.rs`, `rules.rs` | what every effect and every write must keep |
 //! | `run.rs` | one run from a release's creation to its end |
 //! | `kill.rs`, `promises.rs` | all points of a scenario, and what must hold after each |
-//! | `scenarios.rs`, `report.rs` | the scenarios and the closing table |
+//! | `properties.rs` | several kills in a row, clocks that jump, and `decide` shown anything at all |
+//! | `scenarios.rs` and below, `report.rs` | the scenarios and the closing table |
 
 #[path = "../../../../tests/src/contract.rs"]
 mod contract;
@@ -18,7 +20,9 @@ mod forge;
 pub(super) mod jobs;
 mod kill;
 mod locks;
+mod outside;
 mod promises;
+mod properties;
 mod report;
 pub(super) mod rules;
 pub(super) mod run;

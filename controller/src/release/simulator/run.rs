@@ -11,12 +11,15 @@ use super::kill::Kill;
 use super::script::Script;
 use super::world::{Call, FakeWorld, Outside};
 
-/// Reconciles until a release must have ended: every one takes below a thousand.
-const RECONCILES: usize = 5000;
+/// Reconciles until a release must have ended: every one takes below a thousand, but a clock that was set back.
+const RECONCILES: usize = 20_000;
 /// When the controller comes again after an error.
 const RETRY: SignedDuration = SignedDuration::from_secs(5);
 /// A moment: watched objects change, users come back.
 const MOMENT: SignedDuration = SignedDuration::from_secs(5);
+
+/// Something that is watched changes at least that often.
+const LONGEST: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the reconciler's cache holds of the release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,6 @@ pub(crate) enum Cache {
 pub(crate) struct Run {
     pub(crate) release: Rc<DatabricksRelease>,
     pub(crate) outside: Outside,
-    /// Whether the process was killed on the way.
-    pub(crate) was_killed: bool,
 }
 
 impl Run {
@@ -51,24 +52,41 @@ impl Run {
     }
 }
 
-/// Runs the release until nothing more happens. A killed process forgets everything; a new one starts from what is stored.
-pub(crate) fn run(release: &DatabricksRelease, script: Script, kill: Option<Kill>, cache: Cache) -> Run {
-    let world = FakeWorld::new(release, script, kill);
-    let mut was_killed = false;
-    let mut lags = cache == Cache::Lags;
+/// Runs the release until nothing more happens. A killed process forgets everything; a new one starts from what is
+/// stored.
+pub(crate) fn run(release: &DatabricksRelease, script: Script, kills: &[Kill], cache: Cache) -> Run {
+    go_on(FakeWorld::new(release, script, kills), cache, cache == Cache::Lags)
+}
+
+/// The same without a kill, and with what one at each of its points would leave outside.
+pub(super) fn record(release: &DatabricksRelease, script: Script) -> (Run, Vec<(Kill, Outside)>) {
+    let world = FakeWorld::new(release, script, &[]);
+    world.outside().left = Some(Vec::new());
+    let mut run = go_on(world, Cache::Fresh, false);
+    let left = run.outside.left.take().unwrap_or_default();
+    (run, left)
+}
+
+/// A new process starts from what a killed one has left.
+pub(super) fn resume(left: Outside, cache: Cache) -> Run {
+    let world = FakeWorld::again(left);
+    world.outside().wait(MOMENT);
+    go_on(world, cache, cache != Cache::Fresh)
+}
+
+fn go_on(world: FakeWorld, cache: Cache, mut lags: bool) -> Run {
     for _ in 0..RECONCILES {
         let Ok(seen) = world.outside().behind(usize::from(lags)) else { break };
         lags = cache == Cache::Lags && !lags;
         let pause = match walk((*seen).clone(), &world).now_or_never() {
             None => {
-                was_killed = true;
                 lags = cache == Cache::LagsAtStart;
                 MOMENT
             }
             Some(Err(_)) => RETRY,
             Some(Ok(None)) if is_over(&world) => break,
             Some(Ok(None)) => MOMENT,
-            Some(Ok(Some(pause))) => SignedDuration::try_from(pause).expect("a short pause"),
+            Some(Ok(Some(pause))) => SignedDuration::try_from(pause).map_or(LONGEST, |pause| pause.min(LONGEST)),
         };
         world.outside().wait(pause);
     }
@@ -76,13 +94,14 @@ pub(crate) fn run(release: &DatabricksRelease, script: Script, kill: Option<Kill
         world.outside().problems.push("the release did not end".to_owned());
     }
     quiet(&world);
-    let release = world.outside().stored().expect("the release is stored");
-    Run { release, outside: world.into_outside(), was_killed }
+    let release = world.outside().last();
+    Run { release, outside: world.into_outside() }
 }
 
+/// One that was deleted is over when it is gone.
 fn is_over(world: &FakeWorld) -> bool {
     let stored = world.outside().stored();
-    stored.is_ok_and(|release| release.status.as_ref().is_some_and(|status| status.state == ReleaseState::Finished))
+    stored.map_or(true, |release| release.status.as_ref().is_some_and(|status| status.state == ReleaseState::Finished))
 }
 
 /// What is over stays quiet: another look makes no call.

@@ -1,5 +1,8 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
+mod gated;
+mod ways;
+
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseSpec, GitSource, GoDuration, LocalRef, Phase, PhaseState, Provider, Reason,
     ReleaseResult, Retries, Source,
@@ -25,7 +28,7 @@ pub(crate) struct Scenario {
 
 /// Every scenario.
 pub(super) fn all() -> Vec<Scenario> {
-    vec![
+    let mut all = vec![
         success(),
         no_restart_needed(),
         terminated_cluster(),
@@ -59,7 +62,10 @@ pub(super) fn all() -> Vec<Scenario> {
         runs_deleted(),
         suspended_at_the_begin(),
         suspended_on_the_way(),
-    ]
+    ];
+    all.extend(gated::all());
+    all.extend(ways::all());
+    all
 }
 
 /// A release with all phases but Operate.
@@ -177,11 +183,11 @@ fn too_slow() -> Scenario {
 }
 
 /// Whatever Databricks does.
-fn at_databricks(effect: &Effect) -> bool {
+pub(super) fn at_databricks(effect: &Effect) -> bool {
     matches!(effect, Effect::Deploy | Effect::Install(_) | Effect::Test(_))
 }
 
-fn unavailable(times: u32, is_done: bool, of: fn(&Effect) -> bool) -> Fault {
+pub(super) fn unavailable(times: u32, is_done: bool, of: fn(&Effect) -> bool) -> Fault {
     Fault { of, times, trouble: Trouble::passing(Reason::WorkspaceUnreachable, "503"), is_done }
 }
 

@@ -1,24 +1,30 @@
 //! What the outside and its users do while a release goes on.
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState};
+use jiff::SignedDuration;
 
 use super::databricks::Behaviour;
 use super::jobs::Build;
 use super::world::Outside;
+use crate::phase::begin::Resolved;
 use crate::phase::{Effect, Trouble};
 
 /// The whole behaviour of the outside; by default everything goes well.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) build: Build,
     pub(crate) databricks: Behaviour,
     pub(crate) forge_is_down: bool,
+    /// What the spec refers to, if that is not nothing.
+    pub(crate) resolved: Option<Resolved>,
     /// Faults still to come.
     pub(crate) faults: Vec<Fault>,
     /// Requests for the release itself that the API server leaves unanswered, from the begin of Deploy.
     pub(crate) unanswered: u32,
     /// Writes that are done although their answer is lost.
     pub(crate) lost_writes: u32,
+    /// Before which call the clock is set, and by how much; back too.
+    pub(crate) jumps: Vec<(usize, SignedDuration)>,
     /// What users do, in this order, each once.
     pub(crate) users: Vec<User>,
     /// How the outside is set up before the release is seen.
@@ -26,7 +32,7 @@ pub(crate) struct Script {
 }
 
 /// A fault of the calls it is for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) of: fn(&Effect) -> bool,
     pub(crate) times: u32,
@@ -36,7 +42,7 @@ pub(crate) struct Fault {
 }
 
 /// Somebody who acts when the stored release looks so.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct User {
     pub(crate) when: fn(&DatabricksRelease) -> bool,
     pub(crate) then: fn(&mut Outside),

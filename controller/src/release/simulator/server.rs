@@ -2,6 +2,7 @@
 //! a history that a cache can be behind in. It passes the same contract as the real one.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
@@ -9,12 +10,12 @@ use serde_json::{Map, Value, json};
 pub(crate) type Answered = Result<Value, u16>;
 
 /// Objects of one kind in one namespace, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Server {
     /// The last version given to anything.
     version: u64,
     /// Every version of what exists, the newest last.
-    objects: BTreeMap<String, Vec<Value>>,
+    objects: BTreeMap<String, Vec<Rc<Value>>>,
 }
 
 impl Server {
@@ -37,7 +38,7 @@ impl Server {
     /// What a cache that is `behind` by some versions holds; the first version if there are not so many.
     pub(super) fn cached(&self, name: &str, behind: usize) -> Result<&Value, u16> {
         let versions = self.objects.get(name).ok_or(404_u16)?;
-        versions.get(versions.len().saturating_sub(behind + 1)).ok_or(404)
+        versions.get(versions.len().saturating_sub(behind + 1)).map(|object| &**object).ok_or(404)
     }
 
     /// A forced apply of the whole status by its one writer.
@@ -65,29 +66,47 @@ impl Server {
         if next["spec"] != stored["spec"] {
             next["metadata"]["generation"] = json!(stored["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
         }
-        Ok(self.store(name, next))
+        let stored = self.store(name, next);
+        if stored["metadata"]["deletionTimestamp"].is_string() && !is_kept(&stored) {
+            self.remove(name);
+        }
+        Ok(stored)
     }
 
-    /// Takes the object away; a name that comes again is another object.
+    /// Takes the object away, or only marks it while a finalizer keeps it. A name that comes again is another object.
     pub(super) fn delete(&mut self, name: &str) -> Answered {
-        let versions = self.objects.remove(name).ok_or(404_u16)?;
+        let mut object = self.get(name)?.clone();
+        if is_kept(&object) {
+            object["metadata"]["deletionTimestamp"] = json!("2026-11-21T12:00:00Z");
+            object["metadata"]["generation"] = json!(object["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
+            return Ok(self.store(name, object));
+        }
+        self.remove(name);
+        Ok(object)
+    }
+
+    fn remove(&mut self, name: &str) {
         self.version += 1;
-        versions.last().cloned().ok_or(404)
+        self.objects.remove(name);
     }
 
     /// The states that a watch from this version tells.
     pub(super) fn since(&self, name: &str, version: &str) -> Result<Vec<Value>, u16> {
         let versions = self.objects.get(name).ok_or(404_u16)?;
         let newer = versions.iter().skip_while(|object| text(object, "resourceVersion") != version).skip(1);
-        Ok(newer.cloned().collect())
+        Ok(newer.map(|object| (**object).clone()).collect())
     }
 
     fn store(&mut self, name: &str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.objects.entry(name.to_owned()).or_default().push(object.clone());
+        self.objects.entry(name.to_owned()).or_default().push(Rc::new(object.clone()));
         object
     }
+}
+
+fn is_kept(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

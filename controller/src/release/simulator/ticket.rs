@@ -1,5 +1,7 @@
 //! An effect is legal only if its ticket stands in what is stored.
 
+use std::collections::BTreeSet;
+
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
 use kube::ResourceExt;
 
@@ -18,6 +20,16 @@ pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effe
     };
     let version = stored.resource_version().unwrap_or_default();
     (!holds).then(|| format!("{effect:?} without its ticket in version {version} (stale: {is_stale})"))
+}
+
+/// Whoever works in the workspace holds every lock that stands in its status.
+pub(super) fn unlocked(stored: &DatabricksRelease, effect: &Effect, held: &BTreeSet<String>) -> Option<String> {
+    if !matches!(effect, Effect::Deploy | Effect::Install(_) | Effect::Test(_)) {
+        return None;
+    }
+    let mut wanted = stored.status.iter().flat_map(|status| &status.locks).map(|lock| &lock.name);
+    let missing = wanted.find(|name| !held.contains(*name))?;
+    Some(format!("{effect:?} without the lock {missing}"))
 }
 
 fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {

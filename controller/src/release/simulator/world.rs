@@ -5,27 +5,24 @@ use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::rc::Rc;
 
-use brickline_crds::labels::FINALIZER;
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason, labels};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::core::Status;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::super::observe::Look;
 use super::super::queue::Newer;
-use super::super::status::result;
 use super::super::world::World;
 use super::databricks::Databricks;
 use super::forge::Forge;
 use super::jobs::Jobs;
 use super::kill::{Kill, Side};
 use super::locks::Locks;
-use super::script::{Script, User, runs_of};
+use super::rules;
+use super::script::{Script, User};
 use super::server::Server;
-use super::{rules, ticket};
-use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, gate, test};
+use crate::phase::{Effect, Outcome, View, gate};
 
 /// One thing that was asked of the outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +32,7 @@ pub(crate) enum Call {
 }
 
 /// Everything outside.
+#[derive(Clone)]
 pub(crate) struct Outside {
     pub(crate) now: Timestamp,
     pub(crate) server: Server,
@@ -48,19 +46,26 @@ pub(crate) struct Outside {
     /// What must not have happened.
     pub(crate) problems: Vec<String>,
     /// The run number last given.
-    numbered: u32,
+    pub(super) numbered: u32,
     users: VecDeque<User>,
     name: String,
     /// Versions that were read already: reading JSON is most of a run's time.
     read: RefCell<HashMap<String, Rc<DatabricksRelease>>>,
-    pub(super) kill: Option<Kill>,
+    /// Kills still to come.
+    kills: Vec<Kill>,
+    /// The last version that somebody but the reconciler made.
+    last: Option<Rc<DatabricksRelease>>,
+    /// How often the process was killed.
+    pub(super) killed: usize,
+    /// The outside as a kill at each point would have left it, if they are wanted.
+    pub(super) left: Option<Vec<(Kill, Outside)>>,
 }
 
 /// The world as one process sees it.
 pub(crate) struct FakeWorld(RefCell<Outside>);
 
 impl FakeWorld {
-    pub(super) fn new(release: &DatabricksRelease, script: Script, kill: Option<Kill>) -> Self {
+    pub(super) fn new(release: &DatabricksRelease, script: Script, kills: &[Kill]) -> Self {
         let mut server = Server::default();
         let object = serde_json::to_value(release).expect("a release is JSON");
         server.create(object).expect("the first of its name");
@@ -77,12 +82,20 @@ impl FakeWorld {
             users: script.users.clone().into(),
             name: release.name_any(),
             read: RefCell::default(),
-            kill,
+            kills: kills.to_vec(),
+            killed: 0,
+            left: None,
+            last: None,
             script,
         };
         if let Some(prepare) = outside.script.prepare {
             prepare(&mut outside);
         }
+        Self(RefCell::new(outside))
+    }
+
+    /// The world that a killed process has left.
+    pub(super) fn again(outside: Outside) -> Self {
         Self(RefCell::new(outside))
     }
 
@@ -96,8 +109,9 @@ impl FakeWorld {
 
     /// One call: the process may die before it, or after it without having learnt what became of it.
     async fn call<T>(&self, call: Call, work: impl FnOnce(&mut Outside) -> T) -> T {
-        self.outside().pass();
         let at = self.outside().calls.len();
+        self.outside().jump(at);
+        self.outside().pass();
         if self.outside().dies(at, Side::Before) {
             return pending().await;
         }
@@ -119,14 +133,14 @@ impl World for FakeWorld {
         let mut outside = self.outside();
         outside.pass();
         match look {
-            Look::Gate(_) => View::Gate(Box::new(Locks::view())),
+            Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
             Look::Work(phase) => outside.view(release, phase).unwrap_or_else(View::Trouble),
             Look::Alive(phase) => outside.alive(release, phase).map_or_else(View::Trouble, View::Alive),
         }
     }
 
     fn newer(&self, _: &DatabricksRelease) -> Option<Newer> {
-        None
+        self.outside().locks.newer.clone()
     }
 
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
@@ -172,10 +186,23 @@ impl Outside {
         Ok(new)
     }
 
-    /// Somebody changes the release.
+    /// The release as it was when it was last stored.
+    pub(super) fn last(&self) -> Rc<DatabricksRelease> {
+        self.stored().unwrap_or_else(|_| Rc::clone(self.last.as_ref().expect("it was read before it was gone")))
+    }
+
+    /// Somebody changes the release. One that is gone has nothing to change.
     pub(crate) fn change(&mut self, change: &serde_json::Value) {
         let name = self.name.clone();
-        self.server.merge(&name, change).expect("the release exists");
+        if let Ok(changed) = self.server.merge(&name, change) {
+            self.last = Deserialize::deserialize(&changed).map(Rc::new).ok();
+        }
+    }
+
+    /// Somebody deletes the release.
+    pub(crate) fn delete(&mut self) {
+        let name = self.name.clone();
+        self.server.delete(&name).expect("the release exists");
     }
 
     pub(crate) fn wait(&mut self, time: SignedDuration) {
@@ -187,6 +214,14 @@ impl Outside {
     pub(super) fn going_on(&self) -> String {
         let jobs = self.jobs.active(self.script.build, self.now);
         format!("{jobs:?} {:?}", self.databricks.active(self.now)).replace("[] []", "")
+    }
+
+    /// Somebody sets the clock.
+    fn jump(&mut self, at: usize) {
+        let due = self.script.jumps.iter().position(|(call, _)| *call == at);
+        if let Some((_, by)) = due.map(|index| self.script.jumps.swap_remove(index)) {
+            self.now += by;
+        }
     }
 
     /// Time passes, and users act.
@@ -201,134 +236,14 @@ impl Outside {
     }
 
     fn dies(&mut self, at: usize, side: Side) -> bool {
-        let dies = self.kill == Some(Kill { at, side });
-        if dies {
-            self.kill = None;
+        if let Some(mut left) = self.left.take() {
+            left.push((Kill { at, side }, Self { killed: 1, ..self.clone() }));
+            self.left = Some(left);
         }
-        dies
-    }
-
-    fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<View, Trouble> {
-        let status = release.status.clone().unwrap_or_default();
-        Ok(match phase {
-            Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                let job = build::job_name(release, attempt);
-                View::Build(Box::new(self.jobs.view(&job, self.script.build, self.now)))
-            }
-            Phase::Install => View::Install(self.databricks.clusters()),
-            Phase::Test => {
-                let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
-                let runs = ids.map(|(index, id)| Ok((index, self.databricks.run(id, self.now)?)));
-                let runs = runs.collect::<Result<_, Trouble>>()?;
-                View::Test(test::View { notebooks: self.databricks.notebooks(), runs })
-            }
-            Phase::Deploy | Phase::Operate => View::Nothing,
-        })
-    }
-
-    fn act(&mut self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
-        let problem = self.stored().ok().and_then(|stored| ticket::missing(release, &stored, effect));
-        self.problems.extend(problem);
-        match self.script.fault(effect) {
-            Some((trouble, is_done)) => {
-                if is_done {
-                    let _ = self.carry_out(release, effect);
-                }
-                Outcome::Trouble(trouble)
-            }
-            None => self.carry_out(release, effect).unwrap_or_else(Outcome::Trouble),
-        }
-    }
-
-    fn carry_out(&mut self, release: &DatabricksRelease, effect: &Effect) -> Result<Outcome, Trouble> {
-        let now = self.now;
-        match effect {
-            Effect::Begin(begin::Effect::Adopt) => self.change(&json!({"metadata": {"finalizers": [FINALIZER]}})),
-            Effect::Begin(begin::Effect::Resolve) => {
-                self.numbered += 1;
-                let run = format!("20261121.{}", self.numbered);
-                let resolved = begin::Resolved { run, ..begin::Resolved::default() };
-                return Ok(Outcome::Resolved(Box::new(resolved)));
-            }
-            Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
-            Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
-            Effect::Deploy if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
-                self.wait(release.spec.timeouts.deploy.get().try_into().expect("a time"));
-                return Err(Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy"));
-            }
-            Effect::Deploy => return Ok(Outcome::Deployed(self.databricks.deploy())),
-            Effect::Install(effect) => self.databricks.change(effect, now)?,
-            Effect::Test(effect) => return self.test(release, effect),
-            Effect::Stop(phase) => self.stop(release, *phase)?,
-            Effect::Finish(finish::Effect::Report(report)) => self.forge.tell(report, self.script.forge_is_down)?,
-            Effect::Finish(finish::Effect::Unlock { keep: true }) => {}
-            Effect::Finish(finish::Effect::Unlock { keep: false }) => self.locks.held.clear(),
-            Effect::Finish(finish::Effect::Settle) => {
-                let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
-                self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));
-            }
-        }
-        Ok(Outcome::Done)
-    }
-
-    fn test(&mut self, release: &DatabricksRelease, effect: &test::Effect) -> Result<Outcome, Trouble> {
-        Ok(match effect {
-            test::Effect::Submit { index, try_ } => {
-                Outcome::Submitted { index: *index, run_id: self.submit(release, *index, *try_)? }
-            }
-            test::Effect::Collect { index, run_id } => {
-                let collected = self.databricks.collect(*index, *run_id, self.now)?;
-                Outcome::Collected { index: *index, collected: Box::new(collected) }
-            }
-            test::Effect::Publish { notebooks } => Outcome::Published { uri: self.databricks.publish(*notebooks)? },
-        })
-    }
-
-    fn submit(&mut self, release: &DatabricksRelease, index: u32, try_: u32) -> Result<i64, Trouble> {
-        let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Test)).map_or(1, |phase| phase.attempts);
-        let token = phase::test::token(release, attempt, index, try_);
-        self.databricks.submit(&token, index, self.now)
-    }
-
-    /// As the real one: the attempt's Job is deleted, every run of the ticket canceled, found by its token if need be.
-    fn stop(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<(), Trouble> {
-        let status = release.status.clone().unwrap_or_default();
-        match phase {
-            Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                self.jobs.delete(&build::job_name(release, attempt));
-            }
-            Phase::Test => {
-                for run in runs_of(&status) {
-                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
-                    self.databricks.cancel(id, self.now);
-                }
-            }
-            Phase::Deploy | Phase::Install | Phase::Operate => {}
-        }
-        Ok(())
-    }
-
-    /// What was asked to stop and did not yet.
-    fn alive(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<Vec<String>, Trouble> {
-        let status = release.status.clone().unwrap_or_default();
-        let mut alive = Vec::new();
-        match phase {
-            Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                let job = build::job_name(release, attempt);
-                alive.extend(self.jobs.exists(&job).then_some(job));
-            }
-            Phase::Test => {
-                for run in runs_of(&status) {
-                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
-                    alive.extend(self.databricks.is_alive(id, self.now).then(|| format!("run {id}")));
-                }
-            }
-            Phase::Deploy | Phase::Install | Phase::Operate => {}
-        }
-        Ok(alive)
+        let before = self.kills.len();
+        self.kills.retain(|kill| *kill != Kill { at, side });
+        self.killed += before - self.kills.len();
+        self.kills.len() < before
     }
 
     fn write(
@@ -337,7 +252,7 @@ impl Outside {
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error> {
         self.answers()?;
-        let before = self.stored()?;
+        let Ok(before) = self.stored() else { return Ok(None) };
         let value = serde_json::to_value(status).expect("a status is JSON");
         match self.server.apply_status(&self.name, release.resource_version().as_deref(), value) {
             Ok(_) => {
@@ -354,7 +269,10 @@ impl Outside {
     }
 
     fn answers(&mut self) -> Result<(), kube::Error> {
-        let begun = self.stored()?.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Deploy));
+        let deploys = |release: Rc<DatabricksRelease>| {
+            release.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Deploy))
+        };
+        let begun = self.stored().is_ok_and(deploys);
         if begun && self.script.unanswered > 0 {
             self.script.unanswered -= 1;
             return Err(refused(503));

@@ -1,0 +1,138 @@
+//! What the outside does when it is looked at and when it is asked for something.
+
+use brickline_crds::labels::FINALIZER;
+use brickline_crds::{DatabricksRelease, Phase, Reason, labels};
+use serde_json::json;
+
+use super::super::status::result;
+use super::script::runs_of;
+use super::ticket;
+use super::world::Outside;
+use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, test};
+
+impl Outside {
+    pub(super) fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<View, Trouble> {
+        let status = release.status.clone().unwrap_or_default();
+        Ok(match phase {
+            Phase::Build => {
+                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
+                let job = build::job_name(release, attempt);
+                View::Build(Box::new(self.jobs.view(&job, self.script.build, self.now)))
+            }
+            Phase::Install => View::Install(self.databricks.clusters()),
+            Phase::Test => {
+                let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
+                let runs = ids.map(|(index, id)| Ok((index, self.databricks.run(id, self.now)?)));
+                let runs = runs.collect::<Result<_, Trouble>>()?;
+                View::Test(test::View { notebooks: self.databricks.notebooks(), runs })
+            }
+            Phase::Deploy | Phase::Operate => View::Nothing,
+        })
+    }
+
+    pub(super) fn act(&mut self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
+        let stored = self.stored().ok();
+        self.problems.extend(stored.as_ref().and_then(|stored| ticket::missing(release, stored, effect)));
+        self.problems.extend(stored.and_then(|stored| ticket::unlocked(&stored, effect, &self.locks.held)));
+        match self.script.fault(effect) {
+            Some((trouble, is_done)) => {
+                if is_done {
+                    let _ = self.carry_out(release, effect);
+                }
+                Outcome::Trouble(trouble)
+            }
+            None => self.carry_out(release, effect).unwrap_or_else(Outcome::Trouble),
+        }
+    }
+
+    fn carry_out(&mut self, release: &DatabricksRelease, effect: &Effect) -> Result<Outcome, Trouble> {
+        let now = self.now;
+        match effect {
+            Effect::Begin(begin::Effect::Adopt) => self.change(&json!({"metadata": {"finalizers": [FINALIZER]}})),
+            Effect::Begin(begin::Effect::Resolve) => {
+                self.numbered += 1;
+                let run = format!("20261121.{}", self.numbered);
+                let resolved = self.script.resolved.clone().unwrap_or_default();
+                let resolved = begin::Resolved { run, ..resolved };
+                return Ok(Outcome::Resolved(Box::new(resolved)));
+            }
+            Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
+            Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
+            Effect::Deploy if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
+                self.wait(release.spec.timeouts.deploy.get().try_into().expect("a time"));
+                return Err(Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy"));
+            }
+            Effect::Deploy => return Ok(Outcome::Deployed(self.databricks.deploy())),
+            Effect::Install(effect) => self.databricks.change(effect, now)?,
+            Effect::Test(effect) => return self.test(release, effect),
+            Effect::Stop(phase) => self.stop(release, *phase)?,
+            Effect::Finish(finish::Effect::Report(report)) => self.forge.tell(report, self.script.forge_is_down)?,
+            Effect::Finish(finish::Effect::Unlock { keep: true }) => {}
+            Effect::Finish(finish::Effect::Unlock { keep: false }) => self.locks.held.clear(),
+            Effect::Finish(finish::Effect::Settle) => {
+                let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
+                self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn test(&mut self, release: &DatabricksRelease, effect: &test::Effect) -> Result<Outcome, Trouble> {
+        Ok(match effect {
+            test::Effect::Submit { index, try_ } => {
+                Outcome::Submitted { index: *index, run_id: self.submit(release, *index, *try_)? }
+            }
+            test::Effect::Collect { index, run_id } => {
+                let collected = self.databricks.collect(*index, *run_id, self.now)?;
+                Outcome::Collected { index: *index, collected: Box::new(collected) }
+            }
+            test::Effect::Publish { notebooks } => Outcome::Published { uri: self.databricks.publish(*notebooks)? },
+        })
+    }
+
+    fn submit(&mut self, release: &DatabricksRelease, index: u32, try_: u32) -> Result<i64, Trouble> {
+        let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Test)).map_or(1, |phase| phase.attempts);
+        let token = phase::test::token(release, attempt, index, try_);
+        self.databricks.submit(&token, (index, try_), self.now)
+    }
+
+    /// As the real one: the attempt's Job is deleted, every run of the ticket canceled, found by its token if need be.
+    fn stop(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<(), Trouble> {
+        let status = release.status.clone().unwrap_or_default();
+        match phase {
+            Phase::Build => {
+                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
+                self.jobs.delete(&build::job_name(release, attempt));
+            }
+            Phase::Test => {
+                for run in runs_of(&status) {
+                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
+                    self.databricks.cancel(id, self.now);
+                }
+            }
+            Phase::Deploy | Phase::Install | Phase::Operate => {}
+        }
+        Ok(())
+    }
+
+    /// What was asked to stop and did not yet.
+    pub(super) fn alive(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<Vec<String>, Trouble> {
+        let status = release.status.clone().unwrap_or_default();
+        let mut alive = Vec::new();
+        match phase {
+            Phase::Build => {
+                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
+                let job = build::job_name(release, attempt);
+                alive.extend(self.jobs.exists(&job).then_some(job));
+            }
+            Phase::Test => {
+                for run in runs_of(&status) {
+                    let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
+                    alive.extend(self.databricks.is_alive(id, self.now).then(|| format!("run {id}")));
+                }
+            }
+            Phase::Deploy | Phase::Install | Phase::Operate => {}
+        }
+        Ok(alive)
+    }
+}
