@@ -79,6 +79,10 @@ pub struct SourcePlan {
     /// first parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The commit that the stage has now. A commit behind it is out of date once the ref has moved on. None: the order
+    /// does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<String>,
     /// Whether submodules are checked out.
     #[serde(default = "yes")]
     pub submodules: bool,
@@ -228,6 +232,8 @@ impl BuildPlan {
         require("source.commit", is_commit(&source.commit), "expected 40 or 64 hexadecimal digits")?;
         let base = source.base.as_deref();
         require("source.base", base.is_none_or(is_commit), "expected 40 or 64 hexadecimal digits")?;
+        let deployed = source.deployed.as_deref();
+        require("source.deployed", deployed.is_none_or(is_commit), "expected 40 or 64 hexadecimal digits")?;
         require("source.reference", is_reference(&source.reference), "expected a full ref such as refs/heads/release")?;
         require(
             "source.url",

@@ -105,6 +105,40 @@ fn an_older_commit_of_the_branch_is_still_due_and_a_rewritten_one_is_not() {
 }
 
 #[test]
+fn a_stage_is_not_moved_back() {
+    let repository = Repository::new();
+    let first = repository.commit("first");
+    let second = repository.commit("second");
+    let third = repository.commit("third");
+    let run = |commit: &str, deployed: &str| {
+        let mut pod = Pod::new(&repository.url(), commit);
+        pod.plan["source"]["deployed"] = json!(deployed);
+        (pod.run("checkout"), pod)
+    };
+    let (code, pod) = run(&first, &second);
+    assert_eq!(code, 80);
+    assert!(pod.message().contains(&format!("is older than {second}, which the stage has")), "{}", pod.message());
+    assert_eq!(pod.json("meta/checkout.json")["reason"], "OutOfDate");
+    // Forward, and the same again; and where nothing is asked.
+    assert_eq!(run(&third, &first).0, 0);
+    assert_eq!(run(&second, &second).0, 0);
+    assert_eq!(run(&second, &first).0, 0);
+    assert_eq!(Pod::new(&repository.url(), &first).run("checkout"), 0);
+
+    // Somebody took the branch back: what it holds now is meant.
+    repository.git(&["reset", "-q", "--hard", &first]);
+    repository.git(&["push", "-q", "--force", "origin", "HEAD"]);
+    assert_eq!(run(&first, &third).0, 0);
+
+    // And went on from there: what the stage has is on no branch any more.
+    let other = repository.commit("other");
+    assert_eq!(run(&first, &third).0, 80);
+    assert_eq!(run(&other, &third).0, 0);
+    let gone = "f".repeat(40);
+    assert_eq!(run(&first, &gone).0, 0, "what can't be had proves nothing");
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let repository = Repository::new();
     let commit = repository.commit("first");

@@ -49,7 +49,8 @@ impl Default for Trigger {
     }
 }
 
-/// Asking the repository which commits its branches are at.
+/// Asking the repository which commits its branches are at. A branch that moved without a webhook is released, and one
+/// that came back to an older commit again. The first time only writes down where the branches are.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Poll {

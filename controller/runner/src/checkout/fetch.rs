@@ -20,7 +20,25 @@ pub fn commit(session: &mut Session, source: &SourcePlan) -> Result<(), Trouble>
     }
     session.journal.say("the ref has moved on; fetching its history to see whether it still reaches the commit");
     whole_history(session, &refspec)?;
-    if is_reachable(session, &source.commit)? { Ok(()) } else { Err(out_of_date(source)) }
+    if !is_reachable(session, &source.commit)? {
+        return Err(out_of_date(source));
+    }
+    order(session, source)
+}
+
+/// Refuses a commit that the stage has left behind. Where the ref stands at the commit this is not asked: a branch that
+/// somebody took back means it.
+fn order(session: &mut Session, source: &SourcePlan) -> Result<(), Trouble> {
+    let SourcePlan { commit, deployed, .. } = source;
+    let Some(deployed) = deployed.as_ref().filter(|deployed| *deployed != commit) else { return Ok(()) };
+    // The branch may have been rewritten since; a server need not hand out what no ref reaches.
+    let known =
+        has(session, deployed) || session.attempt(&["fetch", "--quiet", "--no-tags", "origin", deployed]).is_success();
+    if !known || !session.holds(&["merge-base", "--is-ancestor", commit, deployed])? {
+        return Ok(());
+    }
+    let message = format!("commit {commit} is older than {deployed}, which the stage has: it would be moved back");
+    Err(Trouble::Skip(SkipReason::OutOfDate, message))
 }
 
 fn tip(session: &mut Session) -> Result<String, Trouble> {

@@ -10,6 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 
 use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
+use super::since::{Since, since};
 use super::{Effect, job_name};
 use crate::context::{Context, Settings};
 use crate::phase::Outcome;
@@ -20,7 +21,8 @@ use crate::trouble::Trouble;
 pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
     let Effect::CreateJob { name, attempt } = effect;
     let namespace = release.namespace().unwrap_or_default();
-    let plan = plan(release, *attempt, &context.settings)?;
+    let since = context.pipeline_of(release).map(|pipeline| since(release, &pipeline)).unwrap_or_default();
+    let plan = plan(release, *attempt, since, &context.settings)?;
     if let Some(name) = credentials(release) {
         // A pod whose Secret is missing would wait for ever without saying so in its status.
         secret::read(&context.kube, &namespace, name, "source.git.credentialsRef").await?;
@@ -81,7 +83,7 @@ pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Res
     Ok(is_there.then(|| format!("Job {namespace}/{name}")).into_iter().collect())
 }
 
-fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Result<String, Trouble> {
+fn plan(release: &DatabricksRelease, attempt: u32, since: Since, settings: &Settings) -> Result<String, Trouble> {
     let invalid = |message: String| Trouble::lasting(Reason::InvalidSpec, message);
     let git = release.spec.source.git.as_ref().ok_or_else(|| invalid("spec.source.git is missing".to_owned()))?;
     let build = &release.spec.build;
@@ -97,7 +99,8 @@ fn plan(release: &DatabricksRelease, attempt: u32, settings: &Settings) -> Resul
             url: git.url.clone(),
             reference: git.reference.clone(),
             commit: git.commit.clone(),
-            base: None,
+            base: since.base,
+            deployed: since.deployed,
             submodules: true,
             lfs: true,
         },

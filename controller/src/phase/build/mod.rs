@@ -5,6 +5,7 @@ mod decide;
 mod job;
 mod observe;
 mod sight;
+mod since;
 
 use brickline_artifact::result::{BuildResult, Outcome};
 
