@@ -135,7 +135,7 @@ pub struct Limits {
     /// Files, notebooks and wheels that one release writes at the same time; the Files API takes ten. Default: 5.
     #[schemars(range(min = 1, max = 10))]
     pub uploads: u32,
-    /// Runs of notebooks at the same time. Default: 20.
+    /// Runs of notebooks at the same time that one release starts, whatever its `test.maxParallel`. Default: 20.
     #[schemars(range(min = 1, max = 200))]
     pub runs: u32,
 }

@@ -194,6 +194,8 @@ pub(super) fn is_same(one: &DatabricksRelease, other: &DatabricksRelease) -> boo
     };
     one.spec.stage == other.spec.stage
         && one.spec.reason == other.spec.reason
+        // One that a person made beforehand, under the name to come, may hold another plan.
+        && one.spec.requested_by == other.spec.requested_by
         && pipeline(one) == pipeline(other)
         && git(one) == git(other)
         && digests(one) == digests(other)

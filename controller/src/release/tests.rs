@@ -154,7 +154,7 @@ impl World {
             max_duration: std::time::Duration::from_mins(1),
             continue_on_error: false,
         });
-        test::View { notebooks: notebooks.collect(), runs: runs.collect() }
+        test::View { notebooks: notebooks.collect(), most: 20, runs: runs.collect() }
     }
 
     fn act(&mut self, effect: &Effect) -> Outcome {

@@ -1,14 +1,17 @@
 //! Makes a release ours, numbers it, and looks up what its spec refers to.
 
+use std::sync::Arc;
+
 use brickline_artifact::Digest;
-use brickline_crds::{Artifact, DatabricksRelease, DatabricksWorkspace, GitSource, Reason, ReleasePipelineSpec};
+use brickline_crds::{
+    Artifact, DatabricksRelease, DatabricksWorkspace, GitSource, Reason, ReleasePipeline, ReleasePipelineSpec, labels,
+};
 use kube::{Api, ResourceExt};
 
 use super::labels::labels_of;
 use super::{Effect, Resolved};
 use crate::context::Context;
 use crate::phase::Outcome;
-use crate::pipeline;
 use crate::record;
 use crate::release::variables;
 use crate::trouble::Trouble;
@@ -30,14 +33,14 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: Effect, context: &C
 }
 
 async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resolved, Trouble> {
-    let pipeline = context.pipeline_of(release);
+    let pipeline = pipeline(release, context).await?;
     let workspace = workspace(release, context).await?;
     let taken = match taken(release, context).await {
         Err(trouble) if !trouble.transient => Err((trouble.reason, trouble.message)),
         Err(trouble) => return Err(trouble),
         Ok(taken) => Ok(taken),
     };
-    let mut resolved = Resolved { run: pipeline::number(release, context).await?, ..Resolved::default() };
+    let mut resolved = Resolved { run: crate::pipeline::number(release, context).await?, ..Resolved::default() };
     match taken {
         Err(refusal) => resolved.refusal = Some(refusal),
         Ok(None) => {}
@@ -47,9 +50,20 @@ async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resol
     let workspace = workspace.as_ref().map(|workspace| &workspace.spec);
     match variables::scope(release, resolved.origin.as_ref(), &resolved.run, spec, workspace) {
         Ok(variables) => resolved.variables = variables,
+        // The first refusal tells the cause: without an artifact nothing is known of its commit.
+        Err(_) if resolved.refusal.is_some() => {}
         Err(sentences) => resolved.refusal = Some((Reason::InvalidSpec, sentences.join("; "))),
     }
     Ok(resolved)
+}
+
+/// The release's pipeline: as the watch knows it, or as it is stored, since a watch may lag behind a new one.
+async fn pipeline(release: &DatabricksRelease, context: &Context) -> Result<Option<Arc<ReleasePipeline>>, Trouble> {
+    let known = context.pipeline_of(release);
+    let Some(name) = release.labels().get(labels::PIPELINE).filter(|_| known.is_none()) else { return Ok(known) };
+    let pipelines: Api<ReleasePipeline> =
+        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    Ok(pipelines.get_opt(name).await?.map(Arc::new))
 }
 
 /// The workspace, if its variables are used.

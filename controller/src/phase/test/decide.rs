@@ -30,7 +30,8 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         return act(Effect::Collect { index: *index, run_id: run.run_id });
     }
     let taken = ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX);
-    if taken < all && ticket.in_flight.len() < turn.spec().test.max_parallel as usize {
+    let parallel = turn.spec().test.max_parallel.min(view.most).max(1);
+    if taken < all && ticket.in_flight.len() < parallel as usize {
         return Step::Record(take(turn, ticket, taken, all));
     }
     if !ticket.in_flight.is_empty() {

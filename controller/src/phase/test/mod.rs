@@ -36,6 +36,8 @@ pub(crate) enum Effect {
 pub(crate) struct View {
     /// Every notebook to run, in order.
     pub(crate) notebooks: Vec<Notebook>,
+    /// How many runs the workspace takes at the same time from one release.
+    pub(crate) most: u32,
     /// The runs of the ticket that have an id.
     pub(crate) runs: BTreeMap<u32, Run>,
 }

@@ -18,13 +18,11 @@ pub(crate) async fn observe(
     let notebooks = plan(&release.spec, &manifest);
     let ticket = status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default();
     let submitted: Vec<(u32, i64)> = ticket.in_flight.iter().filter_map(|run| Some((run.index, run.run_id?))).collect();
-    if submitted.is_empty() {
-        return Ok(View { notebooks, ..View::default() });
-    }
-    let client = workspace::connect(release, context).await?.client;
+    let connection = workspace::connect(release, context).await?;
+    let most = connection.workspace.spec.limits.runs;
     let looks = submitted.into_iter().map(|(index, run_id)| {
-        let client = &client;
+        let client = &connection.client;
         async move { Ok::<_, Trouble>((index, client.run(run_id).await?)) }
     });
-    Ok(View { notebooks, runs: try_join_all(looks).await?.into_iter().collect() })
+    Ok(View { notebooks, most, runs: try_join_all(looks).await?.into_iter().collect() })
 }

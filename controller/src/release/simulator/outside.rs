@@ -24,7 +24,7 @@ impl Outside {
                 let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
                 let runs = ids.map(|(index, id)| Ok((index, self.databricks.run(id, self.now)?)));
                 let runs = runs.collect::<Result<_, Trouble>>()?;
-                View::Test(test::View { notebooks: self.databricks.notebooks(), runs })
+                View::Test(test::View { notebooks: self.databricks.notebooks(), most: 20, runs })
             }
             Phase::Deploy | Phase::Operate => View::Nothing,
         })

@@ -380,6 +380,6 @@ fn any_runs() -> impl Strategy<Value = test::View> {
             let state = RunState { life_cycle_state, result_state, ..RunState::default() };
             (index, Run { run_id, state, ..Run::default() })
         };
-        test::View { notebooks: vec![notebook; notebooks], runs: runs.into_iter().map(run).collect() }
+        test::View { notebooks: vec![notebook; notebooks], most: 20, runs: runs.into_iter().map(run).collect() }
     })
 }
