@@ -92,7 +92,7 @@ fn the_generated_yaml_is_current() {
         let current = serde_saphyr::to_string(&crd).unwrap();
         assert!(
             stored == current,
-            "{} is not current: run `cargo run -p brickline-crds --bin crdgen -- crds/yaml`",
+            "{} is not current: run `cargo run -p crds --bin crdgen -- crds/yaml`",
             file.display()
         );
     }

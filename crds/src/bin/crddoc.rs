@@ -1,4 +1,4 @@
-//! Writes the reference of the kinds as Markdown: `cargo run -p brickline-crds --bin crddoc -- docs/crds.md`.
+//! Writes the reference of the kinds as Markdown: `cargo run -p crds --bin crddoc -- docs/crds.md`.
 //!
 //! Everything in it comes from the CustomResourceDefinitions; without a file it goes to standard output.
 
@@ -8,7 +8,7 @@ use brickline_crds::all_crds;
 use serde_json::Value;
 
 const HEAD: &str = "\
-<!-- Generated: cargo run -p brickline-crds --bin crddoc -- docs/crds.md -->
+<!-- Generated: cargo run -p crds --bin crddoc -- docs/crds.md -->
 # The kinds of `brickline.dev/v1alpha1`
 
 Every kind lives in a namespace, and refers only to objects of its own namespace. Durations are written like `90s`, `15m`
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn the_reference_is_current() {
         let current = document().unwrap() == read("docs/crds.md");
-        assert!(current, "run: cargo run -p brickline-crds --bin crddoc -- docs/crds.md");
+        assert!(current, "run: cargo run -p crds --bin crddoc -- docs/crds.md");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writes the CustomResourceDefinitions as YAML: `cargo run -p brickline-crds --bin crdgen -- DIR`.
+//! Writes the CustomResourceDefinitions as YAML: `cargo run -p crds --bin crdgen -- DIR`.
 //!
 //! Each kind goes to `DIR/<plural>.yaml`; without DIR everything goes to standard output.
 
