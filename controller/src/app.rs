@@ -132,6 +132,7 @@ fn context(
         pipelines: known.pipelines,
         workspaces: known.workspaces,
         builds: known.builds,
+        versions: release::Versions::default(),
         queue,
         secrets: Watches::new(kube.clone()),
         http,

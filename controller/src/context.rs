@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::phase::build::Builds;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
+use crate::release::Versions;
 use crate::release::queue::Queue;
 use crate::secret::Watches;
 use crate::workspace::Clients;
@@ -38,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) queue: Queue,
     /// The Secrets that workspaces and pipelines name, watched one by one.
     pub(crate) secrets: Watches,
+    /// The newest versions of releases that are known.
+    pub(crate) versions: Versions,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,

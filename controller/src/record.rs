@@ -30,8 +30,9 @@ where
     api.patch_status(&object.name_any(), &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(patch)).await
 }
 
-/// Applies the labels of a release, and its finalizer or none. A manager of its own: the status has another writer's
-/// fields. A release that is gone has nothing to write to.
+/// Applies the labels of a release, and its finalizer or none, over the version that `release` has. A manager of its own:
+/// the status has another writer's fields. A release that is gone has nothing to write to; one that somebody else has
+/// changed is looked at again.
 pub(crate) async fn ownership(
     release: &DatabricksRelease,
     labels: BTreeMap<String, String>,
@@ -46,12 +47,18 @@ pub(crate) async fn ownership(
         // With its uid, so that a release made anew under this name is not touched.
         "metadata": {
             "uid": release.uid(),
+            "resourceVersion": release.resource_version(),
             "labels": labels,
             "finalizers": if ours { vec![FINALIZER] } else { Vec::new() },
         },
     });
     let manager = PatchParams::apply(&format!("{FIELD_MANAGER}-labels")).force();
-    match releases.patch_metadata(&release.name_any(), &manager, &Patch::Apply(patch)).await {
+    let applied = releases.patch_metadata(&release.name_any(), &manager, &Patch::Apply(patch)).await;
+    match &applied {
+        Ok(newer) => context.versions.note(&newer.metadata),
+        Err(_) => context.versions.forget(release),
+    }
+    match applied {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         Err(error) => Err(error.into()),

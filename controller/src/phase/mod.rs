@@ -66,6 +66,10 @@ pub(crate) enum Outcome {
     Collected { index: u32, collected: Box<test::Collected> },
     /// The test report stands in the artifact store.
     Published { uri: String },
+    /// The locks were given back, or kept.
+    Unlocked,
+    /// The forge was told, or could not be: that holds no release up.
+    Told { sent: bool },
     /// It did not happen.
     Trouble(Trouble),
 }

@@ -1,5 +1,7 @@
 //! Run numbers: day in UTC and a counter, `20261121.4`, as people know them from other pipelines.
 
+use std::sync::Arc;
+
 use brickline_crds::{DatabricksRelease, ReleasePipeline, RunCounter, labels};
 use jiff::{Timestamp, tz::TimeZone};
 use kube::api::{Patch, PatchParams};
@@ -15,8 +17,16 @@ pub(crate) async fn number(release: &DatabricksRelease, context: &Context) -> Re
     let Some(name) = release.labels().get(labels::PIPELINE) else { return Ok(String::new()) };
     let pipelines: Api<ReleasePipeline> =
         Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+    let mut known = context.pipeline_of(release);
     for _ in 0..TRIES {
-        let Some(pipeline) = pipelines.get_opt(name).await? else { return Ok(String::new()) };
+        // What the watch last saw is tried first: if it lags, its version is refused.
+        let pipeline = match known.take() {
+            Some(pipeline) => pipeline,
+            None => match pipelines.get_opt(name).await? {
+                Some(pipeline) => Arc::new(pipeline),
+                None => return Ok(String::new()),
+            },
+        };
         let last = pipeline.status.as_ref().and_then(|status| status.run_counter.clone()).unwrap_or_default();
         let next = after(&last, Timestamp::now());
         let patch = serde_json::json!({
@@ -25,7 +35,7 @@ pub(crate) async fn number(release: &DatabricksRelease, context: &Context) -> Re
         });
         match pipelines.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(_) => return Ok(format!("{}.{}", next.date, next.last)),
-            Err(kube::Error::Api(status)) if status.is_conflict() => {}
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {}
             Err(error) => return Err(error),
         }
     }

@@ -83,9 +83,6 @@ fn advance(
     observed: &Observed,
     now: Timestamp,
 ) -> Decision {
-    if let Some(step) = finish::begin(release, status, observed.outcome.as_ref()) {
-        return carry(release, step, now);
-    }
     let Some(phase) = current(status) else { return record(release, finishing(status), now) };
     let (outcome, newer) = (observed.outcome.as_ref(), observed.newer.as_ref());
     let turn = Turn { release, status, phase, outcome, newer, now };
@@ -237,10 +234,24 @@ fn abandoned(turn: &Turn, ending: &Ending, alive: &str) -> Step {
 /// A phase's step as the release's decision.
 fn settle(turn: &Turn, step: Step) -> Decision {
     let step = match step {
-        Step::Ended(status, ending) => Step::Record(Box::new(ended(*status, turn.phase.name, &ending, turn.now))),
+        Step::Ended(status, ending) => Step::Record(onward(turn, ended(*status, turn.phase.name, &ending, turn.now))),
         step => step,
     };
     carry(turn.release, step, turn.now)
+}
+
+/// The write that ends a phase also begins the next one if nothing stands before that, or begins to finish the release.
+fn onward(turn: &Turn, status: DatabricksReleaseStatus) -> Box<DatabricksReleaseStatus> {
+    let Some(phase) = current(&status) else { return finishing(&status) };
+    if gate::kind(&status, phase.name).is_none() {
+        let next = Turn { status: &status, phase, outcome: None, ..*turn };
+        let begins = |begun: &DatabricksReleaseStatus| begun.phase(phase.name).is_some_and(|p| p.attempts > 0);
+        match enter(&next, &View::Nothing) {
+            Step::Record(begun) if begins(&begun) => return begun,
+            _ => {}
+        }
+    }
+    Box::new(status)
 }
 
 /// A step that closes no phase as the release's decision.

@@ -15,18 +15,54 @@ use crate::telemetry;
 /// The longest note an event takes, in characters.
 const NOTE: usize = 1000;
 
+/// What a write is worth telling of one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// It is in another state.
+    Changed,
+    /// It began after another one, whose end was told.
+    Follows,
+    /// It is tried again.
+    Retried,
+}
+
+/// What is new of which phase.
+fn news<'a>(
+    old: &DatabricksReleaseStatus,
+    new: &'a DatabricksReleaseStatus,
+) -> impl Iterator<Item = (&'a PhaseStatus, News)> {
+    let was = |phase: &PhaseStatus| old.phase(phase.name).map_or(PhaseState::Pending, |phase| phase.state);
+    let one_ended = new.phases.iter().any(|phase| phase.state.is_terminal() && phase.attempts > 0);
+    new.phases.iter().filter_map(move |phase| {
+        let retried =
+            old.phase(phase.name).is_some_and(|old| phase.faults > old.faults || phase.attempts > old.attempts.max(1));
+        let news = match phase.state {
+            PhaseState::Running if phase.state != was(phase) && one_ended => News::Follows,
+            state if state != was(phase) && state != PhaseState::Skipped => News::Changed,
+            _ if retried => News::Retried,
+            _ => return None,
+        };
+        Some((phase, news))
+    })
+}
+
+/// How many events a write leads to.
+#[cfg(test)]
+pub(super) fn published(before: &DatabricksRelease, after: &DatabricksRelease) -> usize {
+    let empty = DatabricksReleaseStatus::default();
+    let (old, new) = (before.status.as_ref().unwrap_or(&empty), after.status.as_ref().unwrap_or(&empty));
+    news(old, new).filter(|(_, news)| *news != News::Follows).count()
+}
+
 /// Compares two states of a release and tells the difference. Never holds the release up.
 pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, context: &Context) {
     let empty = DatabricksReleaseStatus::default();
     let (old, new) = (before.status.as_ref().unwrap_or(&empty), after.status.as_ref().unwrap_or(&empty));
-    for phase in &new.phases {
-        let was = old.phase(phase.name).map_or(PhaseState::Pending, |phase| phase.state);
-        let retried =
-            old.phase(phase.name).is_some_and(|old| phase.faults > old.faults || phase.attempts > old.attempts.max(1));
-        if phase.state != was && phase.state != PhaseState::Skipped {
-            changed(after, phase, context).await;
-        } else if retried {
+    for (phase, news) in news(old, new) {
+        if news == News::Retried {
             publish(after, EventType::Warning, Reason::ProgressingWithRetry, phase, context).await;
+        } else {
+            changed(after, phase, news, context).await;
         }
     }
     let deploys =
@@ -40,13 +76,15 @@ pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, 
     }
 }
 
-async fn changed(release: &DatabricksRelease, phase: &PhaseStatus, context: &Context) {
+async fn changed(release: &DatabricksRelease, phase: &PhaseStatus, news: News, context: &Context) {
     let reason = phase.reason.unwrap_or(Reason::Progressing);
     let good = phase.state == PhaseState::Running || phase.state.is_good();
     let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
     tracing::info!(%namespace, release = %name, phase = %phase.name, state = %phase.state, %reason, message = %phase.message, "phase");
     let kind = if good { EventType::Normal } else { EventType::Warning };
-    publish(release, kind, reason, phase, context).await;
+    if news != News::Follows {
+        publish(release, kind, reason, phase, context).await;
+    }
     if phase.state.is_terminal() {
         context.metrics.phase_ended(&namespace, phase.name, phase.state, reason, seconds(phase));
         telemetry::phase_span(release, phase);

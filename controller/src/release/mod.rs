@@ -15,6 +15,7 @@ mod status;
 mod tests;
 mod timeout;
 pub(crate) mod variables;
+mod versions;
 mod world;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
 pub(crate) use retry::limit;
 pub(crate) use status::result;
+pub(crate) use versions::Versions;
 
 use crate::context::Context;
 use crate::phase::{Effect, Outcome, View, begin, finish, gate};
@@ -57,8 +59,8 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
 /// when to come again; `None` if only a watched object's change can bring news.
 async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Option<Duration>, kube::Error> {
     let mut outcome = None;
-    // Whether the API server itself gave this version: the first one comes from a cache, which may lag.
-    let mut fresh = false;
+    // Whether this is the newest version that this process knows of: the first one comes from a cache, which may lag.
+    let mut fresh = world.is_newest(&release);
     for _ in 0..STEPS {
         let now = world.now();
         match next(&release, outcome.take(), world, now).await {
@@ -82,7 +84,7 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
                 outcome = Some(world.act(&effective(&release), &effect).await);
                 if changes_metadata(&effect) {
                     // That made a newer version of the object, and the next write must be on that one.
-                    release = world.stored(&release).await?;
+                    (release, fresh) = (world.renewed(release).await?, true);
                 }
             }
             Decision::Wait(pause) => return Ok(pause),
@@ -103,10 +105,13 @@ async fn next(release: &DatabricksRelease, outcome: Option<Outcome>, world: &imp
 }
 
 /// Whether an effect that an old version of the release asks for would do harm: tell the forge that a release began
-/// after it ended, or deploy over what came later. A notebook's run is started once by its token, and collecting it
-/// reads only.
+/// after it ended, or deploy over what came later. A turn is the leader's own account, and an old version is not adopted.
 fn needs_fresh(effect: &Effect) -> bool {
-    !matches!(effect, Effect::Test(_) | Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside))
+    let is_harmless = matches!(
+        effect,
+        Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside) | Effect::Begin(begin::Effect::Adopt)
+    );
+    !is_harmless
 }
 
 fn changes_metadata(effect: &Effect) -> bool {

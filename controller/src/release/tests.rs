@@ -173,7 +173,7 @@ impl World {
             Effect::Gate(effect) => Outcome::Gate(self.pass(effect)),
             Effect::Finish(finish::Effect::Report(report)) => {
                 self.reports.push(report.clone());
-                Outcome::Done
+                Outcome::Told { sent: true }
             }
             Effect::Build(build::Effect::CreateJob { .. }) => {
                 self.job = build::Job::Complete;
@@ -187,9 +187,10 @@ impl World {
             }
             Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
             Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
-            Effect::Stop(_)
-            | Effect::Begin(begin::Effect::Adopt)
-            | Effect::Finish(finish::Effect::Settle | finish::Effect::Unlock { .. }) => Outcome::Done,
+            Effect::Stop(_) | Effect::Begin(begin::Effect::Adopt) | Effect::Finish(finish::Effect::Settle) => {
+                Outcome::Done
+            }
+            Effect::Finish(finish::Effect::Unlock { .. }) => Outcome::Unlocked,
         }
     }
 

@@ -34,6 +34,12 @@ pub(crate) trait World {
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error>;
 
+    /// Whether the release is the version that this process last wrote or read from the API server itself.
+    fn is_newest(&self, release: &DatabricksRelease) -> bool;
+
+    /// The release after an effect that changed its metadata.
+    async fn renewed(&self, release: DatabricksRelease) -> Result<DatabricksRelease, kube::Error>;
+
     /// The release as the API server holds it, past every cache.
     async fn stored(&self, release: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error>;
 
@@ -65,7 +71,13 @@ impl World for Context {
         release: &DatabricksRelease,
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error> {
-        match record::status(release, status, self).await {
+        let written = record::status(release, status, self).await;
+        match &written {
+            Ok(newer) => self.versions.note(&newer.metadata),
+            // It may have been done all the same.
+            Err(_) => self.versions.forget(release),
+        }
+        match written {
             Ok(newer) => Ok(Some(newer)),
             Err(kube::Error::Api(status)) if status.is_conflict() => Ok(None),
             Err(kube::Error::Api(status)) if status.is_not_found() => {
@@ -76,10 +88,29 @@ impl World for Context {
         }
     }
 
+    fn is_newest(&self, release: &DatabricksRelease) -> bool {
+        self.versions.newest(release).is_some_and(|known| known.resource_version == release.resource_version())
+    }
+
+    async fn renewed(&self, mut release: DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
+        match self.versions.newest(&release) {
+            // It was changed over this very version, so nothing else is new.
+            Some(metadata) => {
+                release.metadata = metadata;
+                Ok(release)
+            }
+            None => self.stored(&release).await,
+        }
+    }
+
     async fn stored(&self, release: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
         let releases: Api<DatabricksRelease> =
             Api::namespaced(self.kube.clone(), &release.namespace().unwrap_or_default());
         let stored = releases.get(&release.name_any()).await;
+        match &stored {
+            Ok(stored) => self.versions.note(&stored.metadata),
+            Err(_) => self.versions.forget(release),
+        }
         if is_gone(&stored) {
             self.queue.ended(release);
         }
@@ -100,6 +131,7 @@ fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, context: &Co
         build.is_some_and(|build| build.state == PhaseState::Running)
     };
     if state(after) == ReleaseState::Finished {
+        context.versions.forget(after);
         context.queue.ended(after);
     } else if builds(before) && !builds(after) {
         context.queue.built(after);

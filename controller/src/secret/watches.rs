@@ -1,6 +1,6 @@
 //! Who follows which Secret. Each Secret that an object names is watched once, however many name it, until none does.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
@@ -32,6 +32,8 @@ struct Follower {
 struct Watched {
     followers: HashSet<Follower>,
     seen: Seen,
+    /// The keys of its version that was read last; none of it was kept but their names.
+    keys: Option<(String, BTreeSet<String>)>,
     _watch: AbortOnDropHandle<()>,
 }
 
@@ -99,6 +101,22 @@ impl Watches {
         self.lock().get(&(namespace.to_owned(), name.to_owned())).and_then(|one| one.seen.get())
     }
 
+    /// Notes the names of the keys that a Secret had when it was read.
+    pub(crate) fn learn(&self, namespace: &str, secret: &Secret) {
+        let Some(version) = secret.resource_version() else { return };
+        if let Some(one) = self.lock().get_mut(&(namespace.to_owned(), secret.name_any())) {
+            one.keys = Some((version, secret.data.iter().flatten().map(|(key, _)| key.clone()).collect()));
+        }
+    }
+
+    /// The version of a Secret in sight that is known to have this key. `None` says nothing of it: read it.
+    pub(crate) fn with_key(&self, namespace: &str, name: &str, key: &str) -> Option<String> {
+        let watched = self.lock();
+        let one = watched.get(&(namespace.to_owned(), name.to_owned()))?;
+        let (version, keys) = one.keys.as_ref()?;
+        (one.seen.get().as_ref() == Some(version) && keys.contains(key)).then(|| version.clone())
+    }
+
     /// The objects of a kind whose Secrets change from now on.
     pub(crate) fn woken<K>(&self) -> impl Stream<Item = ObjectRef<K>> + Send + 'static
     where
@@ -127,7 +145,7 @@ impl Watches {
             changed: move || drop(changes.send(secret.clone())),
         };
         let watch = AbortOnDropHandle::new(tokio::spawn(sight.keep()));
-        Watched { followers: HashSet::new(), seen, _watch: watch }
+        Watched { followers: HashSet::new(), seen, keys: None, _watch: watch }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SecretName, Watched>> {

@@ -14,6 +14,7 @@ use super::since::{Since, since};
 use super::{Effect, job_name};
 use crate::context::{Context, Settings};
 use crate::phase::Outcome;
+use crate::phase::finish::{self, ReportState};
 use crate::secret;
 use crate::trouble::Trouble;
 
@@ -23,8 +24,11 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     let namespace = release.namespace().unwrap_or_default();
     let since = context.pipeline_of(release).map(|pipeline| since(release, &pipeline)).unwrap_or_default();
     let plan = plan(release, *attempt, since, &context.settings)?;
-    if let Some(name) = credentials(release) {
-        // A pod whose Secret is missing would wait for ever without saying so in its status.
+    let told = finish::reported(ReportState::Pending, true);
+    let is_there = release.status.as_ref().is_some_and(|status| status.reported.as_ref() == Some(&told));
+    // A pod whose Secret is missing would wait for ever without saying so in its status. That the forge could just be told
+    // with it says that it is there.
+    if let Some(name) = credentials(release).filter(|_| !is_there) {
         secret::read(&context.kube, &namespace, name, "source.git.credentialsRef").await?;
     }
     put_ca(&namespace, context).await?;

@@ -28,11 +28,16 @@ pub(crate) fn job_name(release: &DatabricksRelease, attempt: u32) -> String {
     format!("{}-{}-build-{attempt}", name.trim_end_matches(['-', '.']), &hash[..HASH])
 }
 
+/// What lets the build find its Job.
+pub(crate) fn ticket(release: &DatabricksRelease, attempt: u32) -> Ticket {
+    Ticket { job: Some(job_name(release, attempt)), ..Ticket::default() }
+}
+
 /// One step of the Build phase.
 pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     let name = job_name(turn.release, turn.phase.attempts);
     if turn.ticket().job.as_deref() != Some(&name) {
-        return Step::Record(turn.with_ticket(Ticket { job: Some(name), ..Ticket::default() }));
+        return Step::Record(turn.with_ticket(ticket(turn.release, turn.phase.attempts)));
     }
     if let Some(result) = view.sealed() {
         return ended(turn, result);
@@ -51,8 +56,13 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
 fn waiting(view: &View, job: &str) -> String {
     match view.pod.as_ref().and_then(|pod| pod.waiting.as_deref()) {
         Some(why) => format!("Job {job} can't start: {why}"),
-        None => format!("Job {job} runs"),
+        None => runs(job),
     }
+}
+
+/// What a build says of itself while nothing keeps it from going on.
+pub(crate) fn runs(job: &str) -> String {
+    format!("Job {job} runs")
 }
 
 /// The pod handed everything in: its own verdict counts.
@@ -146,6 +156,7 @@ fn lost(turn: &Turn, job: &str, why: &str) -> Step {
     let message = format!("Job {job} was lost ({why}); building again");
     Step::Record(turn.with_phase(|phase| {
         phase.attempts += 1;
+        phase.ticket = Some(ticket(turn.release, phase.attempts));
         phase.reason = Some(Reason::ProgressingWithRetry);
         phase.message = message;
     }))

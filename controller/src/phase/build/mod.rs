@@ -10,7 +10,7 @@ mod since;
 use brickline_artifact::result::{BuildResult, Outcome};
 
 pub(crate) use act::{act, alive, stop};
-pub(crate) use decide::{decide, job_name};
+pub(crate) use decide::{decide, job_name, runs, ticket};
 pub(crate) use observe::observe;
 pub(crate) use sight::Builds;
 

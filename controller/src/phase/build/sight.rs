@@ -168,3 +168,46 @@ fn change<K: ResourceExt>(event: &Event<K>) -> Option<Change> {
 fn release_of<K: ResourceExt>(object: &K) -> Option<ObjectRef<DatabricksRelease>> {
     Some(ObjectRef::new(object.labels().get(labels::RELEASE)?).within(&object.namespace()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::api::ObjectMeta;
+    use kube::runtime::reflector;
+
+    use super::*;
+
+    fn job() -> Job {
+        let labels = [(labels::RELEASE.to_owned(), "dbxdemo-0123".to_owned())];
+        let metadata = ObjectMeta {
+            name: Some("dbxdemo-build-1".to_owned()),
+            namespace: Some("data".to_owned()),
+            labels: Some(labels.into()),
+            ..ObjectMeta::default()
+        };
+        Job { metadata, ..Job::default() }
+    }
+
+    #[test]
+    fn a_job_counts_as_there_from_its_creation_until_a_watch_says_that_it_is_gone() {
+        let (jobs, mut watch) = reflector::store();
+        let builds =
+            Builds { jobs, pods: reflector::store().0, created: Arc::default(), changes: broadcast::channel(1).0 };
+        let known = || builds.known("data", "dbxdemo-build-1");
+        assert!(matches!(known(), Known::Unknown));
+        builds.created("data", "dbxdemo-build-1");
+        assert!(matches!(known(), Known::New), "the watch lags behind what this process did");
+        watch.apply_watcher_event(&Event::Apply(job()));
+        assert!(matches!(known(), Known::Seen(_)));
+        watch.apply_watcher_event(&Event::Delete(job()));
+        assert!(matches!(known(), Known::Unknown), "it was seen, so that it is gone is no lag");
+    }
+
+    #[test]
+    fn a_change_wakes_the_release_and_a_watch_that_begins_anew_wakes_all() {
+        let release = ObjectRef::new("dbxdemo-0123").within("data");
+        assert_eq!(change(&Event::Apply(job())), Some(Some(release.clone())));
+        assert_eq!(change(&Event::Delete(job())), Some(Some(release)));
+        assert_eq!(change::<Job>(&Event::InitDone), Some(None));
+        assert_eq!(change(&Event::Apply(Job::default())), None, "nobody's");
+    }
+}

@@ -16,20 +16,19 @@ use crate::trouble::Trouble;
 /// Does what `decide` asked for.
 pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
     match effect {
-        Effect::Report(report) => told(release, report, context).await?,
-        Effect::Unlock { keep } => unlock(release, *keep, context).await?,
-        Effect::Settle => settle(release, context).await?,
+        Effect::Report(report) => Ok(Outcome::Told { sent: told(release, report, context).await }),
+        Effect::Unlock { keep } => unlock(release, *keep, context).await.map(|()| Outcome::Unlocked),
+        Effect::Settle => settle(release, context).await.map(|()| Outcome::Done),
     }
-    Ok(Outcome::Done)
 }
 
-async fn told(release: &DatabricksRelease, report: &Report, context: &Context) -> Result<(), Trouble> {
+async fn told(release: &DatabricksRelease, report: &Report, context: &Context) -> bool {
     let sent = forge::report(release, report, context).await;
     if let Err(trouble) = &sent {
         let (namespace, name) = (release.namespace().unwrap_or_default(), release.name_any());
         tracing::warn!(%namespace, release = %name, error = %trouble.message, "the forge was not told");
     }
-    sent
+    sent.is_ok()
 }
 
 /// Gives the locks back, or writes into them what may still be alive.

@@ -8,61 +8,70 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Effect;
-use super::report::{self, Report, ReportState};
+use super::report::{self, ReportState};
 use crate::phase::{Effect as AnyEffect, Outcome, Step};
 
 /// The pause before Kubernetes is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What is owed before the first phase begins; none if nothing is.
-pub(crate) fn begin(
-    release: &DatabricksRelease,
-    status: &DatabricksReleaseStatus,
-    outcome: Option<&Outcome>,
-) -> Option<Step> {
+/// What the forge is to be told before the first phase begins; none if it knows, or is not told at all.
+pub(crate) fn pending(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> Option<Effect> {
     let owed = report::is_reported(release) && status.reported.is_none();
-    owed.then(|| tell(status, outcome, report::pending()))
+    owed.then(|| Effect::Report(report::pending()))
 }
 
-/// Everything owed is done before the terminal write, which is the last one.
+/// What is written down of having told the forge.
+pub(crate) fn reported(state: ReportState, sent: bool) -> String {
+    if sent { state.to_string() } else { format!("{state} unsent") }
+}
+
+/// Everything owed is done before the terminal write, which is the last one. First the locks, since others wait for them;
+/// the forge is told at once after them, and one write tells of both.
 pub(crate) fn decide(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     outcome: Option<&Outcome>,
     now: Timestamp,
 ) -> Step {
-    if status.locks.iter().any(|lock| !lock.kept) {
-        return unlock(release, status, outcome);
-    }
-    if report::is_reported(release) && !is_told(status) {
-        return tell(status, outcome, report::verdict(status));
-    }
-    if outcome != Some(&Outcome::Done) {
-        return Step::Act(AnyEffect::Finish(Effect::Settle));
-    }
-    let mut status = Box::new(status.clone());
-    status.state = ReleaseState::Finished;
-    status.completion_time = Some(Time(now));
-    Step::Record(status)
-}
-
-/// First the locks: others wait for them. They are kept if work may still be alive, and for a rollback to take over.
-fn unlock(release: &DatabricksRelease, status: &DatabricksReleaseStatus, outcome: Option<&Outcome>) -> Step {
     let keep = keeps(release, status);
+    let is_locked = status.locks.iter().any(|lock| !lock.kept);
+    let verdict = report::verdict(status);
+    let untold = report::is_reported(release) && !is_told(status);
     match outcome {
-        Some(Outcome::Done) => {
-            let mut status = Box::new(status.clone());
-            if keep {
-                status.locks.iter_mut().for_each(|lock| lock.kept = true);
-            } else {
-                status.locks.clear();
-            }
+        Some(Outcome::Told { sent }) if untold => {
+            let mut status = unlocked(status, keep);
+            status.reported = Some(reported(verdict.state, *sent));
             Step::Record(status)
         }
+        Some(Outcome::Unlocked) if untold => act(Effect::Report(verdict)),
+        Some(Outcome::Unlocked) if is_locked => Step::Record(unlocked(status, keep)),
         // Kubernetes does not answer: until it does, nothing could be written down either.
         Some(Outcome::Trouble(_)) => Step::Wait(Some(AGAIN)),
-        _ => Step::Act(AnyEffect::Finish(Effect::Unlock { keep })),
+        _ if is_locked => act(Effect::Unlock { keep }),
+        _ if untold => act(Effect::Report(verdict)),
+        Some(Outcome::Done) => {
+            let mut status = Box::new(status.clone());
+            status.state = ReleaseState::Finished;
+            status.completion_time = Some(Time(now));
+            Step::Record(status)
+        }
+        _ => act(Effect::Settle),
     }
+}
+
+fn act(effect: Effect) -> Step {
+    Step::Act(AnyEffect::Finish(effect))
+}
+
+/// The locks are kept if work may still be alive, and for a rollback to take over.
+fn unlocked(status: &DatabricksReleaseStatus, keep: bool) -> Box<DatabricksReleaseStatus> {
+    let mut status = Box::new(status.clone());
+    if keep {
+        status.locks.iter_mut().for_each(|lock| lock.kept = true);
+    } else {
+        status.locks.clear();
+    }
+    status
 }
 
 /// Whether the locks outlive the release.
@@ -81,14 +90,4 @@ pub(crate) fn is_rolled_back(status: &DatabricksReleaseStatus) -> bool {
 fn is_told(status: &DatabricksReleaseStatus) -> bool {
     let pending: &str = ReportState::Pending.into();
     status.reported.as_deref().is_some_and(|reported| !reported.starts_with(pending))
-}
-
-/// Tells the forge, then writes down that it was told. A forge that can't be told holds no release up.
-fn tell(status: &DatabricksReleaseStatus, outcome: Option<&Outcome>, report: Report) -> Step {
-    let reported = match outcome {
-        Some(Outcome::Done) => report.state.to_string(),
-        Some(Outcome::Trouble(_)) => format!("{} unsent", report.state),
-        _ => return Step::Act(AnyEffect::Finish(Effect::Report(report))),
-    };
-    Step::Record(Box::new(DatabricksReleaseStatus { reported: Some(reported), ..status.clone() }))
 }

@@ -6,7 +6,7 @@ mod decide;
 mod report;
 
 pub(crate) use act::act;
-pub(crate) use decide::{begin, decide, is_rolled_back};
+pub(crate) use decide::{decide, is_rolled_back, pending, reported};
 pub(crate) use report::{Report, ReportState};
 
 /// What can be done. All are harmless when repeated: the newest status of a context counts, a label is set, a lock that

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Effect, Kind, Passage, Verdict, View, Wait, wait};
-use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
+use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn, build, finish, finish::ReportState};
 
 /// How often work that a holder left behind is looked for again.
 const LEFTOVER: Duration = Duration::from_secs(30);
@@ -42,7 +42,8 @@ pub(crate) fn decide(turn: &Turn, kind: Kind, view: &View) -> Step {
             waits(turn, Wait { again, reword: false, ..Wait::watched(Reason::WaitingForCluster, message.clone()) })
         }
         Some(Outcome::Gate(Passage::Turn)) if kind.workspace => lock(turn, view),
-        Some(Outcome::Gate(Passage::Turn | Passage::Locked)) => begin(turn),
+        Some(Outcome::Gate(Passage::Turn | Passage::Locked)) => set_off(turn),
+        Some(Outcome::Told { sent }) => begin_told(turn, *sent),
         _ => act(Effect::Turn { builds: turn.phase.name == Phase::Build }),
     }
 }
@@ -102,7 +103,7 @@ fn waits(turn: &Turn, what: Wait) -> Step {
 /// The ticket comes first: what is to be locked is written down before it is locked.
 fn lock(turn: &Turn, view: &View) -> Step {
     if view.locks.is_empty() {
-        return begin(turn);
+        return set_off(turn);
     }
     if is_written(turn, view) {
         return act(Effect::Lock);
@@ -128,16 +129,41 @@ fn with_records(turn: &Turn, records: &[ApprovalRecord]) -> Box<DatabricksReleas
     status
 }
 
+/// The forge hears that the release begins before its first phase does.
+fn set_off(turn: &Turn) -> Step {
+    match finish::pending(turn.release, turn.status) {
+        Some(effect) => Step::Act(AnyEffect::Finish(effect)),
+        None => begin(turn),
+    }
+}
+
+/// The phase begins, and the same write says that the forge was told.
+fn begin_told(turn: &Turn, sent: bool) -> Step {
+    let mut status = begun(turn);
+    if turn.status.reported.is_none() {
+        status.reported = Some(finish::reported(ReportState::Pending, sent));
+    }
+    Step::Record(status)
+}
+
 /// The phase begins.
 pub(crate) fn begin(turn: &Turn) -> Step {
+    Step::Record(begun(turn))
+}
+
+fn begun(turn: &Turn) -> Box<DatabricksReleaseStatus> {
     let mut status = turn.with_phase(|phase| {
         phase.state = PhaseState::Running;
         phase.attempts = 1;
         phase.start_time = Some(Time(turn.now));
         phase.reason = Some(Reason::Progressing);
+        if phase.name == Phase::Build {
+            phase.ticket = Some(build::ticket(turn.release, phase.attempts));
+            phase.message = build::runs(&build::job_name(turn.release, phase.attempts));
+        }
     });
     status.waiting = None;
-    Step::Record(status)
+    status
 }
 
 fn ended(turn: &Turn, state: PhaseState, reason: Reason, message: String) -> Step {

@@ -16,26 +16,26 @@ const FAILED: usize = 256;
 /// One step of the Test phase.
 pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     match turn.outcome {
-        Some(Outcome::Submitted { index, run_id }) => return Step::Record(submitted(turn, *index, *run_id)),
+        Some(Outcome::Submitted { index, run_id }) => return Step::Record(submitted(turn, view, *index, *run_id)),
         Some(Outcome::Collected { index, collected }) => return Step::Record(record(turn, view, *index, collected)),
         Some(Outcome::Published { uri }) => return ended(turn, view, uri),
         _ => {}
     }
     let ticket = turn.ticket();
-    let all = u32::try_from(view.notebooks.len()).unwrap_or(u32::MAX);
+    let all = all(view);
     if let Some(run) = ticket.in_flight.iter().find(|run| run.run_id.is_none()) {
         return act(Effect::Submit { index: run.index, try_: run.try_ });
     }
     if let Some((index, run)) = view.runs.iter().find(|(_, run)| run.state.is_over()) {
         return act(Effect::Collect { index: *index, run_id: run.run_id });
     }
-    let taken = ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX);
-    let parallel = turn.spec().test.max_parallel.min(view.most).max(1);
-    if taken < all && ticket.in_flight.len() < parallel as usize {
-        return Step::Record(take(turn, ticket, taken, all));
+    let mut next = ticket.clone();
+    take(turn, view, &mut next);
+    if next != ticket {
+        return Step::Record(written(turn, next));
     }
     if !ticket.in_flight.is_empty() {
-        return turn.wait_saying(&format!("{} of {all} notebooks done", ticket.done), Some(turn.poll()));
+        return turn.wait_saying(&progress(&ticket), Some(turn.poll()));
     }
     if all == 0 { nothing_to_run(turn) } else { act(Effect::Publish { notebooks: all }) }
 }
@@ -44,19 +44,42 @@ fn act(effect: Effect) -> Step {
     Step::Act(AnyEffect::Test(effect))
 }
 
-/// The ticket comes first: the index is written down before its run is submitted.
-fn take(turn: &Turn, mut ticket: Ticket, index: u32, all: u32) -> Box<DatabricksReleaseStatus> {
-    ticket.notebooks = all;
-    ticket.in_flight.push(RunTicket { index, ..RunTicket::default() });
-    turn.with_ticket(ticket)
+fn all(view: &View) -> u32 {
+    u32::try_from(view.notebooks.len()).unwrap_or(u32::MAX)
 }
 
-fn submitted(turn: &Turn, index: u32, run_id: i64) -> Box<DatabricksReleaseStatus> {
+/// The ticket comes first: the index of the next notebook is written down before its run is submitted. Never more than
+/// one is written down and not submitted: a cancel would have to submit it to find it. It is taken with whatever else is
+/// written, so that a notebook costs two writes: its run's id and its verdict.
+fn take(turn: &Turn, view: &View, ticket: &mut Ticket) {
+    let all = all(view);
+    ticket.notebooks = all;
+    let taken = ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX);
+    let parallel = turn.spec().test.max_parallel.min(view.most).max(1);
+    let is_free = ticket.in_flight.len() < parallel as usize;
+    if taken < all && is_free && ticket.in_flight.iter().all(|run| run.run_id.is_some()) {
+        ticket.in_flight.push(RunTicket { index: taken, ..RunTicket::default() });
+    }
+}
+
+fn progress(ticket: &Ticket) -> String {
+    format!("{} of {} notebooks done", ticket.done, ticket.notebooks)
+}
+
+fn written(turn: &Turn, ticket: Ticket) -> Box<DatabricksReleaseStatus> {
+    turn.with_phase(|phase| {
+        phase.message = progress(&ticket);
+        phase.ticket = Some(ticket);
+    })
+}
+
+fn submitted(turn: &Turn, view: &View, index: u32, run_id: i64) -> Box<DatabricksReleaseStatus> {
     let mut ticket = turn.ticket();
     if let Some(run) = ticket.in_flight.iter_mut().find(|run| run.index == index) {
         run.run_id = Some(run_id);
     }
-    turn.with_ticket(ticket)
+    take(turn, view, &mut ticket);
+    written(turn, ticket)
 }
 
 fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
@@ -73,7 +96,8 @@ fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<Da
     if let (None, Some((reason, message)), None) = (&ticket.verdict, &collected.verdict, &issue) {
         ticket.verdict = Some(TestVerdict { reason: *reason, message: truncate(message, MAX_MESSAGE) });
     }
-    let mut status = turn.with_ticket(ticket);
+    take(turn, view, &mut ticket);
+    let mut status = written(turn, ticket);
     count(&mut status, collected);
     if let Some(issue) = issue {
         status.issue_count += 1;

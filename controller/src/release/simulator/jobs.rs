@@ -39,6 +39,8 @@ pub(crate) struct Jobs {
     results: BTreeMap<String, BuildResult>,
     /// How often each name was created.
     pub(crate) created: BTreeMap<String, usize>,
+    /// Somebody deletes the next one that there is.
+    is_doomed: bool,
     /// How often somebody else deleted one.
     pub(crate) taken_away: usize,
 }
@@ -54,6 +56,9 @@ impl Jobs {
 
     /// Lets time pass: pods of Jobs that are over hand in what they have.
     pub(super) fn tick(&mut self, build: Build, now: Timestamp) {
+        if self.is_doomed {
+            self.take_away();
+        }
         let over: Vec<String> = self.alive.keys().filter(|name| self.is_over(name, build, now)).cloned().collect();
         for name in over {
             if let Some(result) = handed_in(build, self.attempt(&name)) {
@@ -82,6 +87,7 @@ impl Jobs {
 
     /// Somebody deletes what is there.
     pub(crate) fn take_away(&mut self) {
+        self.is_doomed = self.alive.is_empty();
         self.taken_away += self.alive.len();
         self.alive.clear();
     }

@@ -4,9 +4,9 @@ use super::promises::{self, Verdict};
 use super::run::{Cache, Run, record, resume, run};
 use super::scenarios::Scenario;
 
-/// Calls that one kill may make the reconciler repeat: the one whose outcome was lost, and with a lagging cache the one
-/// before it.
-pub(super) const REPEATED: usize = 2;
+/// Calls that one kill may make the reconciler repeat: the one whose outcome was lost, the one whose outcome would have
+/// been written with it, and with a lagging cache the one before them.
+pub(super) const REPEATED: usize = 3;
 
 /// On which side of a call the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,10 @@
 //! | `run.rs` | one run from a release's creation to its end |
 //! | `kill.rs`, `promises.rs` | all points of a scenario, and what must hold after each |
 //! | `properties.rs` | several kills in a row, clocks that jump, and `decide` shown anything at all |
+//! | `budget.rs` | how many requests to Kubernetes a release costs |
 //! | `scenarios.rs` and below, `report.rs` | the scenarios and the closing table |
 
+mod budget;
 #[path = "../../../../tests/src/contract.rs"]
 mod contract;
 pub(super) mod databricks;

@@ -2,6 +2,7 @@
 
 use brickline_crds::labels::FINALIZER;
 use brickline_crds::{DatabricksRelease, Phase, Reason, labels};
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::super::status::result;
@@ -48,7 +49,12 @@ impl Outside {
     fn carry_out(&mut self, release: &DatabricksRelease, effect: &Effect) -> Result<Outcome, Trouble> {
         let now = self.now;
         match effect {
-            Effect::Begin(begin::Effect::Adopt) => self.change(&json!({"metadata": {"finalizers": [FINALIZER]}})),
+            Effect::Begin(begin::Effect::Adopt) => {
+                let stored = self.stored().ok().and_then(|stored| stored.resource_version());
+                if stored == release.resource_version() {
+                    self.change(&json!({"metadata": {"finalizers": [FINALIZER]}}));
+                }
+            }
             Effect::Begin(begin::Effect::Resolve) => {
                 self.numbered += 1;
                 let run = format!("20261121.{}", self.numbered);
@@ -66,9 +72,16 @@ impl Outside {
             Effect::Install(effect) => self.databricks.change(effect, now)?,
             Effect::Test(effect) => return self.test(release, effect),
             Effect::Stop(phase) => self.stop(release, *phase)?,
-            Effect::Finish(finish::Effect::Report(report)) => self.forge.tell(report, self.script.forge_is_down)?,
-            Effect::Finish(finish::Effect::Unlock { keep: true }) => {}
-            Effect::Finish(finish::Effect::Unlock { keep: false }) => self.locks.held.clear(),
+            Effect::Finish(finish::Effect::Report(report)) => {
+                let sent = self.forge.tell(report, self.script.forge_is_down).is_ok();
+                return Ok(Outcome::Told { sent });
+            }
+            Effect::Finish(finish::Effect::Unlock { keep }) => {
+                if !keep {
+                    self.locks.held.clear();
+                }
+                return Ok(Outcome::Unlocked);
+            }
             Effect::Finish(finish::Effect::Settle) => {
                 let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
                 self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));

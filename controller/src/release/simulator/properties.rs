@@ -253,6 +253,8 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
 fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         Just(Outcome::Done),
+        Just(Outcome::Unlocked),
+        any::<bool>().prop_map(|sent| Outcome::Told { sent }),
         ".{0,12}".prop_map(|run| Outcome::Resolved(Box::new(begin::Resolved { run, ..begin::Resolved::default() }))),
         select(passages()).prop_map(Outcome::Gate),
         Just(Outcome::Deployed(deploy::Deployed::default())),

@@ -80,6 +80,7 @@ fn go_on(world: FakeWorld, cache: Cache, mut lags: bool) -> Run {
         lags = cache == Cache::Lags && !lags;
         let pause = match walk((*seen).clone(), &world).now_or_never() {
             None => {
+                world.outside().newest = None;
                 lags = cache == Cache::LagsAtStart;
                 MOMENT
             }

@@ -105,7 +105,7 @@ fn failing(fault: Fault) -> Script {
     Script { faults: vec![fault], ..Script::default() }
 }
 
-fn success() -> Scenario {
+pub(super) fn success() -> Scenario {
     scenario("success", ReleaseResult::Succeeded, Reason::Succeeded, Script::default())
 }
 

@@ -6,15 +6,16 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseSta
 use kube::ResourceExt;
 
 use super::databricks::CLUSTER;
-use crate::phase::{Effect, build, finish, finish::ReportState, gate, install, test};
+use crate::phase::{Effect, begin, build, finish, finish::ReportState, gate, install, test};
 
 /// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
 pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effect: &Effect) -> Option<String> {
     let status = stored.status.clone().unwrap_or_default();
     let is_stale = seen.status != stored.status;
-    // Runs are once by their token, and reading one is harmless: a lagging cache may ask for them again.
+    // A turn is the leader's own account, and an old version is not adopted.
     let holds = if is_stale {
-        matches!(effect, Effect::Test(_) | Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside))
+        let asks = matches!(effect, Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside));
+        asks || *effect == Effect::Begin(begin::Effect::Adopt)
     } else {
         stands(&status, effect)
     };
@@ -48,7 +49,9 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         Effect::Test(effect) => runs(Phase::Test) && tests(&ticket(Phase::Test), effect),
         Effect::Stop(phase) => status.phase(*phase).is_some_and(|phase| phase.stopping.is_some()),
         Effect::Finish(finish::Effect::Report(report)) => match report.state {
-            ReportState::Pending => status.reported.is_none() && status.state == ReleaseState::Running,
+            ReportState::Pending => {
+                status.reported.is_none() && matches!(status.state, ReleaseState::Running | ReleaseState::Waiting)
+            }
             _ => status.state == ReleaseState::Finishing,
         },
         Effect::Finish(finish::Effect::Unlock { .. }) => {

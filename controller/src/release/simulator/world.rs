@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use kube::core::Status;
 use serde::Deserialize;
 
+use super::super::events;
 use super::super::observe::Look;
 use super::super::queue::Newer;
 use super::super::world::World;
@@ -47,6 +48,12 @@ pub(crate) struct Outside {
     pub(crate) problems: Vec<String>,
     /// The run number last given.
     pub(super) numbered: u32,
+    /// The version that the process last wrote, or read past its cache.
+    pub(super) newest: Option<String>,
+    /// How often it read past its cache.
+    pub(super) reads: usize,
+    /// How many events it published.
+    pub(super) events: usize,
     users: VecDeque<User>,
     name: String,
     /// Versions that were read already: reading JSON is most of a run's time.
@@ -79,6 +86,9 @@ impl FakeWorld {
             calls: Vec::new(),
             problems: Vec::new(),
             numbered: 0,
+            newest: None,
+            reads: 0,
+            events: 0,
             users: script.users.clone().into(),
             name: release.name_any(),
             read: RefCell::default(),
@@ -96,7 +106,7 @@ impl FakeWorld {
 
     /// The world that a killed process has left.
     pub(super) fn again(outside: Outside) -> Self {
-        Self(RefCell::new(outside))
+        Self(RefCell::new(Outside { newest: None, ..outside }))
     }
 
     pub(super) fn into_outside(self) -> Outside {
@@ -156,15 +166,35 @@ impl World for FakeWorld {
         release: &DatabricksRelease,
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error> {
-        self.call(Call::Write, |outside| outside.write(release, status)).await
+        let written = self.call(Call::Write, |outside| outside.write(release, status)).await;
+        self.outside().newest = written.as_ref().ok().and_then(|newer| newer.as_ref()?.resource_version());
+        written
+    }
+
+    fn is_newest(&self, release: &DatabricksRelease) -> bool {
+        let newest = self.outside().newest.clone();
+        newest.is_some() && newest == release.resource_version()
+    }
+
+    async fn renewed(&self, _: DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
+        // The answer to the change has it.
+        let stored = self.outside().stored()?;
+        self.outside().newest = stored.resource_version();
+        Ok((*stored).clone())
     }
 
     async fn stored(&self, _: &DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
         self.outside().answers()?;
-        self.outside().stored().map(|stored| (*stored).clone())
+        let stored = self.outside().stored()?;
+        let mut outside = self.outside();
+        outside.newest = stored.resource_version();
+        outside.reads += 1;
+        Ok((*stored).clone())
     }
 
-    async fn tell(&self, _: &DatabricksRelease, _: &DatabricksRelease) {}
+    async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
+        self.outside().events += events::published(before, after);
+    }
 }
 
 impl Outside {
