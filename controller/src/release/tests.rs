@@ -595,7 +595,9 @@ fn a_release_that_waits_for_too_long_ends() {
         world.others = others;
         walk(&mut release, &mut world, &|_| false);
         assert_eq!(state(&release, phase), PhaseState::TimedOut);
-        assert_eq!(release.status.unwrap().result, ReleaseResult::TimedOut);
+        let status = release.status.unwrap();
+        assert_eq!(status.result, ReleaseResult::TimedOut);
+        assert_eq!(status.start_time.is_some(), phase == Phase::Deploy, "it starts when a phase does");
     }
 }
 

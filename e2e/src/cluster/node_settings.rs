@@ -149,6 +149,8 @@ fn kubelet(state: &State) -> Value {
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "serializeImagePulls": false,
+        // Scenarios that kill processes again and again need not wait five minutes for the next one.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
         "enableServer": true,
     })
 }

@@ -26,6 +26,8 @@ pub enum Change {
         /// All of its new content.
         content: String,
     },
+    /// The repository holds these files and no others, each a path and its content.
+    Only(Vec<(String, String)>),
 }
 
 impl Change {
@@ -37,6 +39,7 @@ impl Change {
             Self::BreakNotebook => "Leave incomplete records out".to_owned(),
             Self::BreakPytest => "Expect the status before the name".to_owned(),
             Self::File { path, .. } => format!("Change {path}"),
+            Self::Only(files) => format!("Keep {} files", files.len()),
         }
     }
 
@@ -45,7 +48,7 @@ impl Change {
             Self::Behaviour => Some("change-behaviour"),
             Self::BreakNotebook => Some("break-notebook"),
             Self::BreakPytest => Some("break-pytest"),
-            Self::File { .. } => None,
+            Self::File { .. } | Self::Only(_) => None,
         }
     }
 
@@ -54,13 +57,21 @@ impl Change {
         if let Some(patch) = self.patch() {
             copy.apply(&Path::new(EXAMPLE).join(format!("changes/{patch}.patch"))).await?;
         }
-        if let Self::File { path, content } = self {
-            let path = copy.folder().join(path);
-            let folder = path.parent().unwrap_or(copy.folder());
-            fs::create_dir_all(folder).and_then(|()| fs::write(&path, content)).map_err(ForgeError::io(&path))?;
+        match self {
+            Self::File { path, content } => write(copy.folder(), path, content),
+            Self::Only(files) => {
+                copy.empty_out().await?;
+                files.iter().try_for_each(|(path, content)| write(copy.folder(), path, content))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn write(folder: &Path, path: &str, content: &str) -> Result<(), ForgeError> {
+    let path = folder.join(path);
+    let parent = path.parent().unwrap_or(folder);
+    fs::create_dir_all(parent).and_then(|()| fs::write(&path, content)).map_err(ForgeError::io(&path))
 }
 
 /// The folder with the example repository's first content.

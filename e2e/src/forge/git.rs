@@ -54,6 +54,11 @@ impl<'a> WorkingCopy<'a> {
         Ok(())
     }
 
+    /// Takes every file away.
+    pub(super) async fn empty_out(&self) -> Result<(), ForgeError> {
+        self.git(["rm", "--quiet", "-r", "."]).await.map(drop)
+    }
+
     /// Commits everything that changed, and returns the commit's id.
     pub(super) async fn commit(&self, message: &str) -> Result<String, ForgeError> {
         self.git(["add", "--all"]).await?;

@@ -106,6 +106,21 @@ impl Repository {
         Ok(Merged { number, commit: self.head(RELEASE).await? })
     }
 
+    /// Pushes a change to a branch, without any pull request, and returns the commit; a new branch begins at `release`.
+    pub async fn push(&self, branch: &str, change: &Change) -> Result<String, ForgeError> {
+        let exists = match self.head(branch).await {
+            Ok(_) => true,
+            Err(ForgeError::Refused { status: 404, .. }) => false,
+            Err(error) => return Err(error),
+        };
+        let from = if exists { branch } else { RELEASE };
+        let copy = WorkingCopy::clone(self.forge.account(), &self.clone_url(), from).await?;
+        change.make(&copy).await?;
+        let commit = copy.commit(&change.title()).await?;
+        copy.push(&self.clone_url(), &[branch]).await?;
+        Ok(commit)
+    }
+
     /// The forge works out in the background whether a new pull request can be merged, and asks to be patient until then.
     async fn merge_when_ready(&self, number: u64) -> Result<(), ForgeError> {
         let path = self.path(&format!("/pulls/{number}/merge"));

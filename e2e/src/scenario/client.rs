@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_mins(15);
 /// Tells it.
 pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let system = System::up(&stage.cluster, &Progress::default()).await?;
-    let (host, token) = start_emulator(&stage, &system).await?;
+    let (host, token) = start_emulator(&stage, &system, &[CLUSTER]).await?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tests = ["test", "-p", "brickline", "--test", "workspace", "--", "--ignored", "--test-threads=1"];
     let log = Cache::open()?.log("scenario-client")?;

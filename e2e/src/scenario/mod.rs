@@ -4,6 +4,7 @@
 
 mod client;
 mod cluster;
+mod contract;
 mod faults;
 mod forge;
 mod road;
@@ -67,6 +68,11 @@ pub fn all() -> Vec<Scenario> {
             name: "faults",
             about: "A wrong token and an unreachable workspace end in a condition that says what failed",
             tell: |stage| faults::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "contract",
+            about: "Promotion, approvals, queues, locks, cancel and delete hold what the documentation says of them",
+            tell: |stage| contract::tell(stage).boxed(),
         },
     ]
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
 use crate::{
     cache::Cache,
@@ -17,7 +19,7 @@ use crate::{
     progress::Progress,
 };
 
-pub use team::{CLUSTER, Team, VOLUME, start_emulator, workspace};
+pub use team::{CLUSTER, OTHER_CLUSTER, Team, VOLUME, start_emulator, tenant, workspace};
 
 /// The namespace that Brickline is installed in.
 pub const NAMESPACE: &str = "brickline";
@@ -52,6 +54,15 @@ impl System {
             webhooks: address(cluster, "brickline-webhooks").await?.into(),
             metrics: address(cluster, "brickline-metrics").await?.into(),
         })
+    }
+}
+
+impl System {
+    /// The data of a Secret with which the forge's repositories are cloned.
+    #[must_use]
+    pub fn git_secret(&self) -> Value {
+        let account = self.forge.account();
+        json!({"username": account.name, "token": account.token.expose_secret()})
     }
 }
 

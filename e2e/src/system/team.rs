@@ -29,6 +29,8 @@ use crate::{
 
 /// The cluster in the team's workspace.
 pub const CLUSTER: &str = "0101-000000-emulator";
+/// Another cluster, for those who ask for it.
+pub const OTHER_CLUSTER: &str = "0202-000000-emulator";
 /// The volume in it, as catalog, schema and name.
 pub const VOLUME: &str = "main.release.libs";
 /// How long pods and objects may take to be ready.
@@ -61,22 +63,25 @@ pub struct Team {
 impl Team {
     /// Sets everything up as the documentation says, and waits until workspace and pipeline are ready.
     pub async fn settle(stage: &Stage, system: &System) -> anyhow::Result<Self> {
+        let team = Self::found(stage, system, &[CLUSTER]).await?;
+        stage.create::<DatabricksWorkspace>(workspace("staging", &stage.namespace, "dbx")).await?;
+        stage.create::<ReleasePipeline>(pipeline(&team.repository.clone_url())).await?;
+        team.ready().await?;
+        Ok(team)
+    }
+
+    /// Everything but workspaces and pipelines, with these clusters in the emulator. Webhooks go to all pipelines to come.
+    pub async fn found(stage: &Stage, system: &System, clusters: &[&str]) -> anyhow::Result<Self> {
         stage.create::<RoleBinding>(tenant(&stage.namespace)).await.context("tenant")?;
-        let (emulator, token) = start_emulator(stage, system).await.context("emulator")?;
+        let (emulator, token) = start_emulator(stage, system, clusters).await.context("emulator")?;
         let hook = random_secret();
-        let account = system.forge.account();
-        let git = json!({"username": account.name, "token": account.token.expose_secret()});
-        for (name, data) in [("hook", json!({"token": hook.expose_secret()})), ("git", git)] {
+        let secrets = [("hook", json!({"token": hook.expose_secret()})), ("git", system.git_secret())];
+        for (name, data) in secrets {
             stage.create::<Secret>(json!({"metadata": {"name": name}, "stringData": data})).await?;
         }
         let repository = system.forge.repository(&stage.namespace).await?;
-        stage.create::<DatabricksWorkspace>(workspace("staging", &stage.namespace, "dbx")).await?;
-        stage.create::<ReleasePipeline>(pipeline(&repository.clone_url())).await?;
-        let url = format!("{}/hooks/{}/dbxdemo", system.webhooks, stage.namespace);
-        let webhook = repository.add_webhook(&url, &hook).await?;
-        let team = Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, token, hook };
-        team.ready().await?;
-        Ok(team)
+        let webhook = repository.add_webhook(&format!("{}/hooks/{}", system.webhooks, stage.namespace), &hook).await?;
+        Ok(Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, token, hook })
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
@@ -194,7 +199,8 @@ fn random_secret() -> SecretString {
 }
 
 /// The namespace opts in: the controller may read its Secrets and build there.
-fn tenant(namespace: &str) -> Value {
+#[must_use]
+pub fn tenant(namespace: &str) -> Value {
     json!({
         "metadata": {"name": "brickline", "namespace": namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "brickline-tenant"},
@@ -226,12 +232,16 @@ fn pipeline(url: &str) -> Value {
     })
 }
 
-/// Starts the emulator with one running cluster, and returns its address and its token, which is in Secret `dbx` too.
-pub async fn start_emulator(stage: &Stage, system: &System) -> anyhow::Result<(String, SecretString)> {
+/// Starts the emulator with these clusters, which run, and returns its address and its token, which is in Secret `dbx` too.
+pub async fn start_emulator(
+    stage: &Stage,
+    system: &System,
+    clusters: &[&str],
+) -> anyhow::Result<(String, SecretString)> {
     let token = random_secret();
     let secret = json!({"metadata": {"name": "dbx"}, "stringData": {"token": token.expose_secret()}});
     stage.create::<Secret>(secret).await?;
-    stage.create::<Pod>(emulator_pod(&system.emulator)).await?;
+    stage.create::<Pod>(emulator_pod(&system.emulator, clusters)).await?;
     let service = json!({
         "metadata": {"name": "emulator"},
         "spec": {"selector": {"app": "emulator"}, "ports": [{"port": 8080}]},
@@ -243,7 +253,8 @@ pub async fn start_emulator(stage: &Stage, system: &System) -> anyhow::Result<(S
     Ok((format!("http://{ip}:8080"), token))
 }
 
-fn emulator_pod(image: &str) -> Value {
+fn emulator_pod(image: &str, clusters: &[&str]) -> Value {
+    let clusters: Vec<String> = clusters.iter().map(|id| format!("{id}=main")).collect();
     json!({
         "metadata": {"name": "emulator", "labels": {"app": "emulator"}},
         "spec": {
@@ -259,7 +270,7 @@ fn emulator_pod(image: &str) -> Value {
                 "imagePullPolicy": "IfNotPresent",
                 "args": [
                     "serve", "--listen", "0.0.0.0:8080", "--data", "/data", "--token-file", "/etc/emulator/token",
-                    "--cluster", format!("{CLUSTER}=main"), "--start", "--volume", VOLUME,
+                    "--cluster", clusters.join(","), "--start", "--volume", VOLUME,
                 ],
                 "ports": [{"containerPort": 8080}],
                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},

@@ -2,7 +2,6 @@
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, ReleaseState};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use strum::IntoEnumIterator;
 
 use super::{Effect, Resolved};
@@ -21,7 +20,7 @@ pub(crate) fn decide(
         return Step::Wait(None);
     }
     if is_canceled(release).is_some() {
-        return Step::Record(begun(release, status, &Resolved::default(), now));
+        return Step::Record(begun(release, status, &Resolved::default()));
     }
     if let Some(Outcome::Trouble(trouble)) = outcome {
         return gate::hindered(release, status, trouble, now);
@@ -33,7 +32,7 @@ pub(crate) fn decide(
         return gate::wait(release, status, Wait::suspended(), now);
     }
     match outcome {
-        Some(Outcome::Resolved(resolved)) => refused(begun(release, status, resolved, now), resolved),
+        Some(Outcome::Resolved(resolved)) => refused(begun(release, status, resolved), resolved),
         _ => Step::Act(AnyEffect::Begin(Effect::Resolve)),
     }
 }
@@ -49,7 +48,6 @@ fn begun(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     resolved: &Resolved,
-    now: Timestamp,
 ) -> Box<DatabricksReleaseStatus> {
     let mut status = Box::new(status.clone());
     status.state = ReleaseState::Running;
@@ -58,7 +56,6 @@ fn begun(
     status.variables.clone_from(&resolved.variables);
     status.origin.clone_from(&resolved.origin);
     status.artifact.clone_from(&resolved.artifact);
-    status.start_time = Some(Time(now));
     status.trace_id = Some(crate::release::trace_id(release));
     status.phases = Phase::iter().map(|phase| planned(release, phase)).collect();
     status

@@ -1,0 +1,38 @@
+//! The scenario `contract`: what a platform team may rely on, each promise tried on the real cluster by the ways that people have.
+
+mod admission;
+mod kubectl;
+mod promotion;
+mod queue;
+mod rollback;
+mod setting;
+mod stop;
+mod workspace;
+
+use anyhow::Context as _;
+
+use super::Stage;
+use crate::progress::Progress;
+use setting::Setting;
+
+/// Tells it.
+pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
+    let progress = Progress::default();
+    let setting = Setting::up(&stage, &progress).await?;
+    let promoted = async {
+        let merged = promotion::one_merge_reaches_production(&setting).await?;
+        promotion::releases_are_found(&setting, &merged).await?;
+        promotion::only_the_right_approval_counts(&setting, &merged).await
+    };
+    prove(&progress, "promotion and approval", Box::pin(promoted)).await?;
+    prove(&progress, "ways around are refused", admission::ways_around_are_refused(&setting)).await?;
+    prove(&progress, "kubectl and Helm", kubectl::tools_judge_rightly(&setting)).await?;
+    prove(&progress, "cancel and delete", stop::work_ends_with_its_release(&setting)).await?;
+    prove(&progress, "queues and locks", Box::pin(queue::releases_take_turns(&setting))).await?;
+    prove(&progress, "rollback", rollback::a_failed_test_brings_the_last_good_back(&setting)).await
+}
+
+/// Shows each group of proofs with the time it took.
+async fn prove(progress: &Progress, what: &str, proof: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    progress.step(&format!("contract: {what}"), Box::pin(proof)).await.with_context(|| what.to_owned())
+}
