@@ -30,6 +30,7 @@ use crate::leader::{self, Leadership};
 use crate::lock::Locks;
 use crate::metrics::Metrics;
 use crate::phase::build::Builds;
+use crate::phase::gate::Given;
 use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::release::queue::{Limits, Queue};
@@ -132,6 +133,7 @@ fn context(
         pipelines: known.pipelines,
         workspaces: known.workspaces,
         builds: known.builds,
+        given: Given::default(),
         versions: release::Versions::default(),
         queue,
         secrets: Watches::new(kube.clone()),
@@ -289,7 +291,9 @@ async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &Cance
     let unfinished = tokio::spawn(release::watch_age(controller.store(), context.metrics.clone()));
     let locks = tokio::spawn(watch_locks(context.clone()));
     let approvals: Api<ReleaseApproval> = Api::all(context.kube.clone());
-    let release_of = |approval: ReleaseApproval| {
+    let given = context.given.clone();
+    let release_of = move |approval: ReleaseApproval| {
+        given.changed();
         let namespace = approval.namespace().unwrap_or_default();
         Some(ObjectRef::new(&approval.spec.release_ref.name).within(&namespace))
     };

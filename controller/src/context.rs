@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::metrics::Metrics;
 use crate::phase::build::Builds;
+use crate::phase::gate::Given;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
 use crate::release::Versions;
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) queue: Queue,
     /// The Secrets that workspaces and pipelines name, watched one by one.
     pub(crate) secrets: Watches,
+    /// What people said of releases.
+    pub(crate) given: Given,
     /// The newest versions of releases that are known.
     pub(crate) versions: Versions,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.

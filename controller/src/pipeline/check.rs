@@ -92,7 +92,7 @@ pub(super) async fn webhook(
     let name = &webhook.secret_ref.name;
     let waits = format!("waits for pushes to {branches}");
     // Every write of the status brings the pipeline here again: a Secret that is in sight need not be read for it.
-    if let Some(version) = context.secrets.with_key(namespace, name, "token") {
+    if let Some(version) = context.secrets.with_text(namespace, name, "token") {
         seen.insert(name.clone(), Some(version));
         return Ok(waits);
     }

@@ -305,3 +305,21 @@ async fn there_is_an_end_to_what_is_watched() {
     assert!(watches.follow(&workspace("staging"), &read(Some(5))));
     assert_eq!(watches.count(), 1);
 }
+
+#[tokio::test]
+async fn what_a_secret_holds_is_known_by_name_while_its_version_is_in_sight() {
+    let server = Server::with(Some(1));
+    let watches = server.watches();
+    let held = json!({"metadata": {"name": "dbx", "resourceVersion": "1"}, "data": {"token": "dA==", "empty": "Cg=="}});
+    let held = serde_json::from_value(held).unwrap();
+    watches.learn("data", &held);
+    assert_eq!(watches.with_text("data", "dbx", "token"), None, "nobody follows it");
+    watches.follow(&workspace("one"), &read(Some(1)));
+    watches.learn("data", &held);
+    assert_eq!(watches.with_text("data", "dbx", "token").as_deref(), Some("1"));
+    assert_eq!(watches.with_text("data", "dbx", "empty"), None);
+    server.has_open(1).await;
+    server.store(Some(2));
+    knows(&watches, Some("2")).await;
+    assert_eq!(watches.with_text("data", "dbx", "token"), None, "it may be another one now");
+}

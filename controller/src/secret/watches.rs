@@ -32,7 +32,7 @@ struct Follower {
 struct Watched {
     followers: HashSet<Follower>,
     seen: Seen,
-    /// The keys of its version that was read last; none of it was kept but their names.
+    /// The names of the keys with text in the version that was read last.
     keys: Option<(String, BTreeSet<String>)>,
     _watch: AbortOnDropHandle<()>,
 }
@@ -101,16 +101,18 @@ impl Watches {
         self.lock().get(&(namespace.to_owned(), name.to_owned())).and_then(|one| one.seen.get())
     }
 
-    /// Notes the names of the keys that a Secret had when it was read.
+    /// Notes the names of the keys that have text in a Secret that was read.
     pub(crate) fn learn(&self, namespace: &str, secret: &Secret) {
         let Some(version) = secret.resource_version() else { return };
         if let Some(one) = self.lock().get_mut(&(namespace.to_owned(), secret.name_any())) {
-            one.keys = Some((version, secret.data.iter().flatten().map(|(key, _)| key.clone()).collect()));
+            let has_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.trim().is_empty());
+            let keys = secret.data.iter().flatten().filter(|(_, value)| has_text(&value.0));
+            one.keys = Some((version, keys.map(|(key, _)| key.clone()).collect()));
         }
     }
 
-    /// The version of a Secret in sight that is known to have this key. `None` says nothing of it: read it.
-    pub(crate) fn with_key(&self, namespace: &str, name: &str, key: &str) -> Option<String> {
+    /// The version of a Secret in sight that is known to have text under this key. `None` says nothing of it: read it.
+    pub(crate) fn with_text(&self, namespace: &str, name: &str, key: &str) -> Option<String> {
         let watched = self.lock();
         let one = watched.get(&(namespace.to_owned(), name.to_owned()))?;
         let (version, keys) = one.keys.as_ref()?;

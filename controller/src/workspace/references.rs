@@ -17,11 +17,18 @@ pub(super) async fn read(workspace: &DatabricksWorkspace, context: &Context) -> 
     let mut seen = BTreeMap::new();
     let mut first = Ok(());
     for (name, wanted) in by_secret(workspace) {
+        // What was seen of a Secret holds while that version is in sight.
+        let known = wanted.iter().map(|(_, reference)| context.secrets.with_text(&namespace, name, &reference.key));
+        if let Some(version) = known.collect::<Option<Vec<_>>>().and_then(|versions| versions.into_iter().next()) {
+            seen.insert(name.to_owned(), Some(version));
+            continue;
+        }
         let field = wanted.first().map_or("spec", |(field, _)| field.as_str());
         let version = match secret::read(&context.kube, &namespace, name, field).await {
             Ok(secret) => {
                 let keys = wanted.iter().try_for_each(|(_, key)| secret::text(&secret, &namespace, key).map(drop));
                 first = first.and(keys);
+                context.secrets.learn(&namespace, &secret);
                 secret.resource_version()
             }
             Err(trouble) => {

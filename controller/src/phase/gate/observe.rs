@@ -4,13 +4,11 @@
 use std::collections::BTreeSet;
 
 use brickline_crds::{
-    ApprovalRecord, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseApproval,
-    ReleaseReason, labels,
+    ApprovalRecord, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseReason, labels,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::ListParams;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
 use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
@@ -158,7 +156,7 @@ async fn approvals(
     let Some(rule) = protection::demand(connection.workspace.spec.protection.approvals.as_ref(), stage) else {
         return Ok(Approvals::default());
     };
-    let given = given(release, context).await?;
+    let given = context.given.of(release, &context.kube).await?;
     let digest = status.artifact.as_ref().map(|artifact| artifact.digest.clone()).unwrap_or_default();
     let waits = status.waiting.as_ref().filter(|waiting| waiting.reason == Reason::WaitingForApproval);
     let now = Timestamp::now();
@@ -173,22 +171,6 @@ async fn approvals(
     records.dedup_by(|a, b| a.approver == b.approver);
     records.truncate(RECORDS);
     Ok(Approvals { records, verdict: verdict(&protection::standing(&rule, &ask, &given, now), release, &digest) })
-}
-
-async fn given(release: &DatabricksRelease, context: &Context) -> Result<Vec<Approval>, Trouble> {
-    let approvals: Api<ReleaseApproval> =
-        Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-    let ours = ListParams::default().fields(&format!("spec.releaseRef.name={}", release.name_any()));
-    let listed = approvals.list(&ours).await?;
-    let read = |approval: ReleaseApproval| Approval {
-        created: approval.creation_timestamp().map(|time| time.0).unwrap_or_default(),
-        approver: approval.spec.approver,
-        decision: approval.spec.decision,
-        comment: approval.spec.comment,
-        uid: approval.spec.release_ref.uid,
-        digest: approval.spec.artifact_digest,
-    };
-    Ok(listed.items.into_iter().map(read).collect())
 }
 
 fn record(approval: &Approval) -> ApprovalRecord {
