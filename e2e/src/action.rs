@@ -114,9 +114,8 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
 async fn tell(name: &str, context: Option<&str>, progress: &Progress) -> anyhow::Result<()> {
     let scenario = scenario::named(name).with_context(|| format!("no scenario {name}; see `cargo e2e list`"))?;
     let cluster = Cluster::reach(progress, context).await?;
-    for outcome in scenario::tell(&cluster, progress, vec![scenario]).await {
-        outcome.result.with_context(|| format!("scenario {name}"))?;
-        say(&format!("scenario {name}: passed in {}", human(outcome.took)));
-    }
+    let outcome = scenario.play(&cluster, progress).await;
+    outcome.result.with_context(|| format!("scenario {name}"))?;
+    say(&format!("scenario {name}: passed in {}", human(outcome.took)));
     Ok(())
 }

@@ -104,7 +104,7 @@ async fn on_the_cluster(progress: &Progress, report: &mut Report) {
     report.part(progress, "cluster up", up).await;
     if let Some(cluster) = &cluster {
         report.part(progress, "chart", checks::chart(cluster)).await;
-        for outcome in scenario::tell(cluster, progress, scenario::all()).await {
+        for outcome in scenario::tell_all(cluster, progress).await {
             report.add(&format!("scenario {}", outcome.name), outcome.took, outcome.result);
         }
         report.part(progress, "cluster up after a crash", crash(progress)).await;

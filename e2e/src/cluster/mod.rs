@@ -8,6 +8,7 @@ mod address;
 mod api_server;
 mod certificate;
 mod component;
+mod container;
 mod control_plane;
 mod host;
 mod image;
@@ -40,6 +41,7 @@ use crate::{
 
 pub use api_server::ApiServer;
 pub use certificate::CertificateError;
+pub use container::{process_of, signal};
 pub use control_plane::ADMINISTRATOR;
 pub use host::HostError;
 pub use image::{ImageError, PROBE_IMAGE};
@@ -47,6 +49,9 @@ pub use node::NodeError;
 pub use parts::{KUBERNETES_VERSION, Parts};
 
 use state::State;
+
+/// The user of Brickline's images.
+const POD_USER: u32 = 65532;
 
 /// Why a cluster could not be had.
 #[derive(Debug, Error)]
@@ -218,6 +223,14 @@ impl Cluster {
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.state.is_some()
+    }
+
+    /// A folder of the local cluster's node that pods may write to as the user of Brickline's images. It goes with the cluster.
+    pub fn node_folder(&self, name: &str) -> Result<PathBuf, ClusterError> {
+        let folder = self.state.as_ref().ok_or(ClusterError::NotLocal("a folder of the node"))?.file(name);
+        std::fs::create_dir_all(&folder)?;
+        std::os::unix::fs::chown(&folder, Some(POD_USER), Some(POD_USER))?;
+        Ok(folder)
     }
 
     /// Imports an image's archive, so that pods can use it without a registry.

@@ -1,8 +1,10 @@
-//! A container's process, as this host sees it: the local cluster's processes are processes of the host.
+//! The memory of a container's process.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use anyhow::Context as _;
+
+use crate::cluster::process_of;
 
 /// Memory of a process, in KiB, in the kernel's words.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -17,17 +19,9 @@ pub(super) struct Memory {
 
 /// The memory of the process that a container with this id runs; none if this host has no such process.
 pub(super) fn memory(container: &str) -> anyhow::Result<Option<Memory>> {
-    let Some(process) = find(container)? else { return Ok(None) };
+    let Some(process) = process_of(container).context("/proc")? else { return Ok(None) };
     let status = fs::read_to_string(process.join("status")).context("the process is gone")?;
     read(&status).map(Some)
-}
-
-/// The process whose control groups are the container's. A process that ends meanwhile is none.
-fn find(container: &str) -> anyhow::Result<Option<PathBuf>> {
-    let processes = fs::read_dir("/proc").context("/proc")?.filter_map(Result::ok).map(|entry| entry.path());
-    let mut numbered =
-        processes.filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()));
-    Ok(numbered.find(|path| fs::read_to_string(path.join("cgroup")).is_ok_and(|groups| groups.contains(container))))
 }
 
 fn read(status: &str) -> anyhow::Result<Memory> {

@@ -30,6 +30,17 @@ const SIDE_BY_SIDE: usize = 4;
 /// The longest a scenario may take.
 const LIMIT: Duration = Duration::from_mins(25);
 
+/// Where `cargo verify` has a scenario.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// With others at the same time.
+    SideBySide,
+    /// After all of those: it disturbs what they share.
+    Alone,
+    /// Nowhere: it takes too long, and is run by its name.
+    ByName,
+}
+
 /// One story, by its name.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -37,6 +48,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it shows, in one sentence.
     pub about: &'static str,
+    place: Place,
     tell: fn(Stage) -> BoxFuture<'static, anyhow::Result<()>>,
 }
 
@@ -47,32 +59,56 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "cluster",
             about: "The cluster runs pods under restricted rules, finds Services by name, and reaches the host",
+            place: Place::SideBySide,
             tell: |stage| cluster::tell(stage).boxed(),
         },
         Scenario {
             name: "forge",
             about: "A merged pull request's signed webhook reaches a pod, and so does the same one sent again",
+            place: Place::SideBySide,
             tell: |stage| forge::tell(stage).boxed(),
         },
         Scenario {
             name: "road",
             about: "Merges become tested releases; broken ones say what is broken; nothing is released twice or forged",
+            place: Place::SideBySide,
             tell: |stage| road::tell(stage).boxed(),
         },
         Scenario {
             name: "client",
             about: "The controller's Databricks client and its reading of verdicts against a real workspace emulator",
+            place: Place::SideBySide,
             tell: |stage| client::tell(stage).boxed(),
         },
         Scenario {
             name: "faults",
             about: "A wrong token and an unreachable workspace end in a condition that says what failed",
+            place: Place::SideBySide,
             tell: |stage| faults::tell(stage).boxed(),
         },
         Scenario {
             name: "contract",
             about: "Promotion, approvals, queues, locks, cancel and delete hold what the documentation says of them",
+            place: Place::SideBySide,
             tell: |stage| contract::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "crash-brief",
+            about: "The controller is killed in 4 releases; each ends well, and nothing was done twice",
+            place: Place::Alone,
+            tell: |stage| contract::kill_again_and_again(stage, 4).boxed(),
+        },
+        Scenario {
+            name: "crash",
+            about: "The same with 20 releases",
+            place: Place::ByName,
+            tell: |stage| contract::kill_again_and_again(stage, 20).boxed(),
+        },
+        Scenario {
+            name: "leader",
+            about: "The leading replica is frozen for a minute; another takes over, and nothing is done twice or undone",
+            place: Place::ByName,
+            tell: |stage| contract::freeze_in_mid_deploy(stage).boxed(),
         },
     ]
 }
@@ -93,14 +129,20 @@ pub struct Outcome {
     pub result: anyhow::Result<()>,
 }
 
-/// Tells these scenarios, several side by side, and says how each ended.
-pub async fn tell(cluster: &Cluster, progress: &Progress, scenarios: Vec<Scenario>) -> Vec<Outcome> {
-    let told = scenarios.into_iter().map(|scenario| scenario.play(cluster, progress));
-    stream::iter(told).buffer_unordered(SIDE_BY_SIDE).collect().await
+/// Tells every scenario that `cargo verify` has, and says how each ended.
+pub async fn tell_all(cluster: &Cluster, progress: &Progress) -> Vec<Outcome> {
+    let at = |place: Place| all().into_iter().filter(move |scenario| scenario.place == place);
+    let together = at(Place::SideBySide).map(|scenario| scenario.play(cluster, progress));
+    let mut outcomes: Vec<Outcome> = stream::iter(together).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    for scenario in at(Place::Alone) {
+        outcomes.push(scenario.play(cluster, progress).await);
+    }
+    outcomes
 }
 
 impl Scenario {
-    async fn play(self, cluster: &Cluster, progress: &Progress) -> Outcome {
+    /// Tells it, and says how it ended.
+    pub async fn play(self, cluster: &Cluster, progress: &Progress) -> Outcome {
         let started = Instant::now();
         let result = progress.step(&format!("Scenario {}", self.name), self.play_on_stage(cluster)).await;
         Outcome { name: self.name, took: started.elapsed(), result }

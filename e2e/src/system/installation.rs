@@ -33,15 +33,22 @@ pub(super) async fn install(cluster: &Cluster, images: &[Built]) -> anyhow::Resu
         "--values",
         "-",
     ];
-    let helm = cluster.helm(arguments).input(values(images)?.to_string()).limit(PATIENCE + Duration::from_mins(1));
+    let helm =
+        cluster.helm(arguments).input(values(cluster, images)?.to_string()).limit(PATIENCE + Duration::from_mins(1));
     helm.run().await.context("helm upgrade --install brickline").map(drop)
 }
 
-/// What differs from the chart's defaults here: images of this checkout, no volumes, emulators as workspaces.
-fn values(images: &[Built]) -> anyhow::Result<Value> {
+/// What differs from the chart's defaults here: images of this checkout, emulators as workspaces, and artifacts in a folder of
+/// the node, which several replicas can share. In the user's own cluster they are gone with the pod.
+fn values(cluster: &Cluster, images: &[Built]) -> anyhow::Result<Value> {
     let tag = |image: Image| {
         let built = images.iter().find(|built| built.image == image);
         built.map(|built| json!({"tag": built.tag})).with_context(|| format!("no image {}", image.target()))
+    };
+    let store = if cluster.is_local() {
+        json!({"type": "hostPath", "hostPath": cluster.node_folder("artifacts")?})
+    } else {
+        json!({"type": "emptyDir"})
     };
     Ok(json!({
         "images": {
@@ -49,7 +56,7 @@ fn values(images: &[Built]) -> anyhow::Result<Value> {
             "checkout": tag(Image::Checkout)?,
             "build": tag(Image::Build)?,
         },
-        "artifactStore": {"type": "emptyDir"},
+        "artifactStore": store,
         "workspaces": {"allowedHosts": ["*.azuredatabricks.net", "http://*.svc.cluster.local:8080"]},
     }))
 }

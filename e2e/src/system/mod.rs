@@ -1,6 +1,7 @@
 //! The system: Brickline itself, installed from its chart and images, with a forge beside it.
 
 mod installation;
+mod replica;
 mod team;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::{
     progress::Progress,
 };
 
+pub use replica::Replica;
 pub use team::{CLUSTER, OTHER_CLUSTER, Team, VOLUME, start_emulator, tenant, workspace};
 
 /// The namespace that Brickline is installed in.

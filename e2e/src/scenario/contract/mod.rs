@@ -1,7 +1,9 @@
 //! The scenario `contract`: what a platform team may rely on, each promise tried on the real cluster by the ways that people have.
 
 mod admission;
+mod crash;
 mod kubectl;
+mod leader;
 mod promotion;
 mod queue;
 mod rollback;
@@ -14,6 +16,9 @@ use anyhow::Context as _;
 use super::Stage;
 use crate::progress::Progress;
 use setting::Setting;
+
+pub(super) use crash::kill_again_and_again;
+pub(super) use leader::freeze_in_mid_deploy;
 
 /// Tells it.
 pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {

@@ -59,3 +59,15 @@ pub(super) async fn runs(team: &Team, name: &str) -> anyhow::Result<Vec<Value>> 
 pub(super) fn cluster_of(run: &Value) -> anyhow::Result<&str> {
     run["tasks"][0]["existing_cluster_id"].as_str().with_context(|| format!("a run without cluster: {run}"))
 }
+
+/// Makes requests meet a fault.
+pub(super) async fn fault(team: &Team, fault: Value) -> anyhow::Result<()> {
+    let (status, said) = call(team, Method::POST, "/emulator/faults", Some(fault)).await?;
+    anyhow::ensure!(status < 300, "the fault was refused: {said}");
+    Ok(())
+}
+
+/// Lets requests pass again.
+pub(super) async fn heal(team: &Team) -> anyhow::Result<()> {
+    call(team, Method::DELETE, "/emulator/faults", Some(json!({}))).await.map(drop)
+}
