@@ -27,6 +27,8 @@ pub(super) async fn install(cluster: &Cluster, images: &[Built]) -> anyhow::Resu
         "--namespace",
         NAMESPACE,
         "--create-namespace",
+        // What a scenario changed and could not put back.
+        "--force-conflicts",
         "--wait",
         "--timeout",
         &wait,

@@ -30,7 +30,9 @@ pub(crate) async fn kill_again_and_again(stage: Stage, kills: u32) -> anyhow::Re
     let seed = std::env::var(SEED).ok().map_or_else(|| Ok(rand::random()), |seed| seed.parse()).context(SEED)?;
     progress.note(&format!("    {kills} kills with {SEED}={seed}"));
     let mut random = StdRng::seed_from_u64(seed);
-    let length = undisturbed(&setting).await?;
+    // The first is slower: everything is cold.
+    undisturbed(&setting, "cold").await?;
+    let length = undisturbed(&setting, "warm").await?;
     for number in 1..=kills {
         let after = length.mul_f64(random.random());
         let killed = Box::pin(killed_once(&setting, &format!("killed-{number:02}"), after)).await?;
@@ -41,12 +43,13 @@ pub(crate) async fn kill_again_and_again(stage: Stage, kills: u32) -> anyhow::Re
 }
 
 /// How long such a release takes if nobody is killed.
-async fn undisturbed(setting: &Setting) -> anyhow::Result<Duration> {
+async fn undisturbed(setting: &Setting, name: &str) -> anyhow::Result<Duration> {
+    let (manifest, before) = (manifest(setting, name).await?, restarts(setting).await?);
     let begun = Instant::now();
-    setting.create(manifest(setting, "undisturbed").await?).await?;
-    let release = setting.ended("undisturbed", ReleaseResult::Succeeded).await?;
+    setting.create(manifest).await?;
+    let release = setting.ended(name, ReleaseResult::Succeeded).await?;
     let length = begun.elapsed();
-    as_if_nothing_had_happened(setting, &release, 0).await?;
+    as_if_nothing_had_happened(setting, &release, before).await?;
     Ok(length)
 }
 
