@@ -55,8 +55,8 @@ pub(crate) async fn reconcile(release: Arc<DatabricksRelease>, context: Arc<Cont
     Ok(walked?.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// The shell around [`decide`]: looks, asks, and carries one answer out, until there is something to wait for. Answers
-/// when to come again; `None` if only a watched object's change can bring news.
+/// The shell around [`decide`](decide()): looks, asks, and carries one answer out, until there is something to wait for.
+/// Answers when to come again; `None` if only a watched object's change can bring news.
 async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Option<Duration>, kube::Error> {
     let mut outcome = None;
     // Whether this is the newest version that this process knows of: the first one comes from a cache, which may lag.

@@ -3,10 +3,13 @@
 //! A new one is a file here with one `async fn`, and a variant of [`Benchmark`]. Its figures go to `docs/benchmarks.md`.
 
 mod chronicle;
+mod count;
 mod figures;
 mod handoff;
 mod idle;
 mod process;
+mod quiet;
+mod requests;
 mod sizes;
 mod workspace;
 
@@ -39,6 +42,17 @@ pub enum Benchmark {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..))]
         seconds: u64,
     },
+    /// What the controller asks of Kubernetes while many releases are over.
+    Quiet {
+        /// How many releases end before.
+        #[arg(long, default_value_t = 1000)]
+        releases: u32,
+        /// How long requests are counted.
+        #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..))]
+        seconds: u64,
+    },
+    /// What one whole release asks of Kubernetes, by verb and resource.
+    Requests,
     /// How big the images are.
     Sizes,
 }
@@ -55,6 +69,10 @@ impl Benchmark {
         match self {
             Self::Handoff { releases } => handoff::measure(progress, *releases).await,
             Self::Idle { seconds } => idle::measure(progress, Duration::from_secs(*seconds)).await,
+            Self::Quiet { releases, seconds } => {
+                quiet::measure(progress, *releases, Duration::from_secs(*seconds)).await
+            }
+            Self::Requests => requests::measure(progress).await,
             Self::Sizes => sizes::measure(progress).await,
         }
     }

@@ -15,7 +15,7 @@ const MAX: usize = 16 << 10;
 
 /// The values of all names that the spec of `release` uses, by their full name, such as `params.env`: what belongs into
 /// `status.variables`. Values of Secrets are left out. Empty if the spec has no `$(`; otherwise `release.name` is always
-/// there, which tells [`effective`](super::effective) that the spec was looked at.
+/// there, which tells [`effective`](super::effective()) that the spec was looked at.
 ///
 /// To be called once, with the release as it is stored. `origin` is what the artifact was built from, if the release
 /// doesn't build it itself; `run` is the number of the run.
