@@ -540,8 +540,24 @@ impl std::io::Write for Log {
     }
 }
 
+/// Which log lines are on is decided for all threads together: while other tests begin and end theirs, one may miss some.
+const TRIES: usize = 10;
+
 #[tokio::test]
 async fn neither_secrets_nor_bodies_are_logged() {
+    for _ in 0..TRIES {
+        let text = logged().await;
+        assert!(!text.contains("canary"), "{text}");
+        let is_whole = text.contains("0b0d2b6e-0000-4000-8000-000000000002") && text.contains("unauthenticated");
+        if is_whole && (text.contains("1?outcome") || text.contains("1??outcome")) {
+            return;
+        }
+    }
+    panic!("the deliveries were never logged");
+}
+
+/// What is logged of deliveries that are signed, forged, broken, and meant to break the log.
+async fn logged() -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -559,8 +575,5 @@ async fn neither_secrets_nor_bodies_are_logged() {
     headers.insert("x-gitea-delivery", http::HeaderValue::from_static("1\" outcome=\"created"));
     scene.send("/hooks/data/a%0Ab", headers, canary).await;
     drop(guard);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("0b0d2b6e-0000-4000-8000-000000000002") && text.contains("unauthenticated"), "{text}");
-    assert!(text.contains("1?outcome") || text.contains("1??outcome"), "{text}");
-    assert!(!text.contains("canary"), "{text}");
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
 }

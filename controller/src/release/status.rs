@@ -20,7 +20,9 @@ pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksRelease
     let finished = status.state == ReleaseState::Finished;
     status.result = if finished { result(status) } else { ReleaseResult::None };
     // Neither time that it waited for the first phase nor a release that never began counts.
-    status.start_time = status.phases.iter().filter_map(|phase| phase.start_time.clone()).min();
+    // Set once: a clock that is set back must not move it.
+    let first = || status.phases.iter().filter_map(|phase| phase.start_time.clone()).min();
+    status.start_time = status.start_time.clone().or_else(first);
     status.duration = match (&status.start_time, &status.completion_time) {
         (Some(start), Some(end)) => Duration::try_from(end.0.duration_since(start.0)).ok().map(Into::into),
         _ => None,
