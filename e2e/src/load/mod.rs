@@ -95,8 +95,8 @@ async fn settle(progress: &Progress, name: &str) -> anyhow::Result<(Stage, Team)
 async fn alone(client: &Client) -> anyhow::Result<()> {
     let releases = match Api::<DatabricksRelease>::all(client.clone()).list(&ListParams::default()).await {
         Ok(releases) => releases.items,
-        // Brickline was never installed here.
-        Err(kube::Error::Api(refusal)) if refusal.is_not_found() => Vec::new(),
+        // Brickline was never installed here: there is no such resource, and so no `Status` with a reason either.
+        Err(kube::Error::Api(refusal)) if refusal.code == 404 => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let finished = |release: &DatabricksRelease| {
