@@ -14,6 +14,7 @@ pub(super) enum Family {
     Submit,
     RunRead,
     Runs,
+    Jobs,
     Import,
     Export,
     Workspace,
@@ -32,7 +33,7 @@ impl Family {
             Self::RunRead | Self::Files => 100,
             Self::Import | Self::Dbfs => 30,
             Self::Export => 60,
-            Self::Runs | Self::Workspace | Self::Libraries | Self::Clusters | Self::Identity => 20,
+            Self::Runs | Self::Jobs | Self::Workspace | Self::Libraries | Self::Clusters | Self::Identity => 20,
         };
         match NonZeroU32::new(rate) {
             Some(rate) => rate,

@@ -8,6 +8,7 @@ pub mod clusters;
 pub mod dbfs;
 pub mod error;
 pub mod files;
+pub mod jobs;
 pub mod libraries;
 mod limits;
 mod reply;

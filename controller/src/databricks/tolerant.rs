@@ -1,5 +1,7 @@
 //! Tolerant reading of numbers: Databricks' ids exceed what JavaScript can hold, so some answers quote them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -27,6 +29,11 @@ pub(super) fn required_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Re
 
 /// A list that may be null.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A map of texts that may be null.
+pub(super) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
