@@ -11,6 +11,7 @@ mod process;
 mod quiet;
 mod requests;
 mod sizes;
+mod test_phase;
 mod workspace;
 
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub enum Benchmark {
     Requests,
     /// How big the images are.
     Sizes,
+    /// How close to the ideal many notebooks run, how often Databricks is asked meanwhile, and how long scripts take instead.
+    Tests,
 }
 
 impl Benchmark {
@@ -74,6 +77,7 @@ impl Benchmark {
             }
             Self::Requests => requests::measure(progress).await,
             Self::Sizes => sizes::measure(progress).await,
+            Self::Tests => test_phase::measure(progress).await,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -72,10 +72,29 @@ impl<'a> Workspace<'a> {
         Ok(serde_json::from_value(answer["requests"].take())?)
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.client.get(format!("{}{path}", self.team.emulator));
+    /// Asks for something. The path holds the query too.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Asks for something to be done.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let request = self.client.request(method, format!("{}{path}", self.team.emulator));
         let request = request.bearer_auth(self.team.token.expose_secret());
-        Ok(request.send().await?.error_for_status()?.json().await?)
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = request.send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path} was answered {status}: {text}");
+        // Some endpoints answer nothing at all.
+        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
 }
 
