@@ -1,7 +1,8 @@
 //! A Databricks workspace for tests and demonstrations: the REST API that a release needs, with state on the disk,
 //! notebooks that truly run on PySpark, and libraries that are truly installed.
 //!
-//! The words of this crate: the [`workspace`] is everything one emulator is; its `state` is what it remembers; `work`
+//! The words of this crate: the [`workspace`] is everything one emulator is; its `state` is what it remembers; a `spec` is
+//! what a client asks for; `work`
 //! is what goes on after a request was answered; `driver`s are the processes that do it; the `api` is what clients see;
 //! a `fault` is a mishap ordered for a coming request, the `journal` what was asked so far.
 
@@ -16,6 +17,7 @@ mod jupyter;
 mod listen;
 mod serve;
 mod setup;
+mod spec;
 mod state;
 mod token;
 mod work;

@@ -46,6 +46,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<()> {
         is_chosen: args.public_url.is_some(),
         public_url: args.public_url.as_deref().unwrap_or(&url).trim_end_matches('/').into(),
     };
+    workspace.work.tasks.spawn(work::job::keep_schedules(Arc::clone(&workspace)));
     announce(&url)?;
     answer(listener, api::router(context), leave).await?;
     workspace.close(PATIENCE).await;

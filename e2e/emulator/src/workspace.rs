@@ -2,7 +2,7 @@
 
 use crate::{
     driver::{Generation, Program, generation::Settings, worker::Roots},
-    state::{Clusters, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
+    state::{Clusters, Jobs, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
 };
 use anyhow::Context;
 use std::{
@@ -48,6 +48,7 @@ pub(crate) struct Workspace {
     pub(crate) streams: Streams,
     pub(crate) clusters: Clusters,
     pub(crate) runs: Runs,
+    pub(crate) jobs: Jobs,
     pub(crate) work: Work,
 }
 
@@ -70,6 +71,7 @@ impl Workspace {
             streams: Streams::default(),
             clusters: Clusters::open(data.join("clusters")).context("the clusters can't be read")?,
             runs: Runs::open(data.join("runs")).context("the runs can't be read")?,
+            jobs: Jobs::open(data.join("jobs")).context("the jobs can't be read")?,
             work: Work {
                 program: program.map(Arc::new),
                 settings,

@@ -2,53 +2,13 @@
 
 mod support;
 
-use reqwest::{Method, StatusCode};
-use rstest::{fixture, rstest};
+use reqwest::StatusCode;
+use rstest::rstest;
 use serde_json::{Value, json};
-use support::{Emulator, TOKEN};
-
-struct Api {
-    emulator: Emulator,
-    http: reqwest::Client,
-    _folder: tempfile::TempDir,
-}
-
-#[fixture]
-fn api() -> Api {
-    let folder = tempfile::tempdir().unwrap();
-    let emulator =
-        Emulator::start(folder.path(), &["--no-drivers", "--cluster", "c1=one", "--volume", "main.default.v"]);
-    Api { emulator, http: reqwest::Client::new(), _folder: folder }
-}
-
-impl Api {
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.emulator.url)).bearer_auth(TOKEN);
-        if let Some(body) = body {
-            // No content type: that is how the old clients send it.
-            request = request.body(body.to_string());
-        }
-        let response = request.send().await.unwrap();
-        let (status, text) = (response.status(), response.text().await.unwrap());
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-    }
-
-    async fn get(&self, path: &str) -> (StatusCode, Value) {
-        self.call(Method::GET, path, None).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        self.call(Method::POST, path, Some(&body)).await
-    }
-}
-
-fn base64(text: &[u8]) -> String {
-    data_encoding::BASE64.encode(text)
-}
-
-fn notebook(path: &str) -> Value {
-    json!({ "path": path, "format": "SOURCE", "language": "PYTHON", "content": base64(b"print(1)") })
-}
+use support::{
+    TOKEN,
+    api::{Api, api, base64, notebook},
+};
 
 #[rstest]
 #[case::not_there("GET", "/api/2.0/workspace/get-status?path=/none", None, 404, "RESOURCE_DOES_NOT_EXIST")]

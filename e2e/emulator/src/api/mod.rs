@@ -7,6 +7,7 @@ mod emulator;
 mod error;
 mod gate;
 mod identity;
+mod jobs;
 mod libraries;
 mod runs;
 mod submit;
@@ -15,7 +16,7 @@ mod volumes;
 mod workspace;
 
 use crate::{fault::Faults, journal::Journal, token::Tokens, workspace::Workspace};
-pub(crate) use arguments::encode;
+pub(crate) use arguments::{encode, maybe_number, number};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(libraries::routes())
         .merge(clusters::routes())
         .merge(runs::routes())
+        .merge(jobs::routes())
         .merge(identity::routes());
     let mut router = Router::new().merge(emulator::routes());
     for version in VERSIONS {

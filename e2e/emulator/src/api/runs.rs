@@ -1,4 +1,4 @@
-//! One-time runs.
+//! Runs, one-time ones and those of saved jobs.
 
 use crate::{
     api::{
@@ -10,7 +10,7 @@ use crate::{
     },
     export,
     state::{
-        Refusal, Run,
+        Refusal, Run, RunRecord,
         run::{Format, Stop},
     },
     work,
@@ -146,17 +146,34 @@ struct List {
     page_token: Option<usize>,
     #[serde(default, deserialize_with = "flag")]
     expand_tasks: bool,
+    #[serde(default, deserialize_with = "maybe_number")]
+    job_id: Option<i64>,
+    #[serde(default)]
+    run_type: Option<String>,
+    /// Milliseconds since 1970, inclusive; each end may be open.
+    #[serde(default, deserialize_with = "maybe_number")]
+    start_time_from: Option<i64>,
+    #[serde(default, deserialize_with = "maybe_number")]
+    start_time_to: Option<i64>,
+}
+
+impl List {
+    fn wants(&self, run: &RunRecord) -> bool {
+        let ended = run.state.life_cycle_state.is_terminal();
+        !(self.active_only && ended || self.completed_only && !ended)
+            && self.job_id.is_none_or(|id| id == run.job_id)
+            && self.run_type.as_ref().is_none_or(|kind| *kind == run.origin.run_type.to_string())
+            && self.start_time_from.is_none_or(|from| run.start_time >= from)
+            && self.start_time_to.is_none_or(|to| run.start_time <= to)
+    }
 }
 
 async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
     if query.active_only && query.completed_only {
         return Err(Refusal::Invalid("active_only and completed_only exclude each other.".to_owned()));
     }
-    let wanted = |run: &Arc<Run>| {
-        let ended = run.read(|record| record.state.life_cycle_state.is_terminal());
-        !(query.active_only && ended || query.completed_only && !ended)
-    };
-    let runs: Vec<_> = context.workspace.runs.all().into_iter().filter(wanted).collect();
+    let mut runs = context.workspace.runs.all();
+    runs.retain(|run| run.read(|record| query.wants(record)));
     let start = query.page_token.unwrap_or(query.offset);
     let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE);
     let page: Vec<_> = runs.iter().skip(start).take(limit).collect();

@@ -3,7 +3,7 @@
 use crate::state::{
     RunRecord,
     objects::now,
-    run::{Format, LifeCycle, ResultState, RunState, TaskRecord},
+    run::{Format, LifeCycle, Origin, ResultState, RunState, TaskRecord},
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ pub(crate) fn run_or_task(record: &RunRecord, id: i64, url: &str) -> Value {
 /// The whole run.
 pub(crate) fn run(record: &RunRecord, url: &str) -> Value {
     let mut shown = frame(record, record.run_id, &record.state, &record.code, url);
+    add_origin(&mut shown, &record.origin);
     shown["start_time"] = record.start_time.into();
     shown["end_time"] = record.end_time.into();
     shown["run_duration"] = span(record.start_time, record.end_time).into();
@@ -34,6 +35,20 @@ pub(crate) fn run(record: &RunRecord, url: &str) -> Value {
     }
     shown["tasks"] = record.tasks.iter().map(|task| show_task(record, task, url)).collect();
     shown
+}
+
+/// What only the run of a saved job has.
+fn add_origin(shown: &mut Value, origin: &Origin) {
+    if let Some(schedule) = &origin.schedule {
+        shown["schedule"] = json!(schedule);
+    }
+    if !origin.overriding_parameters.is_empty() {
+        shown["overriding_parameters"] = json!({ "notebook_params": origin.overriding_parameters });
+    }
+    if !origin.job_parameters.is_empty() {
+        let values = origin.job_parameters.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        shown["job_parameters"] = values.collect();
+    }
 }
 
 /// A task, shown as a run of its own.
@@ -54,8 +69,8 @@ fn frame(record: &RunRecord, id: i64, state: &RunState, code: &str, url: &str) -
         "creator_user_name": record.creator,
         "run_name": record.run_name,
         "run_page_url": format!("{url}/?o={}#job/{}/run/{id}", super::identity::WORKSPACE_ID, record.job_id),
-        "run_type": "SUBMIT_RUN",
-        "trigger": "ONE_TIME",
+        "run_type": record.origin.run_type,
+        "trigger": record.origin.trigger,
         "format": record.format,
         "state": state,
         "status": status(state, code),

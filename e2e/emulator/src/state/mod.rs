@@ -4,6 +4,7 @@ pub(crate) mod cells;
 pub(crate) mod cluster;
 pub(crate) mod disk;
 pub(crate) mod ids;
+pub(crate) mod job;
 pub(crate) mod library;
 pub(crate) mod objects;
 pub(crate) mod path;
@@ -14,6 +15,7 @@ pub(crate) mod streams;
 pub(crate) mod tree;
 
 pub(crate) use cluster::{Cluster, ClusterRecord, ClusterState, Termination};
+pub(crate) use job::Jobs;
 pub(crate) use library::{Libraries, Library, LibraryStatus};
 pub(crate) use objects::Objects;
 pub(crate) use path::SafePath;

@@ -87,7 +87,8 @@ fn clear_environments(home: &Path) -> io::Result<()> {
 struct Known {
     /// By the run's own id and by those of its tasks.
     by_id: BTreeMap<i64, Arc<Run>>,
-    by_token: BTreeMap<String, Arc<Run>>,
+    /// By token and, for a job's run, the job.
+    by_token: BTreeMap<(Option<i64>, String), Arc<Run>>,
     /// In the order of submission.
     order: Vec<Arc<Run>>,
 }
@@ -128,7 +129,7 @@ impl Runs {
 
     fn insert_locked(&self, known: &mut Known, record: RunRecord) -> Arc<Run> {
         let file = self.folder.join(format!("{}.run.json", record.run_id));
-        let token = record.idempotency_token.clone();
+        let token = record.token_key();
         let ids: Vec<_> = record.tasks.iter().map(|task| task.run_id).chain([record.run_id]).collect();
         let run = Run::new(record, file);
         known.by_id.extend(ids.into_iter().map(|id| (id, Arc::clone(&run))));
@@ -140,7 +141,7 @@ impl Runs {
     /// Adds a run, unless its token is known: then the run it belongs to, and false.
     pub(crate) fn submit(&self, record: RunRecord) -> Result<(Arc<Run>, bool), Refusal> {
         let mut known = lock(&self.known);
-        let earlier = record.idempotency_token.as_ref().and_then(|token| known.by_token.get(token));
+        let earlier = record.token_key().and_then(|token| known.by_token.get(&token));
         if let Some(run) = earlier {
             if run.read(|record| record.deleted) {
                 return Err(Refusal::Invalid("The run of this idempotency_token has been deleted.".to_owned()));

@@ -1,6 +1,9 @@
 //! A run's record: what was submitted, how far it is and how it ended. A run has one or more tasks.
 
-use crate::state::{Library, disk, lock};
+use crate::{
+    spec::{plan::Accepted, quartz::Schedule},
+    state::{Library, disk, ids, lock, objects::now},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -40,6 +43,7 @@ pub(crate) enum ResultState {
     TimedOut,
     Canceled,
     Excluded,
+    MaximumConcurrentRunsReached,
     UpstreamFailed,
     UpstreamCanceled,
 }
@@ -168,6 +172,39 @@ pub(crate) enum Format {
     MultiTask,
 }
 
+/// Whether a run is a job's or was submitted by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum RunType {
+    #[default]
+    SubmitRun,
+    JobRun,
+}
+
+/// What began a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Trigger {
+    #[default]
+    OneTime,
+    Periodic,
+}
+
+/// Where a run comes from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Origin {
+    pub(crate) run_type: RunType,
+    pub(crate) trigger: Trigger,
+    /// The job's schedule that began it.
+    pub(crate) schedule: Option<Schedule>,
+    /// The job's parameters with this run's values.
+    pub(crate) job_parameters: BTreeMap<String, String>,
+    /// What `run-now` gave to notebooks.
+    pub(crate) overriding_parameters: BTreeMap<String, String>,
+}
+
 /// What is remembered of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
@@ -188,8 +225,39 @@ pub(crate) struct RunRecord {
     #[serde(default)]
     pub(crate) code: String,
     #[serde(default)]
+    pub(crate) origin: Origin,
+    #[serde(default)]
     pub(crate) deleted: bool,
     pub(crate) tasks: Vec<TaskRecord>,
+}
+
+impl RunRecord {
+    /// A run that begins now. Its job is one of its own, as that of a one-time run.
+    pub(crate) fn new(accepted: Accepted, name: &str, creator: &str, token: Option<String>, origin: Origin) -> Self {
+        let Accepted { run_id, format, timeout_seconds, tasks } = accepted;
+        Self {
+            run_id,
+            job_id: ids::random(),
+            run_name: name.to_owned(),
+            creator: creator.to_owned(),
+            format,
+            idempotency_token: token,
+            timeout_seconds,
+            start_time: now(),
+            end_time: 0,
+            state: RunState::at(LifeCycle::Pending, ""),
+            code: String::new(),
+            origin,
+            deleted: false,
+            tasks,
+        }
+    }
+
+    /// Under what its token is known: a job's runs have tokens of their own.
+    pub(crate) fn token_key(&self) -> Option<(Option<i64>, String)> {
+        let job = (self.origin.run_type == RunType::JobRun).then_some(self.job_id);
+        Some((job, self.idempotency_token.clone()?))
+    }
 }
 
 /// Why a run is stopped from outside.

@@ -3,5 +3,6 @@
 
 pub(crate) mod cluster;
 pub(crate) mod install;
+pub(crate) mod job;
 pub(crate) mod run;
 pub(crate) mod task;

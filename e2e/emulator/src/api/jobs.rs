@@ -1,0 +1,169 @@
+//! Saved jobs.
+
+use crate::{
+    api::{
+        Context,
+        arguments::{Arguments, flag, maybe_number, number},
+        gate::Who,
+    },
+    spec::{
+        JobSettings,
+        job::{Change, complete, update},
+    },
+    state::{
+        Refusal,
+        job::JobRecord,
+        run::{Stop, Trigger},
+    },
+    work::job::{Overrides, active, launch},
+};
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// Jobs on one page of a list.
+const MAX_PAGE: usize = 100;
+const DEFAULT_PAGE: usize = 20;
+/// The longest idempotency token.
+const MAX_TOKEN: usize = 64;
+
+pub(crate) fn routes() -> Router<Context> {
+    Router::new()
+        .route("/jobs/create", post(create))
+        .route("/jobs/reset", post(reset))
+        .route("/jobs/update", post(change))
+        .route("/jobs/get", get(describe))
+        .route("/jobs/list", get(list))
+        .route("/jobs/delete", post(delete))
+        .route("/jobs/run-now", post(run_now))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    #[serde(deserialize_with = "number")]
+    job_id: i64,
+}
+
+fn checked(context: &Context, settings: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    let settings = complete(settings);
+    JobSettings::read(&settings)?.check(&context.workspace.clusters)?;
+    Ok(settings)
+}
+
+async fn create(
+    State(context): State<Context>,
+    who: Who,
+    Arguments(settings): Arguments<Map<String, Value>>,
+) -> Result<Json<Value>, Refusal> {
+    let job_id = context.workspace.jobs.create(&who.name, checked(&context, settings)?)?;
+    tracing::info!(job_id, "a job is created");
+    Ok(Json(json!({ "job_id": job_id })))
+}
+
+async fn reset(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {
+    context.workspace.jobs.get(change.job_id)?;
+    context.workspace.jobs.change(change.job_id, checked(&context, change.new_settings)?)?;
+    Ok(Json(json!({})))
+}
+
+async fn change(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {
+    let (job_id, jobs) = (change.job_id, &context.workspace.jobs);
+    let settings = update(jobs.get(job_id)?.settings, change);
+    jobs.change(job_id, checked(&context, settings)?)?;
+    Ok(Json(json!({})))
+}
+
+async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    let job = context.workspace.jobs.get(which.job_id)?;
+    let mut shown = show(&job, true);
+    shown["run_as_user_name"] = job.creator.into();
+    Ok(Json(shown))
+}
+
+fn show(job: &JobRecord, with_tasks: bool) -> Value {
+    let mut settings = job.settings.clone();
+    if !with_tasks {
+        for name in ["tasks", "job_clusters", "environments"] {
+            settings.remove(name);
+        }
+    }
+    json!({
+        "job_id": job.job_id,
+        "creator_user_name": job.creator,
+        "created_time": job.created_time,
+        "settings": settings,
+    })
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    expand_tasks: bool,
+    #[serde(default, deserialize_with = "number")]
+    offset: usize,
+    #[serde(default, deserialize_with = "maybe_number")]
+    limit: Option<usize>,
+    /// The offset of the next page, as the page before gave it.
+    #[serde(default, deserialize_with = "maybe_number")]
+    page_token: Option<usize>,
+}
+
+/// The newest first. A name is compared as a whole, without regard to case.
+async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Refusal::Invalid(format!("limit must be 1 to {MAX_PAGE}.")));
+    }
+    let name = |job: &JobRecord| job.settings["name"].as_str().unwrap_or_default().to_lowercase();
+    let mut jobs = context.workspace.jobs.all();
+    if let Some(wanted) = query.name.filter(|name| !name.is_empty()) {
+        jobs.retain(|job| name(job) == wanted.to_lowercase());
+    }
+    let start = query.page_token.unwrap_or(query.offset);
+    let page: Vec<_> = jobs.iter().skip(start).take(limit).map(|job| show(job, query.expand_tasks)).collect();
+    let next = start + page.len();
+    let mut shown = json!({ "has_more": next < jobs.len() });
+    if !page.is_empty() {
+        shown["jobs"] = page.into();
+    }
+    if next < jobs.len() {
+        shown["next_page_token"] = next.to_string().into();
+    }
+    Ok(Json(shown))
+}
+
+/// The job is gone at once; its runs that are going are canceled.
+async fn delete(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
+    context.workspace.jobs.remove(which.job_id)?;
+    for run in active(&context.workspace, which.job_id) {
+        run.stop(Stop::Canceled);
+    }
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct RunNow {
+    #[serde(deserialize_with = "number")]
+    job_id: i64,
+    #[serde(default)]
+    idempotency_token: Option<String>,
+    #[serde(flatten)]
+    overrides: Overrides,
+}
+
+async fn run_now(State(context): State<Context>, Arguments(ask): Arguments<RunNow>) -> Result<Json<Value>, Refusal> {
+    let job = context.workspace.jobs.get(ask.job_id)?;
+    let token = ask.idempotency_token.filter(|token| !token.is_empty());
+    if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
+        return Err(Refusal::Invalid(format!("idempotency_token must have at most {MAX_TOKEN} characters.")));
+    }
+    let run = launch(&context.workspace, &job, Trigger::OneTime, &ask.overrides, token)?;
+    let run_id = run.read(|record| record.run_id);
+    Ok(Json(json!({ "run_id": run_id, "number_in_job": run_id })))
+}
