@@ -13,7 +13,7 @@ use brickline::databricks::libraries::{InstallState, Library};
 use brickline::databricks::runs::{NotebookTask, Output, Run, Submit, SubmitTask};
 use brickline::databricks::storage::LibraryRoot;
 use brickline::databricks::workspace::{Format, Import, Language};
-use brickline::databricks::{Auth, Category, Client, ClientConfig, HttpConfig, Timings, Unobserved, connect};
+use brickline::databricks::{Auth, Category, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, connect};
 use brickline::verdict::{Cells, Demand, Framework, NotebookVerdict, Reason, RunView, Verdict, export, judge};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -46,7 +46,7 @@ fn client(token: &str) -> Result<Client, Box<dyn std::error::Error>> {
     let auth = Auth::Token(token.into());
     let http = connect(&HttpConfig::default())?;
     let (timings, observer) = (Timings::default(), Arc::new(Unobserved));
-    Ok(Client::new(ClientConfig { host, auth, http, timings, requests_per_second: None, observer })?)
+    Ok(Client::new(ClientConfig { host, auth, http, timings, limits: Limits::default(), observer })?)
 }
 
 /// Looks again until `seen` says so, ten minutes at most.

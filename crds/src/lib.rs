@@ -38,8 +38,8 @@ pub use release::{
 };
 pub use schedule::Schedule;
 pub use workspace::{
-    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, Identity, Limits, OAuth,
-    Token, Variable,
+    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, FamilyLimits, Identity,
+    Limits, OAuth, Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

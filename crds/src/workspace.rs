@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Protection, SecretKeyRef};
 
+mod limits;
+
+pub use limits::{FamilyLimits, Limits};
+
 /// A Databricks workspace: where it is, as whom the controller speaks to it, its clusters and variables by name, and what
 /// it asks of releases.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,28 +126,6 @@ pub struct Variable {
     /// The Secret's key that holds the value. It never becomes part of a release's spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretKeyRef>,
-}
-
-/// How much the controller asks of a workspace at once, all releases together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Limits {
-    /// Requests per second, over all of Databricks' APIs; the limits that Databricks publishes for each hold besides.
-    /// Default: 20.
-    #[schemars(range(min = 1, max = 200))]
-    pub requests_per_second: u32,
-    /// Files, notebooks and wheels that one release writes at the same time; the Files API takes ten. Default: 5.
-    #[schemars(range(min = 1, max = 10))]
-    pub uploads: u32,
-    /// Runs of notebooks at the same time that one release starts, whatever its `test.maxParallel`. Default: 20.
-    #[schemars(range(min = 1, max = 200))]
-    pub runs: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { requests_per_second: 20, uploads: 5, runs: 20 }
-    }
 }
 
 /// What the controller knows of the workspace.

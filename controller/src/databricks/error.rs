@@ -32,6 +32,14 @@ pub enum Error {
         /// What the connection reported.
         message: String,
     },
+    /// Not sent: Databricks has asked not to be called for longer than the caller can wait.
+    #[error("{operation}: Databricks asked for a pause of its callers, {} s of it are left", left.as_secs())]
+    Held {
+        /// The API's name.
+        operation: &'static str,
+        /// What is left of the pause.
+        left: Duration,
+    },
     /// No complete answer in time.
     #[error("{operation}: no answer within {} s", after.as_secs_f64())]
     Timeout {
@@ -102,6 +110,7 @@ impl Error {
             Self::Api { status, code, message, .. } => {
                 code.as_deref().and_then(|code| by_code(code, message)).unwrap_or_else(|| by_status(*status))
             }
+            Self::Held { .. } => Category::RateLimited,
             Self::Unreachable { .. } => Category::Unavailable,
             Self::Timeout { .. } => Category::Timeout,
             Self::Protocol { .. } | Self::Source { .. } => Category::Protocol,
@@ -126,6 +135,7 @@ impl Error {
     pub fn operation(&self) -> &'static str {
         match self {
             Self::Api { operation, .. }
+            | Self::Held { operation, .. }
             | Self::Unreachable { operation, .. }
             | Self::Timeout { operation, .. }
             | Self::Protocol { operation, .. }
@@ -138,6 +148,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api { retry_after, .. } => *retry_after,
+            Self::Held { left, .. } => Some(*left),
             _ => None,
         }
     }
@@ -150,7 +161,7 @@ impl Error {
                 self.category() == Category::RateLimited || matches!(status, 502..=504) || self.says_come_again()
             }
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Protocol { .. } | Self::Source { .. } => false,
+            Self::Held { .. } | Self::Protocol { .. } | Self::Source { .. } => false,
         }
     }
 
@@ -277,6 +288,7 @@ mod tests {
     #[case(api(401, None, ""), false, false)]
     #[case(Error::Timeout { operation: "x", after: Duration::ZERO }, true, true)]
     #[case(Error::Protocol { operation: "x", message: String::new() }, false, false)]
+    #[case(Error::Held { operation: "x", left: Duration::ZERO }, true, false)]
     fn passing_faults_are_told_from_final_ones(#[case] error: Error, #[case] later: bool, #[case] now: bool) {
         assert_eq!((error.is_transient(), error.is_worth_repeating()), (later, now), "{error}");
     }

@@ -1,134 +1,238 @@
-//! Limits keep a process below what Databricks allows a workspace per second, over all clients of the same host.
+//! Limits keep the process below what Databricks allows a workspace per second: one line for each API family of a host,
+//! in which all workspaces, releases and clients of this process stand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use governor::{DefaultDirectRateLimiter, Jitter, Quota};
 use reqwest::Url;
 
+use super::Category;
+use super::error::Error;
+use super::pace::{Pace, Rate};
+
 /// API families with a limit of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Family {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Family {
+    /// `jobs/runs/submit`.
     Submit,
+    /// `jobs/runs/get`.
     RunRead,
+    /// Other calls about runs.
     Runs,
+    /// Saved jobs.
     Jobs,
+    /// `workspace/import`.
     Import,
+    /// `workspace/export`.
     Export,
+    /// Other calls about the workspace's folders.
     Workspace,
+    /// The DBFS.
     Dbfs,
+    /// The Files API, for volumes.
     Files,
+    /// Libraries of clusters.
     Libraries,
+    /// Clusters.
     Clusters,
+    /// Tokens, and who one is.
     Identity,
 }
 
 impl Family {
-    /// Requests per second: what Databricks publishes per workspace, or 20 where it publishes nothing.
-    const fn per_second(self) -> NonZeroU32 {
-        let rate = match self {
-            Self::Submit => 35,
-            Self::RunRead | Self::Files => 100,
-            Self::Import | Self::Dbfs => 30,
-            Self::Export => 60,
-            Self::Runs | Self::Jobs | Self::Workspace | Self::Libraries | Self::Clusters | Self::Identity => 20,
-        };
-        match NonZeroU32::new(rate) {
-            Some(rate) => rate,
-            None => NonZeroU32::MIN,
+    /// What Databricks publishes as the limit of a workspace, in calls per second; `None` where it publishes nothing.
+    /// <https://learn.microsoft.com/azure/databricks/resources/limits>
+    const fn published(self) -> Option<u32> {
+        match self {
+            Self::Submit => Some(35),
+            Self::RunRead | Self::Files => Some(100),
+            Self::Import | Self::Dbfs => Some(30),
+            Self::Export => Some(60),
+            Self::Runs | Self::Jobs | Self::Workspace | Self::Libraries | Self::Clusters | Self::Identity => None,
         }
+    }
+
+    fn rate(self, limits: &Limits) -> Rate {
+        let lifted = limits.families.get(&self).copied();
+        // A release makes few calls of the families without a published limit: some at once cost it no time.
+        lifted.or(self.published().and_then(NonZeroU32::new)).map_or_else(|| Rate::new(20.0, 10.0), Rate::below)
     }
 }
 
-/// What one limiter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Scope {
-    Family(Family),
-    /// All requests, for workspaces that ask for this many per second.
-    Total(NonZeroU32),
+/// What one workspace may be asked.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Calls per second, over all families; `None`: only the families' own limits.
+    pub total: Option<NonZeroU32>,
+    /// Calls per second of families whose limit is another than the published one.
+    pub families: BTreeMap<Family, NonZeroU32>,
 }
 
-type Limiter = DefaultDirectRateLimiter;
-type Registry = HashMap<(String, Scope), Weak<Limiter>>;
-
-/// The limiters of one host, as one client sees them.
+/// The lines of one host, as one client stands in them.
 pub(super) struct HostLimits {
-    host: String,
-    families: Mutex<HashMap<Family, Arc<Limiter>>>,
-    total: Option<Arc<Limiter>>,
+    limits: Limits,
+    lines: Arc<Lines>,
 }
 
 impl HostLimits {
-    /// Joins the limiters other clients of this process use for the same host.
-    pub(super) fn shared(host: &Url, total: Option<NonZeroU32>) -> Self {
-        let host = host.origin().ascii_serialization();
-        let total = total.map(|rate| limiter(&host, Scope::Total(rate)));
-        Self { host, families: Mutex::default(), total }
+    /// Joins the lines in which other clients of this process stand for the same host.
+    pub(super) fn shared(host: &Url, limits: Limits) -> Self {
+        Self { limits, lines: lines(&host.origin().ascii_serialization()) }
     }
 
-    /// Waits until one more request of this family may be sent.
-    pub(super) async fn admit(&self, family: Family) {
-        let jitter = Jitter::up_to(Duration::from_millis(10));
-        if let Some(total) = &self.total {
-            total.until_ready_with_jitter(jitter).await;
+    /// Waits until one more call of this family may be sent.
+    ///
+    /// # Errors
+    /// [`Error::Held`] at once if Databricks has asked for a longer pause than `patience`.
+    pub(super) async fn admit(&self, operation: &'static str, family: Family, patience: Duration) -> Result<(), Error> {
+        let held = |left| Error::Held { operation, left };
+        self.lines.of(Some(family)).admit(&family.rate(&self.limits), patience).await.map_err(held)?;
+        if let Some(total) = self.limits.total {
+            self.lines.of(None).admit(&Rate::below(total), patience).await.map_err(held)?;
         }
-        self.family(family).until_ready_with_jitter(jitter).await;
+        Ok(())
     }
 
-    fn family(&self, family: Family) -> Arc<Limiter> {
-        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
-        families.entry(family).or_insert_with(|| limiter(&self.host, Scope::Family(family))).clone()
+    /// A call that was sent at `sent` was answered: "too many" slows the family down for everybody.
+    pub(super) fn answered(&self, family: Family, sent: Instant, error: Option<&Error>) {
+        let line = self.lines.of(Some(family));
+        match error {
+            Some(error) if error.category() == Category::RateLimited => {
+                line.pace().throttled(sent, Instant::now(), error.retry_after());
+            }
+            _ => line.pace().answered(),
+        }
     }
 }
 
-/// Finds or makes a limiter; limiters without clients are dropped, so the registry is as large as what is in use.
-fn limiter(host: &str, scope: Scope) -> Arc<Limiter> {
-    static REGISTRY: OnceLock<Mutex<Registry>> = OnceLock::new();
+/// All lines of a host; the one without a family counts the calls of all of them.
+#[derive(Default)]
+struct Lines(Mutex<HashMap<Option<Family>, Arc<Line>>>);
+
+impl Lines {
+    fn of(&self, family: Option<Family>) -> Arc<Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(family).or_default().clone()
+    }
+}
+
+/// Callers, served in the order in which they came.
+struct Line {
+    turn: tokio::sync::Mutex<()>,
+    pace: Mutex<Pace>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { turn: tokio::sync::Mutex::default(), pace: Mutex::new(Pace::new(Instant::now())) }
+    }
+}
+
+impl Line {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for its turn; gives up with the time that is left if a pause is longer than `patience`.
+    async fn admit(&self, rate: &Rate, patience: Duration) -> Result<(), Duration> {
+        let until = Instant::now() + patience;
+        let patient = || match self.pace().held(Instant::now()) {
+            left if Instant::now() + left > until => Err(left),
+            _ => Ok(()),
+        };
+        patient()?;
+        let _turn = self.turn.lock().await;
+        loop {
+            patient()?;
+            let wait = {
+                let (mut pace, now) = (self.pace(), Instant::now());
+                let wait = pace.wait(rate, now);
+                if wait.is_zero() {
+                    pace.take(rate, now);
+                    return Ok(());
+                }
+                wait
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// Finds or makes a host's lines; those without clients are dropped, so the registry is as large as what is in use.
+fn lines(host: &str) -> Arc<Lines> {
+    static REGISTRY: OnceLock<Mutex<HashMap<String, Weak<Lines>>>> = OnceLock::new();
     let mut registry = REGISTRY.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (host.to_owned(), scope);
-    if let Some(found) = registry.get(&key).and_then(Weak::upgrade) {
+    if let Some(found) = registry.get(host).and_then(Weak::upgrade) {
         return found;
     }
-    registry.retain(|_, limiter| limiter.strong_count() > 0);
-    let made = Arc::new(Limiter::direct(quota(scope)));
-    registry.insert(key, Arc::downgrade(&made));
+    registry.retain(|_, lines| lines.strong_count() > 0);
+    let made = Arc::<Lines>::default();
+    registry.insert(host.to_owned(), Arc::downgrade(&made));
     made
-}
-
-fn quota(scope: Scope) -> Quota {
-    Quota::per_second(match scope {
-        Scope::Family(family) => family.per_second(),
-        Scope::Total(rate) => rate,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn host(name: &str) -> Url {
-        Url::parse(&format!("https://{name}.example.com")).expect("a valid address")
+    fn host(name: &str) -> HostLimits {
+        HostLimits::shared(&Url::parse(&format!("https://{name}.example.com")).expect("an address"), Limits::default())
     }
 
-    #[test]
-    fn clients_of_one_host_share_a_limiter_and_others_do_not() {
-        let (one, two) = (HostLimits::shared(&host("one"), None), HostLimits::shared(&host("one"), None));
-        let other = HostLimits::shared(&host("other"), None);
-        assert!(Arc::ptr_eq(&one.family(Family::Dbfs), &two.family(Family::Dbfs)));
-        assert!(!Arc::ptr_eq(&one.family(Family::Dbfs), &one.family(Family::Files)));
-        assert!(!Arc::ptr_eq(&one.family(Family::Dbfs), &other.family(Family::Dbfs)));
+    fn too_many(retry_after: Duration) -> Error {
+        let (operation, message) = ("x", String::new());
+        Error::Api { operation, status: 429, code: None, message, retry_after: Some(retry_after) }
+    }
+
+    const LONG: Duration = Duration::from_secs(100);
+
+    #[tokio::test]
+    async fn too_many_for_one_client_holds_all_of_that_host_and_family() {
+        let (one, two, other) = (host("one"), host("one"), host("other"));
+        one.answered(Family::Dbfs, Instant::now(), Some(&too_many(LONG)));
+        let error = two.admit("dbfs/put", Family::Dbfs, LONG / 2).await.expect_err("held");
+        assert_eq!((error.category(), error.retry_after() > Some(LONG / 2)), (Category::RateLimited, true));
+        assert_eq!(two.admit("fs/files", Family::Files, LONG / 2).await, Ok(()));
+        assert_eq!(other.admit("dbfs/put", Family::Dbfs, LONG / 2).await, Ok(()));
     }
 
     #[tokio::test]
-    async fn a_workspace_limit_spreads_requests_over_time() {
-        let limits = HostLimits::shared(&host("slow"), NonZeroU32::new(10));
-        let start = std::time::Instant::now();
-        for _ in 0..13 {
-            limits.admit(Family::RunRead).await;
+    async fn callers_are_served_in_their_order() {
+        let limits = host("ordered");
+        let served = Mutex::new(Vec::new());
+        let calls = (0..12).map(|caller| {
+            let (limits, served) = (&limits, &served);
+            async move {
+                limits.admit("runs/submit", Family::Submit, LONG).await.expect("served");
+                served.lock().expect("unpoisoned").push(caller);
+            }
+        });
+        futures::future::join_all(calls).await;
+        assert_eq!(served.into_inner().expect("unpoisoned"), (0..12).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_the_line_lets_the_next_one_in() {
+        let limits = host("impatient");
+        let call = || limits.admit("workspace/import", Family::Import, LONG);
+        for _ in 0..3 {
+            call().await.expect("at once");
         }
-        // Ten at once, then one each tenth of a second.
-        assert!(start.elapsed() >= Duration::from_millis(250), "{:?}", start.elapsed());
+        assert!(futures::FutureExt::now_or_never(call()).is_none(), "the fourth has to wait, and is dropped");
+        assert_eq!(call().await, Ok(()));
+    }
+
+    #[test]
+    fn a_workspace_may_say_that_a_limit_is_lifted() {
+        let lifted = |per_second| Limits {
+            families: NonZeroU32::new(per_second).map(|rate| (Family::Import, rate)).into_iter().collect(),
+            ..Limits::default()
+        };
+        let published = NonZeroU32::new(30).expect("a rate");
+        assert_eq!(Family::Import.rate(&Limits::default()), Rate::below(published));
+        assert_eq!(Family::Import.rate(&lifted(200)), Rate::below(NonZeroU32::new(200).expect("a rate")));
+        assert_eq!(Family::Dbfs.rate(&lifted(200)), Rate::below(published));
     }
 }

@@ -10,7 +10,8 @@ pub mod error;
 pub mod files;
 pub mod jobs;
 pub mod libraries;
-mod limits;
+pub mod limits;
+mod pace;
 mod reply;
 pub mod runs;
 pub mod scim;
@@ -23,13 +24,13 @@ mod tolerant;
 mod transport;
 pub mod workspace;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use reqwest::Url;
 
 pub use auth::Auth;
 pub use error::{Category, Error};
+pub use limits::{Family, Limits};
 pub use timings::Timings;
 pub use tls::{HttpConfig, HttpError, connect};
 
@@ -72,8 +73,8 @@ pub struct ClientConfig {
     pub http: reqwest::Client,
     /// How long a call may take and how often it is repeated.
     pub timings: Timings,
-    /// The workspace's own bound on requests per second, over all API families; `None`: only Databricks' published limits.
-    pub requests_per_second: Option<NonZeroU32>,
+    /// How many calls per second the workspace may be sent.
+    pub limits: Limits,
     /// Told of every attempt.
     pub observer: Arc<dyn Observer>,
 }
@@ -100,7 +101,7 @@ impl Client {
     /// [`Error::Protocol`] if the host is not an `http(s)` address of a machine, has a path, a query or embedded credentials.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let host = check_host(config.host)?;
-        let limits = HostLimits::shared(&host, config.requests_per_second);
+        let limits = HostLimits::shared(&host, config.limits);
         let credentials = Credentials::new(config.auth);
         let inner =
             Inner { host, credentials, http: config.http, timings: config.timings, limits, observer: config.observer };

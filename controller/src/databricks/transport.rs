@@ -136,7 +136,7 @@ impl Client {
 
     /// Sends a call and leaves the answer's body to be read by the caller; sent once.
     pub(super) async fn open(&self, call: &Call) -> Result<Response, Error> {
-        self.inner.limits.admit(call.family).await;
+        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await?;
         let authorization = self.inner.credentials.authorization(self).await?;
         let (start, after) = (Instant::now(), self.inner.timings.attempt);
         let opening = async {
@@ -150,7 +150,7 @@ impl Client {
         let late = Err(Error::Timeout { operation: call.operation, after });
         let opened = tokio::time::timeout(after, opening).await.unwrap_or(late);
         let opened = opened.map_err(|error| authorization.redact(error));
-        self.observe(call, opened.as_ref().err(), start.elapsed());
+        self.observe(call, opened.as_ref().err(), start);
         opened
     }
 
@@ -181,7 +181,7 @@ impl Client {
 
     /// One attempt. A cached token that is refused although it should hold is fetched anew, once.
     async fn attempt(&self, call: &Call, stream: Option<Body>) -> Result<Reply, Error> {
-        self.inner.limits.admit(call.family).await;
+        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await?;
         let authorization = self.inner.credentials.authorization(self).await?;
         let streamed = stream.is_some();
         let first = self.exchange(call, stream, &authorization).await;
@@ -210,7 +210,7 @@ impl Client {
         let outcome = timed
             .unwrap_or(Err(Error::Timeout { operation: call.operation, after: longest }))
             .map_err(|error| authorization.redact(error));
-        self.observe(call, outcome.as_ref().err(), start.elapsed());
+        self.observe(call, outcome.as_ref().err(), start);
         outcome
     }
 
@@ -233,7 +233,9 @@ impl Client {
         }
     }
 
-    fn observe(&self, call: &Call, error: Option<&Error>, took: Duration) {
+    fn observe(&self, call: &Call, error: Option<&Error>, sent: Instant) {
+        self.inner.limits.answered(call.family, sent, error);
+        let took = sent.elapsed();
         let label = error.map_or("ok", |error| error.category().label());
         tracing::debug!(outcome = label, ?took, "attempt");
         self.inner.observer.request(call.operation, label, took.as_secs_f64());

@@ -1,7 +1,6 @@
 //! From a release's `workspaceRef` to a Databricks client: the object, its rules, its credentials.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
@@ -11,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::hosts;
+use super::limits::limits;
 use crate::context::Context;
 use crate::databricks::{Auth, Client, ClientConfig, Timings};
 use crate::secret;
@@ -127,7 +127,7 @@ pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -
         auth: auth(workspace, secret::text(&secret, &key.0, reference)?),
         http: context.http.clone(),
         timings: Timings::default(),
-        requests_per_second: NonZeroU32::new(workspace.spec.limits.requests_per_second),
+        limits: limits(&workspace.spec.limits),
         observer: Arc::new(context.metrics.clone()),
     })?;
     context.clients.keep(key, made_from, client.clone());

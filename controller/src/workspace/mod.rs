@@ -2,6 +2,7 @@
 
 mod connect;
 mod hosts;
+mod limits;
 pub(crate) mod protection;
 mod reconcile;
 mod references;

@@ -82,7 +82,10 @@ fn its_host_stays() {
 #[test]
 fn what_is_not_said_has_a_default() {
     let spec = workspace(json!({"protection": {"approvals": {}, "windows": [{"from": "08:00", "to": "16:00"}]}})).spec;
-    assert_eq!(spec.limits, Limits { requests_per_second: 20, uploads: 5, runs: 20 });
+    assert_eq!(
+        spec.limits,
+        Limits { requests_per_second: 100, families: FamilyLimits::default(), uploads: 5, runs: 20 }
+    );
     assert!(spec.protection.allow_manual);
     let approvals = spec.protection.approvals.unwrap();
     assert_eq!((approvals.required, approvals.timeout.to_string().as_str(), approvals.not_requester), (1, "72h", true));

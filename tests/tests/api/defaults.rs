@@ -10,7 +10,7 @@ pub fn add(suite: &mut Suite) {
     suite.add("the smallest workspace gets its defaults", async |lab: &Lab| {
         let host = json!("https://adb-1.2.azuredatabricks.net");
         let auth = json!({"token": {"secretRef": {"name": "dbx", "key": "token"}}});
-        let limits = json!({"requestsPerSecond": 20, "uploads": 5, "runs": 20});
+        let limits = json!({"requestsPerSecond": 100, "uploads": 5, "runs": 20});
         let protection = json!({"allowManual": true});
         let spec = json!({"host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false});
         expect(lab, &object::workspace("small"), &spec).await

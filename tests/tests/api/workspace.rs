@@ -133,8 +133,15 @@ fn variables(table: &mut Table) {
 }
 
 fn limits(table: &mut Table) {
+    const THOUSAND: &str = "should be less than or equal to 1000";
     for (field, most, above) in [
-        ("requestsPerSecond", 200, "should be less than or equal to 200"),
+        ("requestsPerSecond", 1000, THOUSAND),
+        ("families.import", 1000, THOUSAND),
+        ("families.export", 1000, THOUSAND),
+        ("families.dbfs", 1000, THOUSAND),
+        ("families.files", 1000, THOUSAND),
+        ("families.runsSubmit", 1000, THOUSAND),
+        ("families.runsGet", 1000, THOUSAND),
         ("uploads", 10, "should be less than or equal to 10"),
         ("runs", 200, "should be less than or equal to 200"),
     ] {

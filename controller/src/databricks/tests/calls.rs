@@ -194,7 +194,7 @@ fn calls_can_move_between_threads() {
     let host = "http://127.0.0.1:1".parse().expect("an address");
     let (auth, timings, observer) =
         (super::Auth::Token("t".into()), super::quick(), std::sync::Arc::new(super::super::Unobserved));
-    let config = super::ClientConfig { host, auth, http, timings, requests_per_second: None, observer };
+    let config = super::ClientConfig { host, auth, http, timings, limits: super::Limits::default(), observer };
     let client = super::Client::new(config).expect("a client");
     moves(client.me());
     moves(client.upload("/Volumes/a/b/c/d", Cursor::new(vec![]), 0));

@@ -5,7 +5,7 @@ use wiremock::ResponseTemplate;
 
 use super::super::error::MAX_MESSAGE;
 use super::super::runs::Submit;
-use super::super::{Auth, Category, Client, ClientConfig, Error, HttpConfig, Unobserved, connect};
+use super::super::{Auth, Category, Client, ClientConfig, Error, HttpConfig, Limits, Unobserved, connect};
 use super::{TOKEN, always, client, client_with, quick, sent};
 
 fn html(status: u16, page: &str) -> ResponseTemplate {
@@ -137,6 +137,6 @@ fn a_host_is_a_machine_and_nothing_else(#[case] host: &str) {
     let host = host.parse().expect("an address");
     let observer = std::sync::Arc::new(Unobserved);
     let auth = Auth::Token(TOKEN.into());
-    let config = ClientConfig { host, auth, http, timings: quick(), requests_per_second: None, observer };
+    let config = ClientConfig { host, auth, http, timings: quick(), limits: Limits::default(), observer };
     assert_eq!(Client::new(config).expect_err("refused").category(), Category::Protocol);
 }

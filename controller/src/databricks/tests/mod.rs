@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{Auth, Client, ClientConfig, HttpConfig, Observer, Timings, connect};
+use super::{Auth, Client, ClientConfig, HttpConfig, Limits, Observer, Timings, connect};
 
 const TOKEN: &str = "dapi-0123456789";
 
@@ -50,7 +50,7 @@ fn client_with(host: &str, auth: Auth, timings: Timings) -> (Client, Arc<Log>) {
     let observer = Arc::new(Log::default());
     let http = connect(&HttpConfig::default()).expect("connections");
     let host = Url::parse(host).expect("an address");
-    let config = ClientConfig { host, auth, http, timings, requests_per_second: None, observer: observer.clone() };
+    let config = ClientConfig { host, auth, http, timings, limits: Limits::default(), observer: observer.clone() };
     (Client::new(config).expect("a client"), observer)
 }
 

@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::super::{Outside, Witness};
 use super::fake::Cluster;
 use super::work;
-use crate::databricks::{Auth, Client, ClientConfig, HttpConfig, Timings, Unobserved, connect};
+use crate::databricks::{Auth, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, connect};
 use crate::trouble::Trouble;
 
 fn databricks(server: &MockServer) -> Client {
@@ -21,7 +21,7 @@ fn databricks(server: &MockServer) -> Client {
         auth: Auth::Token(SecretString::from("dapi-0123456789")),
         http: connect(&HttpConfig::default()).unwrap(),
         timings: Timings::default(),
-        requests_per_second: None,
+        limits: Limits::default(),
         observer: Arc::new(Unobserved),
     };
     Client::new(config).unwrap()
