@@ -50,6 +50,9 @@ impl From<kube::Error> for Trouble {
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         let message = error.to_string();
+        if matches!(error, Error::Source { .. }) {
+            return Self::lasting(Reason::ArtifactFailed, message);
+        }
         match error.category() {
             Category::Authentication => {
                 let hint = "check the workspace's credentials";

@@ -12,8 +12,10 @@ use brickline::databricks::clusters::ClusterState;
 use brickline::databricks::libraries::{InstallState, Library};
 use brickline::databricks::runs::{NotebookTask, Output, Run, Submit, SubmitTask};
 use brickline::databricks::storage::LibraryRoot;
-use brickline::databricks::workspace::{Format, Import, Language};
-use brickline::databricks::{Auth, Category, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, connect};
+use brickline::databricks::workspace::{Format, Language};
+use brickline::databricks::{
+    Auth, Category, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, Upload, connect,
+};
 use brickline::verdict::{Cells, Demand, Framework, NotebookVerdict, Reason, RunView, Verdict, export, judge};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -93,7 +95,7 @@ fn wheel(answer: u32) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 
 async fn import(client: &Client, path: &str, content: &str) -> Result<(), brickline::databricks::Error> {
     let (format, language) = (Format::Source, Some(Language::Python));
-    client.import_notebook(Import { path, format, language, overwrite: true, content: content.as_bytes() }).await
+    client.import(path, format, language, &Upload::of(content.to_owned())).await
 }
 
 fn submit(path: &str, cluster: &str, token: &str, timeout_seconds: u64) -> Submit {
@@ -185,8 +187,8 @@ async fn every_root_stores_finds_and_removes() -> Outcome {
         for size in [3, (9 << 20) + 1] {
             let location = LibraryRoot::parse(root)?.location(&format!("brickline-test/{size}/a b.bin"))?;
             assert_eq!(client.stored_size(&location).await?, None, "{location}");
-            client.upload(&location, Cursor::new(vec![7; size]), size as u64).await?;
-            client.upload(&location, Cursor::new(vec![8; size]), size as u64).await?;
+            client.upload(&location, &Upload::of(vec![7; size])).await?;
+            client.upload(&location, &Upload::of(vec![8; size])).await?;
             assert_eq!(client.stored_size(&location).await?, Some(size as u64), "{location}");
             client.remove(&location).await?;
             client.remove(&location).await?;
@@ -231,8 +233,7 @@ async fn a_release_by_hand_is_judged_by_its_assertions() -> Outcome {
         let bytes = wheel(answer)?;
         let below = format!("brickline-test/{answer}/brickline_probe-0.{answer}-py3-none-any.whl");
         let location = LibraryRoot::parse(&setting("BRICKLINE_TEST_VOLUME"))?.location(&below)?;
-        let size = bytes.len() as u64;
-        client.upload(&location, Cursor::new(bytes), size).await?;
+        client.upload(&location, &Upload::of(bytes)).await?;
         if let Some(old) = last.take() {
             client.uninstall_libraries(&cluster, &[old]).await?;
             restart(&client, &cluster).await?;

@@ -14,9 +14,9 @@ use brickline_artifact::{Digest, layout};
 use brickline_crds::{Artifact, Reason};
 use object_store::ObjectStoreExt;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::content::{Staged, blocking, broken, differs, fault, unpacking};
+use super::content::{Staged, Zip, blocking, broken, differs, fault, unpacking};
 use super::{Artifacts, gone, place, unreadable};
 use crate::trouble::Trouble;
 
@@ -75,7 +75,7 @@ fn described(digest: &Digest, size: u64) -> Artifact {
 }
 
 /// Writes the zip: entry by entry, each checked while it goes by.
-fn write(composition: &Composition, zips: &mut [ZipArchive<File>]) -> Result<File, Trouble> {
+fn write(composition: &Composition, zips: &mut [Zip]) -> Result<File, Trouble> {
     let file = tempfile::tempfile().map_err(|error| fault(&error))?;
     let mut to = ZipWriter::new(BufWriter::new(file));
     to.start_file(layout::MANIFEST_ENTRY, options(false)).map_err(|error| fault(&error.into()))?;

@@ -1,31 +1,38 @@
 //! The content of an artifact: a zip staged in a temporary file and checked by its digest, read entry by entry, each
-//! checked by the manifest.
+//! checked by the manifest. No entry is ever whole in memory.
 
 use std::fs::File;
-use std::io::{Read, Seek};
-use std::sync::{Arc, Mutex};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::mem;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use brickline_artifact::manifest::{MAX_MANIFEST_BYTES, Wheel};
+use brickline_artifact::manifest::{self, MAX_MANIFEST_BYTES, Wheel};
 use brickline_artifact::{Digest, Manifest, layout};
 use brickline_crds::Reason;
-use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::trouble::Trouble;
 
-/// The largest file that is read into memory at once: workspace files may have 500 MB.
-const MAX_ENTRY: u64 = 512 << 20;
+/// Bytes that are read at once, and how many such parts may wait for whoever reads them.
+const PART: usize = 64 << 10;
+const AHEAD: usize = 2;
 /// What mends an artifact that can't be read.
 const AGAIN: &str = "release the commit again";
+
+/// A zip that many can read at the same time, each by a clone of its own.
+pub(super) type Zip = ZipArchive<Reader>;
 
 /// A local copy of an artifact whose bytes were found to be those of its digest.
 pub(super) struct Staged {
     pub(super) manifest: Manifest,
-    pub(super) zip: ZipArchive<File>,
+    pub(super) zip: Zip,
 }
 
 impl Staged {
@@ -51,9 +58,9 @@ impl Staged {
         blocking(move || Self::open(file)).await
     }
 
-    fn open(mut file: File) -> Result<Self, Trouble> {
-        file.rewind().map_err(|error| fault(&error))?;
-        let mut zip = ZipArchive::new(file).map_err(|error| broken(&error))?;
+    fn open(file: File) -> Result<Self, Trouble> {
+        let reader = Reader::new(file).map_err(|error| fault(&error))?;
+        let mut zip = ZipArchive::new(reader).map_err(|error| broken(&error))?;
         let text = manifest_text(&mut zip).map_err(|error| broken(&error))?;
         let manifest = Manifest::from_json(&text).map_err(|error| broken(&error))?;
         Ok(Self { manifest, zip })
@@ -61,7 +68,7 @@ impl Staged {
 }
 
 /// The manifest's text in a zip, cut off behind the largest one.
-pub(super) fn manifest_text(zip: &mut ZipArchive<File>) -> Result<Vec<u8>, ZipError> {
+pub(super) fn manifest_text(zip: &mut ZipArchive<impl Read + Seek>) -> Result<Vec<u8>, ZipError> {
     let mut text = Vec::new();
     zip.by_name(layout::MANIFEST_ENTRY)?.take(MAX_MANIFEST_BYTES as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
@@ -78,12 +85,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 /// An artifact that can be read. The temporary file goes with it.
 pub(crate) struct Content {
     manifest: Manifest,
-    zip: Arc<Mutex<ZipArchive<File>>>,
+    zip: Zip,
 }
 
 impl From<Staged> for Content {
     fn from(staged: Staged) -> Self {
-        Self { manifest: staged.manifest, zip: Arc::new(Mutex::new(staged.zip)) }
+        Self { manifest: staged.manifest, zip: staged.zip }
     }
 }
 
@@ -93,31 +100,104 @@ impl Content {
         &self.manifest
     }
 
-    /// One file of the repository.
-    pub(crate) async fn file(&self, path: &str) -> Result<Bytes, Trouble> {
-        let found = self.manifest.files.iter().find(|file| file.path.as_str() == path);
-        let file =
-            found.ok_or_else(|| Trouble::lasting(Reason::ArtifactFailed, format!("{path} is not in the artifact")))?;
-        self.entry(format!("{}{path}", layout::FILES_PREFIX), file.digest).await
-    }
-
-    /// One wheel.
-    pub(crate) async fn wheel(&self, wheel: &Wheel) -> Result<Bytes, Trouble> {
-        self.entry(wheel.path.to_string(), wheel.digest).await
-    }
-
-    async fn entry(&self, name: String, digest: Digest) -> Result<Bytes, Trouble> {
-        let zip = Arc::clone(&self.zip);
-        blocking(move || read(&zip, &name, digest)).await
+    /// The bytes of one entry, part by part, each time from the beginning; many can be read at the same time. The last
+    /// part only comes if all of them are what the manifest says: whoever sends them on never sends something else whole.
+    pub(crate) fn parts(&self, entry: &Entry) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+        let (zip, entry, (sender, receiver)) = (self.zip.clone(), entry.clone(), mpsc::channel(AHEAD));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = send(zip, &entry, &sender) {
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) })
     }
 }
 
-fn read(zip: &Mutex<ZipArchive<File>>, name: &str, digest: Digest) -> Result<Bytes, Trouble> {
-    let mut zip = zip.lock().map_err(|_| Trouble::passing(Reason::InternalError, "a reader of the artifact failed"))?;
-    let entry = zip.by_name(name).map_err(|error| broken(&error))?;
-    let mut content = Vec::new();
-    entry.take(MAX_ENTRY).read_to_end(&mut content).map_err(|error| unpacking(&error))?;
-    if Digest::of(&content) == digest { Ok(content.into()) } else { Err(differs(name)) }
+/// One entry of an artifact, as its manifest has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    name: String,
+    pub(crate) digest: Digest,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+impl Entry {
+    /// A file of the repository.
+    pub(crate) fn of_file(file: &manifest::File) -> Self {
+        Self { name: format!("{}{}", layout::FILES_PREFIX, file.path), digest: file.digest, size: file.size }
+    }
+
+    /// A wheel.
+    pub(crate) fn of_wheel(wheel: &Wheel) -> Self {
+        Self { name: wheel.path.to_string(), digest: wheel.digest, size: wheel.size }
+    }
+}
+
+/// Reads an entry and sends it; ends early if nobody listens any more.
+fn send(mut zip: Zip, entry: &Entry, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+    let mut from = zip.by_name(&entry.name).map_err(|error| io::Error::other(broken(&error).message))?;
+    let (mut hash, mut held) = (Sha256::new(), Bytes::new());
+    let mut left = entry.size.saturating_add(1);
+    loop {
+        let mut part = BytesMut::zeroed(PART);
+        let read = from.read(&mut part).map_err(|error| io::Error::other(unpacking(&error).message))?;
+        if read == 0 {
+            break;
+        }
+        part.truncate(read);
+        hash.update(&part);
+        left = left.saturating_sub(read as u64);
+        if left == 0 {
+            return Err(io::Error::other(differs(&entry.name).message));
+        }
+        let part = mem::replace(&mut held, part.freeze());
+        if !part.is_empty() && to.blocking_send(Ok(part)).is_err() {
+            return Ok(());
+        }
+    }
+    if Digest::from_bytes(hash.finalize().into()) != entry.digest {
+        return Err(io::Error::other(differs(&entry.name).message));
+    }
+    if !held.is_empty() {
+        let _ = to.blocking_send(Ok(held));
+    }
+    Ok(())
+}
+
+/// Reads a shared file at a place of its own.
+#[derive(Clone)]
+pub(super) struct Reader {
+    file: Arc<File>,
+    at: u64,
+    size: u64,
+}
+
+impl Reader {
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(Self { file: Arc::new(file), at: 0, size })
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(offset) => self.size.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.at.checked_add_signed(offset),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
 }
 
 /// An entry's bytes are not those of the manifest.

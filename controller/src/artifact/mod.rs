@@ -9,7 +9,7 @@ mod copy;
 pub(crate) mod place;
 mod receive;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub(crate) mod server;
 mod sweep;
 #[cfg(test)]
@@ -29,9 +29,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use claim::Claims;
 pub(crate) use collect::collect_garbage;
-pub(crate) use content::Content;
 use content::Staged;
-pub(crate) use place::wheel_location;
+pub(crate) use content::{Content, Entry};
+pub(crate) use place::{library_location, wheel_location};
 
 use crate::trouble::Trouble;
 

@@ -8,7 +8,7 @@
 //! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks |
 
 use brickline_artifact::Digest;
-use brickline_artifact::manifest::Wheel;
+use brickline_artifact::manifest::{File, Wheel};
 use brickline_crds::DatabricksRelease;
 use kube::ResourceExt;
 use object_store::path::Path;
@@ -91,6 +91,36 @@ pub(crate) const ARTIFACT: &str = "artifact.json";
 
 /// A wheel's place in the workspace: another content has another place, so a running job's wheel is never overwritten.
 pub(crate) fn wheel_location(root: &str, wheel: &Wheel) -> String {
-    let hex = wheel.digest.hex();
-    format!("{root}/{}/{}/{}", wheel.distribution, &hex[..SHORT], wheel.path.file_name())
+    location(root, &wheel.distribution, &wheel.digest, wheel.path.file_name())
+}
+
+/// The place of another library, such as a jar or a requirement file: by its name, and its content as a wheel's.
+pub(crate) fn library_location(root: &str, file: &File) -> String {
+    let name = file.path.file_name();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    location(root, if stem.is_empty() { name } else { stem }, &file.digest, name)
+}
+
+fn location(root: &str, name: &str, digest: &Digest, file_name: &str) -> String {
+    let hex = digest.hex();
+    format!("{root}/{name}/{}/{file_name}", hex.get(..SHORT).unwrap_or(&hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brickline_artifact::ArtifactPath;
+    use brickline_artifact::manifest::Change;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("libs/tool-1.0.jar", "/l/tool-1.0/2c26b46b68ff/tool-1.0.jar")]
+    #[case("requirements.txt", "/l/requirements/2c26b46b68ff/requirements.txt")]
+    #[case(".pins", "/l/.pins/2c26b46b68ff/.pins")]
+    fn a_library_lies_at_a_place_named_by_its_content(#[case] path: &str, #[case] place: &str) {
+        let (path, digest) = (ArtifactPath::new(path).unwrap(), Digest::of(b"foo"));
+        let (change, previous_path, notebook) = (Change::Added, None, None);
+        let file = File { path, digest, size: 3, executable: false, change, previous_path, notebook };
+        assert_eq!(library_location("/l", &file), place);
+    }
 }

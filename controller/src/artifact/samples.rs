@@ -7,33 +7,34 @@ use std::time::{Duration, SystemTime};
 use brickline_artifact::manifest::{Change, File, Manifest, Origin, Source, VERSION, Wheel};
 use brickline_artifact::{ArtifactPath, Digest, layout, wheel};
 use brickline_crds::Artifact;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::Artifacts;
 use super::receive::{Attempt, Refused};
+use super::{Artifacts, Content, Entry};
 
 /// A store in a folder that goes with it.
-pub(super) struct Shop {
-    pub(super) artifacts: Artifacts,
+pub(crate) struct Shop {
+    pub(crate) artifacts: Artifacts,
     folder: TempDir,
 }
 
 impl Shop {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { artifacts: Artifacts::in_folder(folder.path()).unwrap(), folder }
     }
 
     /// The file of an object.
-    pub(super) fn file(&self, place: &object_store::path::Path) -> PathBuf {
+    pub(crate) fn file(&self, place: &object_store::path::Path) -> PathBuf {
         self.folder.path().join(place.as_ref())
     }
 
     /// Hands an artifact in as the build of a release.
-    pub(super) async fn hand_in(&self, uid: &str, zip: &Bytes) -> Digest {
+    pub(crate) async fn hand_in(&self, uid: &str, zip: &Bytes) -> Digest {
         let attempt = Attempt { namespace: "data".into(), uid: uid.into(), number: 1 };
         let digest = Digest::of(zip);
         let body = futures::stream::iter([Ok::<_, String>(zip.clone())]);
@@ -43,7 +44,7 @@ impl Shop {
     }
 
     /// Writes an object that was last written so long ago.
-    pub(super) fn put(&self, place: &object_store::path::Path, age: Duration) {
+    pub(crate) fn put(&self, place: &object_store::path::Path, age: Duration) {
         let file = self.file(place);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, "content").unwrap();
@@ -51,7 +52,7 @@ impl Shop {
     }
 
     /// Turns one bit of an object round.
-    pub(super) fn flip(&self, place: &object_store::path::Path, at: usize) {
+    pub(crate) fn flip(&self, place: &object_store::path::Path, at: usize) {
         let mut bytes = std::fs::read(self.file(place)).unwrap();
         let at = at % bytes.len();
         bytes[at] ^= 1;
@@ -60,7 +61,7 @@ impl Shop {
 }
 
 /// The artifact of a build: files, and wheels by their names, with their contents.
-pub(super) fn built(release: &str, files: &[(&str, &str)], wheels: &[(&str, &str)]) -> Bytes {
+pub(crate) fn built(release: &str, files: &[(&str, &str)], wheels: &[(&str, &str)]) -> Bytes {
     let digests = |content: &str| (Digest::of(content.as_bytes()), content.len() as u64);
     let file = |(path, content): &(&str, &str)| {
         let (digest, size) = digests(content);
@@ -102,7 +103,7 @@ pub(super) fn built(release: &str, files: &[(&str, &str)], wheels: &[(&str, &str
 }
 
 /// A zip of these entries.
-pub(super) fn zipped(entries: &[(String, Vec<u8>)]) -> Bytes {
+pub(crate) fn zipped(entries: &[(String, Vec<u8>)]) -> Bytes {
     // As if of a build long ago: no compressor's version changes it.
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
@@ -114,6 +115,23 @@ pub(super) fn zipped(entries: &[(String, Vec<u8>)]) -> Bytes {
 }
 
 /// The artifact as a status names it.
-pub(super) fn named(digest: &Digest) -> Artifact {
+pub(crate) fn named(digest: &Digest) -> Artifact {
     Artifact { digest: digest.to_string(), ..Artifact::default() }
+}
+
+/// All of an entry.
+pub(crate) async fn read(content: &Content, entry: &Entry) -> std::io::Result<Bytes> {
+    content
+        .parts(entry)
+        .try_fold(BytesMut::new(), async |mut all, part| {
+            all.extend_from_slice(&part);
+            Ok(all)
+        })
+        .await
+        .map(BytesMut::freeze)
+}
+
+/// The entry of a file.
+pub(crate) fn file(content: &Content, path: &str) -> Entry {
+    Entry::of_file(content.manifest().files.iter().find(|file| file.path.as_str() == path).unwrap())
 }

@@ -4,8 +4,8 @@ use brickline_artifact::layout;
 use brickline_crds::Reason;
 use proptest::prelude::*;
 
-use super::samples::{Shop, built, named, zipped};
-use super::{copy, place};
+use super::samples::{Shop, built, file, named, read, zipped};
+use super::{Entry, copy, place};
 
 const FILES: [(&str, &str); 2] = [("notebooks/a.py", "print(1)"), ("conf/a.json", "{}")];
 const WHEELS: [(&str, &str); 1] = [("dbxdemo-0.1.0-py3-none-any.whl", "wheel")];
@@ -16,9 +16,9 @@ async fn an_artifact_is_read_as_it_was_handed_in() {
     let digest = shop.hand_in("one", &built("one", &FILES, &WHEELS)).await;
     let content = shop.artifacts.open(Some(&named(&digest))).await.unwrap();
     for (path, text) in FILES {
-        assert_eq!(content.file(path).await.unwrap(), text);
+        assert_eq!(read(&content, &file(&content, path)).await.unwrap(), text);
     }
-    assert_eq!(content.wheel(&content.manifest().wheels[0]).await.unwrap(), "wheel");
+    assert_eq!(read(&content, &Entry::of_wheel(&content.manifest().wheels[0])).await.unwrap(), "wheel");
     assert_eq!(&shop.artifacts.manifest(Some(&named(&digest))).await.unwrap(), content.manifest());
 }
 
@@ -53,10 +53,10 @@ async fn a_build_that_packed_other_bytes_than_it_listed_is_found_out() {
     let entries = [(layout::MANIFEST_ENTRY.to_owned(), text), ("files/notebooks/a.py".to_owned(), honest)];
     let digest = shop.hand_in("one", &zipped(&entries)).await;
     let content = shop.artifacts.open(Some(&named(&digest))).await.unwrap();
-    let other = content.file("notebooks/a.py").await.unwrap_err();
-    assert!(other.message.contains("is not what its manifest says") && !other.transient, "{}", other.message);
-    let missing = content.file("conf/a.json").await.unwrap_err();
-    assert!(missing.message.contains("not readable") && !missing.transient, "{}", missing.message);
+    let other = read(&content, &file(&content, "notebooks/a.py")).await.unwrap_err();
+    assert!(other.to_string().contains("is not what its manifest says"), "{other}");
+    let missing = read(&content, &file(&content, "conf/a.json")).await.unwrap_err();
+    assert!(missing.to_string().contains("not readable"), "{missing}");
 }
 
 proptest! {

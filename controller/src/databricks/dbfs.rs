@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::TryStreamExt;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::limits::Family;
 use super::transport::Call;
+use super::upload::Upload;
 use super::workspace::{gone_is_done, if_over};
 use super::{Client, Error, Once};
 
@@ -114,19 +115,23 @@ impl Client {
         gone_is_done(self.act(call.json(&Delete { path, recursive })?).await)
     }
 
-    /// Uploads in blocks of 1 MiB, replacing what is there. As a whole harmless when repeated, from the beginning.
-    pub(super) async fn dbfs_upload(&self, path: &str, mut reader: impl AsyncRead + Unpin) -> Result<(), Error> {
-        let upload = self.dbfs_create(path, true).await?;
-        let mut block = Vec::with_capacity(BLOCK);
-        loop {
-            block.clear();
-            let read = (&mut reader).take(BLOCK as u64).read_to_end(&mut block).await;
-            read.map_err(|error| Error::Source { operation: "dbfs/add-block", message: error.to_string() })?;
-            if block.is_empty() {
-                return self.dbfs_close(upload).await;
-            }
-            self.dbfs_add_block(upload, &block).await?;
+    /// One call for a file of at most [`BLOCK`] bytes, else blocks; replaces what is there. As a whole harmless when
+    /// repeated, from the beginning.
+    pub(super) async fn dbfs_upload(&self, path: &str, upload: &Upload) -> Result<(), Error> {
+        if upload.size() <= BLOCK as u64 {
+            return self.dbfs_put(path, &upload.whole("dbfs/put").await?, true).await;
         }
+        self.again(|| self.dbfs_blocks(path, upload)).await
+    }
+
+    async fn dbfs_blocks(&self, path: &str, upload: &Upload) -> Result<(), Error> {
+        let handle = self.dbfs_create(path, true).await?;
+        let mut blocks = upload.blocks(BLOCK);
+        let unread = |error: std::io::Error| Error::Source { operation: "dbfs/add-block", message: error.to_string() };
+        while let Some(block) = blocks.try_next().await.map_err(unread)? {
+            self.dbfs_add_block(handle, &block).await?;
+        }
+        self.dbfs_close(handle).await
     }
 }
 

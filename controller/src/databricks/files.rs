@@ -4,8 +4,9 @@ use reqwest::Method;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::limits::Family;
-use super::storage::{Payload, encode_path, parent};
+use super::storage::{encode_path, parent};
 use super::transport::Call;
+use super::upload::Upload;
 use super::workspace::gone_is_done;
 use super::{Client, Error, Once};
 
@@ -15,15 +16,14 @@ impl Client {
     ///
     /// # Errors
     /// `NotFound` if the volume doesn't exist, `Permission`, the general ones.
-    pub(super) async fn put_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
-        let call = || files("fs/files/put", Method::PUT, path).query("overwrite", "true").transfer();
-        let bytes = match payload {
-            Payload::Whole(bytes) => bytes,
-            Payload::Stream(body) => {
-                self.make_directory(parent(path)).await?;
-                return self.send_stream(call(), body).await.map(drop);
-            }
-        };
+    pub(super) async fn put_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
+        let operation = "fs/files/put";
+        let call = || files(operation, Method::PUT, path).query("overwrite", "true").transfer();
+        if !upload.is_small() {
+            self.make_directory(parent(path)).await?;
+            return self.send_file(call, upload).await;
+        }
+        let bytes = upload.whole(operation).await?;
         match self.act(call().body("application/octet-stream", bytes.clone())).await {
             Err(error) if error.is_not_found() => {
                 self.make_directory(parent(path)).await?;

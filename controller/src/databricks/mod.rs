@@ -22,6 +22,7 @@ mod timings;
 mod tls;
 mod tolerant;
 mod transport;
+mod upload;
 pub mod workspace;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use error::{Category, Error};
 pub use limits::{Family, Limits};
 pub use timings::Timings;
 pub use tls::{HttpConfig, HttpError, connect};
+pub use upload::{Parts, Upload};
 
 use auth::Credentials;
 use limits::HostLimits;

@@ -1,16 +1,10 @@
 //! A library root is where wheels are put for clusters to find: a volume, the workspace tree or DBFS, told apart by its prefix.
 
-use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio_util::io::ReaderStream;
 
-use super::dbfs::BLOCK;
+use super::upload::Upload;
 use super::workspace::ObjectType;
 use super::{Client, Error};
-
-/// Files up to this size are read into memory, so that a broken upload can be repeated within the call.
-const WHOLE: u64 = 8 << 20;
 
 /// Characters of a path that go into an address as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -35,14 +29,6 @@ pub enum PathError {
     /// The path below the root is empty or has an empty, `.` or `..` part.
     #[error("{0}: not a path below the library path")]
     Below(String),
-}
-
-/// What is sent: in memory, or read while it is sent.
-pub(super) enum Payload {
-    /// Can be sent again.
-    Whole(Bytes),
-    /// Can be sent once.
-    Stream(reqwest::Body),
 }
 
 impl LibraryRoot {
@@ -83,22 +69,17 @@ impl LibraryRoot {
 }
 
 impl Client {
-    /// Puts a file at a location made by [`LibraryRoot::location`], replacing what is there; `size` is the reader's length in bytes.
-    /// Harmless when repeated. Up to 8 MiB are repeated within the call; a larger one is sent once, its caller repeats it.
+    /// Puts a file at a location made by [`LibraryRoot::location`], replacing what is there. Harmless when repeated. Its
+    /// folder must be there, or is made when a small file misses it; a larger one makes it beforehand.
     ///
     /// # Errors
     /// `NotFound` if a volume is missing, `Permission` and `Invalid` where the store is switched off, `Protocol` for a location
-    /// of no known kind, the general ones.
-    pub async fn upload(
-        &self,
-        location: &str,
-        reader: impl AsyncRead + Send + Sync + Unpin + 'static,
-        size: u64,
-    ) -> Result<(), Error> {
+    /// of no known kind, `Source` if the file can't be read, the general ones.
+    pub async fn upload(&self, location: &str, upload: &Upload) -> Result<(), Error> {
         match LibraryRoot::parse(location).map_err(|error| refused(&error))? {
-            LibraryRoot::Dbfs(path) => self.dbfs_upload(&path, reader).await,
-            LibraryRoot::Volume(path) => self.put_file(&path, payload(reader, size).await?).await,
-            LibraryRoot::Workspace(path) => self.import_file(&path, payload(reader, size).await?).await,
+            LibraryRoot::Dbfs(path) => self.dbfs_upload(&path, upload).await,
+            LibraryRoot::Volume(path) => self.put_file(&path, upload).await,
+            LibraryRoot::Workspace(path) => self.import_file(&path, upload).await,
         }
     }
 
@@ -147,20 +128,6 @@ impl Client {
 
 fn refused(error: &PathError) -> Error {
     Error::Protocol { operation: "storage", message: error.to_string() }
-}
-
-async fn payload(mut reader: impl AsyncRead + Send + Sync + Unpin + 'static, size: u64) -> Result<Payload, Error> {
-    if size > WHOLE {
-        return Ok(Payload::Stream(reqwest::Body::wrap_stream(ReaderStream::with_capacity(reader, BLOCK))));
-    }
-    let mut bytes = Vec::new();
-    let read = (&mut reader).take(WHOLE + 1).read_to_end(&mut bytes).await;
-    read.map_err(|error| Error::Source { operation: "storage", message: error.to_string() })?;
-    if bytes.len() as u64 != size {
-        let message = format!("{} bytes instead of {size}", bytes.len());
-        return Err(Error::Source { operation: "storage", message });
-    }
-    Ok(Payload::Whole(bytes.into()))
 }
 
 /// The folder a path is in.

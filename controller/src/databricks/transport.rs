@@ -24,6 +24,7 @@ const MAX_ANSWER: usize = 64 << 20;
 const MAX_FAULT: usize = 64 << 10;
 
 /// One call, ready to be sent as often as its [`Once`] allows.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) operation: &'static str,
     family: Family,

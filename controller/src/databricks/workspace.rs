@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Family;
-use super::storage::{Payload, encode_path, parent};
+use super::storage::{encode_path, parent};
 use super::transport::{Call, protocol};
+use super::upload::Upload;
 use super::{Client, Error, Once};
 
 /// A notebook's language.
@@ -33,6 +33,8 @@ pub enum Format {
     Source,
     /// A Jupyter notebook.
     Jupyter,
+    /// A file, whatever is in it; the path is taken as it is.
+    Raw,
 }
 
 impl Format {
@@ -40,6 +42,7 @@ impl Format {
         match self {
             Self::Source => "SOURCE",
             Self::Jupyter => "JUPYTER",
+            Self::Raw => "RAW",
         }
     }
 }
@@ -87,20 +90,7 @@ pub enum ObjectType {
     Unknown,
 }
 
-/// A notebook to import.
-#[derive(Debug, Clone, Copy)]
-pub struct Import<'a> {
-    /// Where it goes, such as `/Shared/dbxdemo/notebook.py`; kept as it is.
-    pub path: &'a str,
-    /// How the content is written.
-    pub format: Format,
-    /// Its language; Databricks needs it for [`Format::Source`].
-    pub language: Option<Language>,
-    /// Whether an existing notebook is replaced.
-    pub overwrite: bool,
-    /// The content, at most 10 MB.
-    pub content: &'a [u8],
-}
+const IMPORT: &str = "workspace/import";
 
 #[derive(Serialize)]
 struct ImportBody<'a> {
@@ -132,32 +122,30 @@ struct PathBody<'a> {
 }
 
 impl Client {
-    /// `POST workspace/import`. If the folder is missing it is made and the import sent again.
-    /// Harmless when repeated with `overwrite`; otherwise once by observation: the notebook exists when it worked.
+    /// `POST workspace/import`, replacing what is there: a notebook, or a file that is to stay one ([`Format::Raw`]), of
+    /// at most 10 MB. If the folder is missing it is made and the import sent again. Harmless when repeated: it overwrites.
     ///
     /// # Errors
-    /// `Conflict` if it exists and `overwrite` is off, or a file or folder is in its place; `Invalid` above 10 MB; the general ones.
-    pub async fn import_notebook(&self, import: Import<'_>) -> Result<(), Error> {
-        match self.import_once(import).await {
+    /// `Conflict` if something of another kind is in its place; `Invalid` above 10 MB; `Source` if it can't be read; the
+    /// general ones.
+    pub async fn import(
+        &self,
+        path: &str,
+        format: Format,
+        language: Option<Language>,
+        upload: &Upload,
+    ) -> Result<(), Error> {
+        let content = BASE64_STANDARD.encode(upload.whole(IMPORT).await?);
+        let body = ImportBody { path, format, language, overwrite: true, content };
+        let call = Call::new(IMPORT, Family::Import, Method::POST, "/api/2.0/workspace/import", Once::Harmless);
+        let call = call.json(&body)?;
+        match self.act(call.clone()).await {
             Err(error) if error.is_not_found() => {
-                self.make_folders(parent(import.path)).await?;
-                self.import_once(import).await
+                self.make_folders(parent(path)).await?;
+                self.act(call).await
             }
             done => done,
         }
-    }
-
-    async fn import_once(&self, import: Import<'_>) -> Result<(), Error> {
-        let Import { path, format, language, overwrite, content } = import;
-        let body = ImportBody { path, format, language, overwrite, content: BASE64_STANDARD.encode(content) };
-        let call = Call::new(
-            "workspace/import",
-            Family::Import,
-            Method::POST,
-            "/api/2.0/workspace/import",
-            if_over(overwrite),
-        );
-        self.act(call.json(&body)?).await
     }
 
     /// `GET workspace/export`: a notebook's or file's content, at most 10 MB. Harmless when repeated.
@@ -222,17 +210,12 @@ impl Client {
     ///
     /// # Errors
     /// `Conflict` if a notebook or folder is in its place, the general ones.
-    pub(super) async fn import_file(&self, path: &str, payload: Payload) -> Result<(), Error> {
-        match payload {
-            Payload::Whole(bytes) => self.import_bytes(path, bytes).await,
-            Payload::Stream(body) => {
-                self.make_folders(parent(path)).await?;
-                self.send_stream(import_call(path), body).await.map(drop)
-            }
+    pub(super) async fn import_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
+        if !upload.is_small() {
+            self.make_folders(parent(path)).await?;
+            return self.send_file(|| import_call(path), upload).await;
         }
-    }
-
-    async fn import_bytes(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let bytes = upload.whole("workspace-files/import-file").await?;
         let send = || self.act(import_call(path).body("application/octet-stream", bytes.clone()));
         match send().await {
             Err(error) if error.is_not_found() => {

@@ -179,7 +179,7 @@ impl World {
                 self.job = build::Job::Complete;
                 Outcome::Done
             }
-            Effect::Deploy => Outcome::Deployed(deploy::Deployed { notebooks: 2, files: 0, wheels: 1 }),
+            Effect::Deploy => Outcome::Deployed(deploy::Deployed { notebooks: 2, files: 0, libraries: 1 }),
             Effect::Install(effect) => self.install(effect),
             Effect::Test(test::Effect::Submit { index, .. }) => {
                 *self.submitted.entry(*index).or_default() += 1;

@@ -11,14 +11,14 @@ pub struct Deploy {
     /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`.
     #[schemars(length(max = 100))]
     pub items: Vec<DeployItem>,
-    /// Where wheels go.
+    /// Where wheels and other libraries go.
     pub libraries: DeployLibraries,
 }
 
 impl Default for Deploy {
     fn default() -> Self {
         let notebooks =
-            DeployItem { from: "notebooks/**".to_owned(), to: "/Shared".to_owned(), kind: ItemKind::Notebook };
+            DeployItem { from: "notebooks/**".to_owned(), to: "/Shared".to_owned(), ..DeployItem::default() };
         Self { items: vec![notebooks], libraries: DeployLibraries::default() }
     }
 }
@@ -39,6 +39,9 @@ pub struct DeployItem {
     /// What the files become. Default: `Notebook`.
     #[serde(default)]
     pub kind: ItemKind,
+    /// Whether notebooks lose their extension: `one.py` becomes `one`. Files keep theirs. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strip_extension: bool,
 }
 
 /// What a file of the artifact becomes in the workspace.
@@ -49,9 +52,12 @@ pub enum ItemKind {
     Notebook,
     /// A workspace file, or a file of a volume.
     File,
+    /// Each as it is: a notebook if its first line is the mark that Databricks writes there
+    /// (`# Databricks notebook source`) or it is a Jupyter notebook, else a file. In a volume all are files.
+    Auto,
 }
 
-/// Where wheels go.
+/// Where wheels and other libraries go.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeployLibraries {
@@ -61,10 +67,15 @@ pub struct DeployLibraries {
     #[schemars(length(min = 2, max = 512))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^((/(Workspace|Volumes)|dbfs:)(/[^/]+)+|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)](/[^/]+)*)$') && !self.matches('/[.][.]?(/|$)')", "message": "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'"}]))]
     pub to: String,
+    /// Files of the repository that go there besides the wheels, as globs: jars, requirement files. One goes to
+    /// `<to>/<its name without extension>/<first 12 of its SHA-256>/<file>`. Example: `[libraries/*.jar]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
+    pub include: Vec<String>,
 }
 
 impl Default for DeployLibraries {
     fn default() -> Self {
-        Self { to: "/Workspace/Shared/.brickline/libraries".to_owned() }
+        Self { to: "/Workspace/Shared/.brickline/libraries".to_owned(), include: Vec::new() }
     }
 }

@@ -1,4 +1,5 @@
-use super::super::samples::{Shop, built, named};
+use super::super::Entry;
+use super::super::samples::{Shop, built, file, named, read};
 use super::*;
 
 const LIBRARY: (&str, &str) = ("dbxdemo-0.1.0-py3-none-any.whl", "wheel");
@@ -29,9 +30,9 @@ async fn several_become_one_that_holds_everything() {
     let composed = shop.artifacts.compose(&sources, false).await.unwrap();
     let content = shop.artifacts.open(Some(&composed)).await.unwrap();
     for (path, text) in [("notebooks/a.py", "#!a"), ("notebooks/ü.py", "ü"), ("conf/a.json", "{}")] {
-        assert_eq!(content.file(path).await.unwrap(), text);
+        assert_eq!(read(&content, &file(&content, path)).await.unwrap(), text);
     }
-    assert_eq!(content.wheel(&content.manifest().wheels[0]).await.unwrap(), LIBRARY.1);
+    assert_eq!(read(&content, &Entry::of_wheel(&content.manifest().wheels[0])).await.unwrap(), LIBRARY.1);
     assert_eq!(content.manifest().made_of, sources);
     assert_eq!(&shop.artifacts.manifest(Some(&composed)).await.unwrap(), content.manifest());
     let size = std::fs::metadata(shop.file(&place::artifact(&composed.digest.parse().unwrap()))).unwrap().len();
@@ -68,7 +69,7 @@ async fn what_does_not_fit_together_is_refused_for_good() {
     assert!(trouble.message.contains("notebooks/a.py") && !trouble.transient);
     let composed = shop.artifacts.compose(&[first, other], true).await.unwrap();
     let content = shop.artifacts.open(Some(&composed)).await.unwrap();
-    assert_eq!(content.file("notebooks/a.py").await.unwrap(), "#!a");
+    assert_eq!(read(&content, &file(&content, "notebooks/a.py")).await.unwrap(), "#!a");
 }
 
 #[tokio::test]

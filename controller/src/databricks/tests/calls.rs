@@ -1,14 +1,13 @@
 //! The calls that are more than one request.
 
-use std::io::Cursor;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::super::Upload;
 use super::super::dbfs::BLOCK;
-use super::super::workspace::{Format, Import, Language};
+use super::super::workspace::{Format, Language};
 use super::{client, sent};
 
 fn ok(body: &Value) -> ResponseTemplate {
@@ -38,8 +37,7 @@ async fn an_import_makes_the_missing_folder() {
     on(&server, "POST", "/api/2.0/workspace/import", ok(&json!({}))).await;
     on(&server, "POST", "/api/2.0/workspace/mkdirs", ok(&json!({}))).await;
     let (path, format, language) = ("/Shared/demo/n.py", Format::Source, Some(Language::Python));
-    let import = Import { path, format, language, overwrite: true, content: b"print(1)" };
-    client(&server).0.import_notebook(import).await.expect("imported");
+    client(&server).0.import(path, format, language, &Upload::of("print(1)")).await.expect("imported");
     assert_eq!(paths(&server).await, ["workspace/import", "workspace/mkdirs", "workspace/import"]);
     let bodies: Vec<Value> = sent(&server).await.iter().map(|request| request.body_json().expect("JSON")).collect();
     assert_eq!(bodies[1], json!({"path": "/Shared/demo"}));
@@ -56,8 +54,7 @@ async fn dbfs_takes_blocks_of_one_mebibyte() {
     on(&server, "POST", "/api/2.0/dbfs/add-block", ok(&json!({}))).await;
     on(&server, "POST", "/api/2.0/dbfs/close", ok(&json!({}))).await;
     let content = vec![7; 2 * BLOCK + 5];
-    let size = content.len() as u64;
-    client(&server).0.upload("dbfs:/libs/a/x.whl", Cursor::new(content), size).await.expect("uploaded");
+    client(&server).0.upload("dbfs:/libs/a/x.whl", &Upload::of(content)).await.expect("uploaded");
     let add = "dbfs/add-block";
     assert_eq!(paths(&server).await, ["dbfs/create", add, add, add, "dbfs/close"]);
     let requests = sent(&server).await;
@@ -77,7 +74,7 @@ async fn volumes_take_small_files_whole_and_large_ones_streamed(#[case] size: us
     on(&server, "PUT", "/api/2.0/fs/directories/Volumes/main/rel/libs/a%20b", ResponseTemplate::new(204)).await;
     let upload = client(&server).0;
     let location = "/Volumes/main/rel/libs/a b/x.whl";
-    upload.upload(location, Cursor::new(vec![1; size]), size as u64).await.expect("uploaded");
+    upload.upload(location, &Upload::of(vec![1; size])).await.expect("uploaded");
     let requests = sent(&server).await;
     let request = requests.last().expect("a request");
     assert_eq!((request.body.len(), request.url.query()), (size, Some("overwrite=true")));
@@ -85,22 +82,23 @@ async fn volumes_take_small_files_whole_and_large_ones_streamed(#[case] size: us
 }
 
 #[tokio::test]
-async fn only_a_file_that_can_be_sent_again_is_repeated() {
-    for (size, attempts) in [(10, 2), (9 << 20, 1)] {
+async fn a_file_of_any_size_is_sent_again() {
+    for size in [10, 9 << 20] {
         let server = MockServer::start().await;
         on(&server, "PUT", "/api/2.0/fs/directories/Volumes/c/s/v", ResponseTemplate::new(204)).await;
         once(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/f", ResponseTemplate::new(503)).await;
         on(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/f", ResponseTemplate::new(204)).await;
-        let put = client(&server).0.upload("/Volumes/c/s/v/f", Cursor::new(vec![1; size]), size as u64).await;
+        let put = client(&server).0.upload("/Volumes/c/s/v/f", &Upload::of(vec![1; size])).await;
         let puts = paths(&server).await.iter().filter(|path| path.starts_with("fs/files")).count();
-        assert_eq!((put.is_ok(), puts), (attempts == 2, attempts));
+        assert_eq!((put, puts), (Ok(()), 2));
     }
 }
 
 #[tokio::test]
 async fn a_reader_that_lies_about_its_size_uploads_nothing() {
     let server = super::always(ok(&json!({}))).await;
-    let error = client(&server).0.upload("/Volumes/c/s/v/f", Cursor::new(vec![1; 10]), 11).await;
+    let short = Upload::new(11, || futures::stream::iter([Ok(vec![1; 10].into())]));
+    let error = client(&server).0.upload("/Volumes/c/s/v/f", &short).await;
     assert!(error.expect_err("refused").to_string().contains("10 bytes instead of 11"));
     assert!(sent(&server).await.is_empty());
 }
@@ -111,7 +109,7 @@ async fn volumes_make_the_missing_folder() {
     once(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/d/f", missing()).await;
     on(&server, "PUT", "/api/2.0/fs/files/Volumes/c/s/v/d/f", ResponseTemplate::new(204)).await;
     on(&server, "PUT", "/api/2.0/fs/directories/Volumes/c/s/v/d", ResponseTemplate::new(204)).await;
-    client(&server).0.upload("/Volumes/c/s/v/d/f", Cursor::new(b"abc".to_vec()), 3).await.expect("uploaded");
+    client(&server).0.upload("/Volumes/c/s/v/d/f", &Upload::of(b"abc".to_vec())).await.expect("uploaded");
     assert_eq!(sent(&server).await[2].body, b"abc");
 }
 
@@ -122,7 +120,7 @@ async fn workspace_files_make_their_folder() {
     once(&server, "POST", at, missing()).await;
     on(&server, "POST", at, ok(&json!({}))).await;
     on(&server, "POST", "/api/2.0/workspace/mkdirs", ok(&json!({}))).await;
-    let uploaded = client(&server).0.upload("/Workspace/Shared/libs/x.whl", Cursor::new(b"abc".to_vec()), 3).await;
+    let uploaded = client(&server).0.upload("/Workspace/Shared/libs/x.whl", &Upload::of(b"abc".to_vec())).await;
     uploaded.expect("uploaded");
     assert_eq!(sent(&server).await[2].body, b"abc");
 }
@@ -197,6 +195,22 @@ fn calls_can_move_between_threads() {
     let config = super::ClientConfig { host, auth, http, timings, limits: super::Limits::default(), observer };
     let client = super::Client::new(config).expect("a client");
     moves(client.me());
-    moves(client.upload("/Volumes/a/b/c/d", Cursor::new(vec![]), 0));
+    moves(client.upload("/Volumes/a/b/c/d", &Upload::of(vec![])));
     moves(client.download_file("/Volumes/a/b/c/d", &mut Vec::new(), 0));
+}
+
+/// What was sent so far is no file: the request has no end.
+#[tokio::test]
+async fn a_file_that_breaks_off_while_it_is_sent_is_never_whole() {
+    let server = super::always(ok(&json!({}))).await;
+    let broken = || {
+        let parts = (0..8).map(|_| Ok(vec![1; 64 << 10].into()));
+        futures::stream::iter(parts.chain([Err(std::io::Error::other("not what its manifest says"))]))
+    };
+    for location in ["/Volumes/c/s/v/f", "/Workspace/Shared/f"] {
+        let error = client(&server).0.upload(location, &Upload::new(1 << 20, broken)).await.expect_err("broken");
+        assert!(error.to_string().contains("not what its manifest says"), "{error}");
+    }
+    let whole = paths(&server).await;
+    assert!(whole.iter().all(|path| path.contains("mkdirs") || path.contains("directories")), "{whole:?}");
 }

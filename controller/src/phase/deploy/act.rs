@@ -1,15 +1,17 @@
 //! Brings the artifact into the workspace: folders, notebooks and files in parallel, then wheels.
 
-use std::{collections::BTreeMap, io::Cursor};
+use std::sync::Arc;
 
-use brickline_artifact::manifest::Wheel;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, ItemKind, Reason};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Deployed, target::Target, target::form, targets};
-use crate::artifact::{Content, wheel_location};
+use super::check::check;
+use super::target::{Form, Library, Target, libraries};
+use super::{Deployed, targets};
+use crate::artifact::{Content, Entry};
 use crate::context::Context;
-use crate::databricks::{Client, workspace::Import};
+use crate::databricks::workspace::Format;
+use crate::databricks::{Client, Upload};
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace;
@@ -22,23 +24,19 @@ pub(crate) async fn act(
 ) -> Result<Outcome, Trouble> {
     let connection = workspace::connect(release, context).await?;
     let (client, parallel) = (&connection.client, connection.uploads());
-    let opened = context.artifacts.open(status.artifact.as_ref()).await?;
-    let targets = targets(&release.spec.deploy, opened.manifest());
-    if targets.is_empty() && opened.manifest().wheels.is_empty() {
+    let artifact = Arc::new(context.artifacts.open(status.artifact.as_ref()).await?);
+    let deploy = &release.spec.deploy;
+    let (targets, libraries) = (targets(deploy, artifact.manifest()), libraries(deploy, artifact.manifest()));
+    if targets.is_empty() && libraries.is_empty() {
         return Err(nothing(release));
     }
-    let deployed = Deployed {
-        notebooks: targets.iter().filter(|target| target.kind == ItemKind::Notebook).count(),
-        files: targets.iter().filter(|target| target.kind == ItemKind::File).count(),
-        wheels: opened.manifest().wheels.len(),
-    };
-    let by_path = group(&targets);
-    let writes: Vec<_> = by_path.into_iter().map(|(path, targets)| write(client, &opened, path, targets)).collect();
+    let places = check(&targets, &libraries)?;
+    let writes: Vec<_> = places.values().map(|target| write(client, &artifact, target)).collect();
     stream::iter(writes).buffer_unordered(parallel).try_collect::<()>().await?;
-    let root = &release.spec.deploy.libraries.to;
-    let wheels = opened.manifest().wheels.iter().map(|wheel| put_wheel(client, &opened, root, wheel));
-    let wheels: Vec<_> = wheels.collect();
-    stream::iter(wheels).buffer_unordered(parallel).try_collect::<()>().await?;
+    let puts: Vec<_> = libraries.iter().map(|library| put(client, &artifact, library)).collect();
+    stream::iter(puts).buffer_unordered(parallel).try_collect::<()>().await?;
+    let notebooks = places.values().filter(|target| target.kind == ItemKind::Notebook).count();
+    let deployed = Deployed { notebooks, files: places.len() - notebooks, libraries: libraries.len() };
     Ok(Outcome::Deployed(deployed))
 }
 
@@ -50,27 +48,20 @@ fn nothing(release: &DatabricksRelease) -> Trouble {
     )
 }
 
-fn group(targets: &[Target]) -> BTreeMap<&str, Vec<&Target>> {
-    let mut by_path: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
-    for target in targets {
-        by_path.entry(&target.path).or_default().push(target);
-    }
-    by_path
-}
-
-/// One file of the artifact to each of its places.
-async fn write(client: &Client, content: &Content, path: &str, targets: Vec<&Target>) -> Result<(), Trouble> {
-    let bytes = content.file(path).await?;
-    for target in targets {
-        if let (ItemKind::Notebook, Some((format, language))) = (target.kind, form(path)) {
-            let import = Import { path: &target.to, format, language, overwrite: true, content: &bytes };
-            client.import_notebook(import).await?;
-        } else {
-            let size = bytes.len() as u64;
-            client.upload(&file_location(&target.to), Cursor::new(bytes.clone()), size).await?;
-        }
+/// One file of the artifact to its place.
+async fn write(client: &Client, content: &Arc<Content>, target: &Target) -> Result<(), Trouble> {
+    let upload = upload(content, &target.entry);
+    match target.form {
+        Form::Notebook(format, language) => client.import(&target.to, format, language, &upload).await?,
+        Form::Raw => client.import(&target.to, Format::Raw, None, &upload).await?,
+        Form::File => client.upload(&file_location(&target.to), &upload).await?,
     }
     Ok(())
+}
+
+fn upload(content: &Arc<Content>, entry: &Entry) -> Upload {
+    let (content, entry) = (Arc::clone(content), entry.clone());
+    Upload::new(entry.size, move || content.parts(&entry))
 }
 
 /// Workspace files live below `/Workspace`, whatever short form the target has.
@@ -79,12 +70,10 @@ fn file_location(to: &str) -> String {
     if rooted { to.to_owned() } else { format!("/Workspace{to}") }
 }
 
-/// A wheel at a place named by its content is never written twice.
-async fn put_wheel(client: &Client, content: &Content, root: &str, wheel: &Wheel) -> Result<(), Trouble> {
-    let location = wheel_location(root, wheel);
-    if client.stored_size(&location).await? == Some(wheel.size) {
+/// A library at a place named by its content is never written twice.
+async fn put(client: &Client, content: &Arc<Content>, library: &Library) -> Result<(), Trouble> {
+    if client.stored_size(&library.location).await? == Some(library.entry.size) {
         return Ok(());
     }
-    let bytes = content.wheel(wheel).await?;
-    Ok(client.upload(&location, Cursor::new(bytes), wheel.size).await?)
+    Ok(client.upload(&library.location, &upload(content, &library.entry)).await?)
 }

@@ -15,6 +15,6 @@ pub(crate) fn decide(turn: &Turn) -> Step {
 }
 
 fn summary(deployed: &Deployed) -> String {
-    let Deployed { notebooks, files, wheels } = deployed;
-    format!("{notebooks} notebooks, {files} files, {wheels} wheels")
+    let Deployed { notebooks, files, libraries } = deployed;
+    format!("{notebooks} notebooks, {files} files, {libraries} libraries")
 }

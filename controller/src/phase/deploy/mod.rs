@@ -1,7 +1,11 @@
 //! Deploy: the artifact into the workspace. Notebooks are imported, files and wheels uploaded.
 
 mod act;
+mod check;
 mod decide;
+mod key;
+#[cfg(test)]
+mod samples;
 mod target;
 
 pub(crate) use act::act;
@@ -13,5 +17,5 @@ pub(crate) use target::targets;
 pub(crate) struct Deployed {
     pub(crate) notebooks: usize,
     pub(crate) files: usize,
-    pub(crate) wheels: usize,
+    pub(crate) libraries: usize,
 }

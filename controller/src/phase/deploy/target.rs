@@ -1,8 +1,9 @@
 //! Where each file of the artifact goes: pure.
 
-use brickline_artifact::{Manifest, selection::Selection};
+use brickline_artifact::{Manifest, manifest::File, selection::Selection};
 use brickline_crds::{Deploy, DeployItem, ItemKind};
 
+use crate::artifact::{Entry, library_location, wheel_location};
 use crate::databricks::workspace::{Format, Language};
 
 /// One file and its place in the workspace.
@@ -10,9 +11,30 @@ use crate::databricks::workspace::{Format, Language};
 pub(crate) struct Target {
     /// Its path in the repository.
     pub(crate) path: String,
-    /// Its place in the workspace, extension included.
+    /// Its place in the workspace.
     pub(crate) to: String,
+    /// What it becomes; never `Auto`.
     pub(crate) kind: ItemKind,
+    pub(crate) form: Form,
+    pub(crate) entry: Entry,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a notebook.
+    Notebook(Format, Option<Language>),
+    /// As a workspace file or a file of a volume.
+    File,
+    /// As a workspace file, although it looks like a notebook: the call for files would make one of it.
+    Raw,
+}
+
+/// A library and its place below the library root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Library {
+    pub(crate) location: String,
+    pub(crate) entry: Entry,
 }
 
 /// Every file that a deploy item selects, in the order of the items. A path may go to several places.
@@ -20,17 +42,46 @@ pub(crate) fn targets(deploy: &Deploy, manifest: &Manifest) -> Vec<Target> {
     deploy.items.iter().flat_map(|item| of_item(item, manifest)).collect()
 }
 
+/// The wheels, and the other libraries that `libraries.include` selects.
+pub(crate) fn libraries(deploy: &Deploy, manifest: &Manifest) -> Vec<Library> {
+    let root = &deploy.libraries.to;
+    let wheel = |wheel| Library { location: wheel_location(root, wheel), entry: Entry::of_wheel(wheel) };
+    let wheels = manifest.wheels.iter().map(wheel);
+    let Ok(selection) = Selection::new(&deploy.libraries.include, &[]) else { return wheels.collect() };
+    let included = manifest.files.iter().filter(|file| selection.contains(file.path.as_str()));
+    let file = |file| Library { location: library_location(root, file), entry: Entry::of_file(file) };
+    wheels.chain(included.map(file)).collect()
+}
+
 fn of_item(item: &DeployItem, manifest: &Manifest) -> Vec<Target> {
     let Ok(selection) = Selection::new(std::slice::from_ref(&item.from), &[]) else { return Vec::new() };
     let base = fixed_part(&item.from);
-    let selected = manifest.files.iter().map(|file| file.path.as_str()).filter(|path| selection.contains(path));
-    selected
-        .filter(|path| item.kind == ItemKind::File || form(path).is_some())
-        .map(|path| {
-            let below = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
-            Target { path: path.to_owned(), to: format!("{}/{below}", item.to), kind: item.kind }
-        })
-        .collect()
+    let selected = manifest.files.iter().filter(|file| selection.contains(file.path.as_str()));
+    let target = |file: &File| {
+        let form = form(item, file)?;
+        let path = file.path.as_str();
+        let kind = if matches!(form, Form::Notebook(..)) { ItemKind::Notebook } else { ItemKind::File };
+        let below = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
+        let below = if kind == ItemKind::Notebook && item.strip_extension { stripped(below) } else { below };
+        let (path, to) = (path.to_owned(), format!("{}/{below}", item.to));
+        Some(Target { path, to, kind, form, entry: Entry::of_file(file) })
+    };
+    selected.filter_map(target).collect()
+}
+
+/// What a file becomes; none if the item has no place for it.
+fn form(item: &DeployItem, file: &File) -> Option<Form> {
+    let notebook = || language(file.path.as_str()).map(|(format, language)| Form::Notebook(format, language));
+    match item.kind {
+        ItemKind::Notebook => notebook(),
+        ItemKind::Auto if file.notebook.is_some() && !in_volume(&item.to) => notebook(),
+        ItemKind::File if file.notebook.is_some() && !in_volume(&item.to) => Some(Form::Raw),
+        ItemKind::Auto | ItemKind::File => Some(Form::File),
+    }
+}
+
+pub(super) fn in_volume(to: &str) -> bool {
+    to == "/Volumes" || to.starts_with("/Volumes/")
 }
 
 /// The folders of a glob before its first wildcard: `notebooks` of `notebooks/**`. A glob without one names a file or
@@ -40,8 +91,16 @@ fn fixed_part(glob: &str) -> &str {
     fixed.rfind('/').map_or("", |at| &fixed[..at])
 }
 
+/// A path without the extension of its last part; a name that begins with its only dot stays.
+fn stripped(path: &str) -> &str {
+    match path.rsplit_once('.') {
+        Some((stem, suffix)) if !suffix.contains('/') && !stem.is_empty() && !stem.ends_with('/') => stem,
+        _ => path,
+    }
+}
+
 /// How a notebook is imported, by its suffix in any case: Jupyter files tell their language themselves.
-pub(super) fn form(path: &str) -> Option<(Format, Option<Language>)> {
+fn language(path: &str) -> Option<(Format, Option<Language>)> {
     let suffix = path.rsplit_once('.')?.1.to_ascii_lowercase();
     match suffix.as_str() {
         "py" => Some((Format::Source, Some(Language::Python))),
@@ -54,27 +113,4 @@ pub(super) fn form(path: &str) -> Option<(Format, Option<Language>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("notebooks/**", "notebooks")]
-    #[case("notebooks/*.py", "notebooks")]
-    #[case("a/b/c?.sql", "a/b")]
-    #[case("**/*.py", "")]
-    #[case("notebooks/one.py", "notebooks")]
-    fn a_target_keeps_the_folders_below_the_globs_fixed_part(#[case] glob: &str, #[case] fixed: &str) {
-        assert_eq!(fixed_part(glob), fixed);
-    }
-
-    #[rstest]
-    #[case("a.PY", Some((Format::Source, Some(Language::Python))))]
-    #[case("a.r", Some((Format::Source, Some(Language::R))))]
-    #[case("a.ipynb", Some((Format::Jupyter, None)))]
-    #[case("README.md", None)]
-    #[case("Makefile", None)]
-    fn the_suffix_names_the_language(#[case] path: &str, #[case] expected: Option<(Format, Option<Language>)>) {
-        assert_eq!(form(path), expected);
-    }
-}
+mod tests;

@@ -125,7 +125,7 @@ impl Databricks {
 
     pub(super) fn deploy(&mut self) -> deploy::Deployed {
         self.deployed = true;
-        deploy::Deployed { notebooks: self.behaviour.notebooks as usize, files: 0, wheels: 1 }
+        deploy::Deployed { notebooks: self.behaviour.notebooks as usize, files: 0, libraries: 1 }
     }
 
     pub(super) fn clusters(&self) -> install::View {
