@@ -125,7 +125,15 @@ impl Scene {
 }
 
 fn wheel(name: &str, version: &str) -> Vec<u8> {
+    wheel_with(name, version, &[])
+}
+
+fn wheel_with(name: &str, version: &str, modules: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, content) in modules {
+        zip.start_file(*path, SimpleFileOptions::default()).expect("started");
+        zip.write_all(content.as_bytes()).expect("written");
+    }
     zip.start_file("dbxdemo-0.1.0.dist-info/METADATA", SimpleFileOptions::default()).expect("started");
     write!(zip, "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nName: other\n").expect("written");
     zip.finish().expect("finished").into_inner()
@@ -346,6 +354,17 @@ fn two_wheels_of_one_distribution_are_refused() {
     scene.pod.write("work/wheels/DbxDemo-0.2.0-py3-none-any.whl", wheel("DbxDemo", "0.2.0"));
     assert_eq!(scene.collect(), 0);
     assert!(failure(&scene).1.contains("same distribution"));
+}
+
+#[test]
+fn two_wheels_with_different_modules_at_the_top_of_site_packages_are_refused() {
+    let scene = Scene::new();
+    scene.pod.write(&format!("work/wheels/{WHEEL}"), wheel_with("dbxdemo", "0.1.0", &[("addcol.py", "a = 1\n")]));
+    let other = wheel_with("other", "0.1.0", &[("addcol.py", "a = 2\n")]);
+    scene.pod.write("work/wheels/other-0.1.0-py3-none-any.whl", other);
+    assert_eq!(scene.collect(), 0);
+    let (reason, message) = failure(&scene);
+    assert_eq!((reason, message.contains("both install addcol.py")), (Reason::ArtifactFailed, true), "{message}");
 }
 
 #[test]

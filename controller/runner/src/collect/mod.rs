@@ -7,6 +7,7 @@ mod archive;
 mod client;
 mod follow;
 mod outcome;
+mod overlap;
 mod wheels;
 
 use std::io::{self, Seek, Write};

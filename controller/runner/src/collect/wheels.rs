@@ -11,6 +11,7 @@ use brickline_artifact::wheel::{WheelName, normalise, parse};
 use brickline_artifact::{ArtifactPath, content};
 use zip::ZipArchive;
 
+use super::overlap;
 use crate::Run;
 use crate::beneath::Root;
 use crate::place::name;
@@ -38,6 +39,12 @@ pub enum WheelError {
     /// Two wheels of one distribution: only one of them could be installed.
     #[error("{0} and {1} are wheels of the same distribution: keep one, by build.wheels")]
     Twice(String, String),
+    /// Two wheels bring different files to one place in `site-packages`, as `packages=["."]` does with its modules.
+    #[error(
+        "{0} and {1} both install {2}, with different content: the one installed last would win. Give each its own \
+         package: packages=[\".\"] in a setup.py puts its modules at the top of site-packages"
+    )]
+    Clash(String, String, String),
     /// Over [`MAX_WHEELS`].
     #[error("the build left more than {MAX_WHEELS} wheels")]
     TooMany,
@@ -57,7 +64,25 @@ pub fn gather(run: &Run) -> Result<Vec<Gathered>, WheelError> {
         }
         gathered.push(one);
     }
+    apart(&gathered)?;
     Ok(gathered)
+}
+
+/// No two wheels install different files at one place.
+fn apart(gathered: &[Gathered]) -> Result<(), WheelError> {
+    let file = |one: &Gathered| one.wheel.path.as_str().trim_start_matches(WHEELS_PREFIX).to_owned();
+    let mut seen: Vec<(String, BTreeMap<String, u32>)> = Vec::new();
+    for one in gathered {
+        let name = file(one);
+        let files = overlap::files(&one.file).map_err(|error| WheelError::Unsound(name.clone(), error.to_string()))?;
+        if let Some((other, path)) =
+            seen.iter().find_map(|(other, theirs)| Some((other, overlap::clash(theirs, &files)?)))
+        {
+            return Err(WheelError::Clash(other.clone(), name, path.to_owned()));
+        }
+        seen.push((name, files));
+    }
+    Ok(())
 }
 
 /// Names only, links too: a wheel that is a link must fail the build, not be missing from it.
