@@ -2,6 +2,7 @@
 
 use brickline_crds::Reason;
 
+use crate::databricks::compute::NotServerless;
 use crate::databricks::{Category, Error};
 
 /// A fault of Databricks, the forge, the artifact store, Kubernetes or a reference.
@@ -72,5 +73,12 @@ impl From<Error> for Trouble {
                 Self { reason: Reason::DeployFailed, message, transient: error.is_transient() }
             }
         }
+    }
+}
+
+/// The spec asks for what can't be.
+impl From<NotServerless> for Trouble {
+    fn from(refusal: NotServerless) -> Self {
+        Self::lasting(Reason::InvalidSpec, refusal.to_string())
     }
 }

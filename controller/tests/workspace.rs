@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brickline::databricks::clusters::ClusterState;
+use brickline::databricks::compute::Place;
 use brickline::databricks::libraries::{InstallState, Library};
-use brickline::databricks::runs::{NotebookTask, Output, Run, Submit, SubmitTask};
+use brickline::databricks::runs::{Output, Run, Submit};
 use brickline::databricks::storage::LibraryRoot;
+use brickline::databricks::tasks::{NotebookTask, Origin, Task, Work};
 use brickline::databricks::workspace::{Format, Language};
 use brickline::databricks::{
     Auth, Category, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, Upload, connect,
@@ -99,13 +101,12 @@ async fn import(client: &Client, path: &str, content: &str) -> Result<(), brickl
 }
 
 fn submit(path: &str, cluster: &str, token: &str, timeout_seconds: u64) -> Submit {
-    let task = SubmitTask {
-        task_key: "notebook".into(),
-        existing_cluster_id: Some(cluster.into()),
-        notebook_task: Some(NotebookTask { notebook_path: path.into(), ..NotebookTask::default() }),
-        timeout_seconds,
-        ..SubmitTask::default()
-    };
+    let work = Work::NotebookTask(NotebookTask {
+        notebook_path: path.into(),
+        source: Origin::Workspace,
+        base_parameters: [].into(),
+    });
+    let task = Task::new("notebook", work, timeout_seconds).at(&Place::Existing(cluster.into()));
     Submit {
         run_name: path.into(),
         idempotency_token: token.into(),

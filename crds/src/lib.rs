@@ -30,16 +30,18 @@ pub use pipeline::{
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
-    ApprovalRecord, Artifact, ArtifactFrom, Backoff, Build, BuildOnly, BuildTests, Cause, Compute, DatabricksRelease,
-    DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, FirstFailure, GitSource,
-    Install, InstallLibrary, Issue, ItemKind, LockTicket, NotebookTest, OnFailure, PhaseRetries, PhaseStatus,
-    ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket,
-    Source, Stopping, Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting,
+    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Compute,
+    ComputeKind, DataSecurityMode, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy,
+    DeployItem, DeployLibraries, FirstFailure, GitSource, Install, InstallLibrary, Issue, ItemKind, LockTicket,
+    NewCluster, NotebookSource, NotebookTest, OnFailure, PhaseRetries, PhaseStatus, PythonWheel, ReleaseReason,
+    ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket, Runs, RuntimeEngine,
+    Serverless, Source, SparkPython, Stopping, Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits,
+    Waiting,
 };
 pub use schedule::Schedule;
 pub use workspace::{
     Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, FamilyLimits, Identity,
-    Limits, OAuth, Token, Variable,
+    Limits, NewClusters, OAuth, Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

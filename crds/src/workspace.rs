@@ -57,6 +57,9 @@ pub struct DatabricksWorkspaceSpec {
     #[schemars(extend("maxProperties" = 32))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'))").message("cluster names are lower-case words of a-z, 0-9 and '-', at most 63 characters"))]
     pub clusters: BTreeMap<String, Cluster>,
+    /// Whether releases may make clusters of their own for their runs.
+    #[serde(default)]
+    pub new_clusters: NewClusters,
     /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value: main_staging}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -112,6 +115,20 @@ pub struct Cluster {
     #[schemars(length(min = 1, max = 100))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("id is the cluster's id, such as 0123-456789-abcdefgh: the last part of its page's address, not its name"))]
     pub id: String,
+}
+
+/// What releases may make clusters of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NewClusters {
+    /// Whether a release's `compute.newCluster` is taken. Default: false.
+    pub allowed: bool,
+    /// The cluster policies that such a cluster must follow one of. Empty: any cluster is taken. Example:
+    /// `[E0631F5C0D0006D6]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 100)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub policy_ids: Vec<String>,
 }
 
 /// A value that releases use by its name. Exactly one field is set.

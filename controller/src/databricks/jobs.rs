@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Family;
-use super::runs::SubmitTask;
+use super::tasks::Task;
 use super::transport::{Call, protocol};
 use super::{Client, Error, Once};
 
@@ -50,11 +50,11 @@ pub struct JobSettings {
 }
 
 /// One task of a job. Its cluster is one of those in `task`, or a shared one.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobTask {
     /// What it runs, and on what.
     #[serde(flatten)]
-    pub task: SubmitTask,
+    pub task: Task,
     /// The tasks that must have succeeded before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Dependency>,

@@ -5,9 +5,11 @@
 
 pub mod auth;
 pub mod clusters;
+pub mod compute;
 pub mod dbfs;
 pub mod error;
 pub mod files;
+pub mod git;
 pub mod jobs;
 pub mod libraries;
 pub mod limits;
@@ -16,6 +18,7 @@ mod reply;
 pub mod runs;
 pub mod scim;
 pub mod storage;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 mod timings;

@@ -1,15 +1,15 @@
 //! Runs: notebooks executed once. API page: "Jobs", runs (`/api/2.2/jobs/runs`).
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::libraries::Library;
+use super::compute::Environment;
+use super::git::GitSource;
 use super::limits::Family;
+use super::tasks::Task;
 use super::transport::Call;
 use super::{Client, Error, Once};
 
@@ -24,60 +24,18 @@ pub struct Submit {
     /// At most 64 characters: the same token answers with the run it already made.
     pub idempotency_token: String,
     /// What is run.
-    pub tasks: Vec<SubmitTask>,
+    pub tasks: Vec<Task>,
     /// Seconds until Databricks ends the run; 0: never.
     pub timeout_seconds: u64,
     /// Environments of serverless tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub environments: Vec<serde_json::Value>,
+    pub environments: Vec<Environment>,
     /// Where notebooks come from, if not from the workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub git_source: Option<serde_json::Value>,
+    pub git_source: Option<GitSource>,
     /// Secrets among the parameters. Not sent by themselves; taken out of what Databricks answers.
     #[serde(skip)]
     pub secrets: Vec<SecretString>,
-}
-
-/// One task of a run to submit. Without cluster: serverless.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct SubmitTask {
-    /// The task's name within the run.
-    pub task_key: String,
-    /// A cluster that exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub existing_cluster_id: Option<String>,
-    /// A cluster made for this run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_cluster: Option<serde_json::Value>,
-    /// The serverless environment, by key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment_key: Option<String>,
-    /// The notebook.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notebook_task: Option<NotebookTask>,
-    /// Libraries installed before the task starts; only with a new cluster they are gone afterwards.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub libraries: Vec<Library>,
-    /// Seconds until Databricks ends the task; 0: never.
-    pub timeout_seconds: u64,
-}
-
-/// A notebook to run. Printed without the values of its widgets, which may be secret.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
-pub struct NotebookTask {
-    /// Where it is, such as `/Shared/dbxdemo/notebook.py`.
-    pub notebook_path: String,
-    /// Values of its widgets.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub base_parameters: BTreeMap<String, String>,
-}
-
-impl fmt::Debug for NotebookTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parameters: Vec<&String> = self.base_parameters.keys().collect();
-        let mut shown = f.debug_struct("NotebookTask");
-        shown.field("notebook_path", &self.notebook_path).field("base_parameters", &parameters).finish()
-    }
 }
 
 /// A run as `jobs/runs/get` shows it. All times are milliseconds.

@@ -1,11 +1,13 @@
 //! `DatabricksRelease`: one run, immutable in what it releases.
 
 mod build;
+mod compute;
 mod deploy;
 mod install;
 mod limits;
 mod source;
 mod status;
+mod task;
 mod test;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
+pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
 pub use deploy::{Deploy, DeployItem, DeployLibraries, ItemKind};
 pub use install::{Install, InstallLibrary, Restart};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
@@ -24,7 +27,8 @@ pub use status::{
     ApprovalRecord, Artifact, DatabricksReleaseStatus, FirstFailure, Issue, LockTicket, PhaseStatus, ReleaseResult,
     ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waiting,
 };
-pub use test::{Compute, NotebookTest, Test};
+pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
+pub use test::{NotebookTest, Test};
 
 /// One run: one commit to one workspace. Everything but `suspend` and `cancel` is immutable.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{GoDuration, pattern};
+use super::Compute;
+use crate::GoDuration;
 
 /// Notebooks that are run as tests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,22 +41,6 @@ impl Default for Test {
             retry_failed: 0,
             continue_on_error: false,
         }
-    }
-}
-
-/// What notebooks run on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Compute {
-    /// An existing cluster, by the workspace's name for it. Default: `main`.
-    #[schemars(length(min = 1, max = 63))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::WORD, "message": pattern::CLUSTERS_MESSAGE}]))]
-    pub cluster: String,
-}
-
-impl Default for Compute {
-    fn default() -> Self {
-        Self { cluster: "main".to_owned() }
     }
 }
 

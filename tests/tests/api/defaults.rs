@@ -12,7 +12,10 @@ pub fn add(suite: &mut Suite) {
         let auth = json!({"token": {"secretRef": {"name": "dbx", "key": "token"}}});
         let limits = json!({"requestsPerSecond": 100, "uploads": 5, "runs": 20});
         let protection = json!({"allowManual": true});
-        let spec = json!({"host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false});
+        let spec = json!({
+            "host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false,
+            "newClusters": {"allowed": false},
+        });
         expect(lab, &object::workspace("small"), &spec).await
     });
     suite.add("the smallest pipeline gets its defaults", async |lab: &Lab| {
@@ -73,7 +76,7 @@ fn plan() -> Value {
             "startIfTerminated": true,
         },
         "test": {
-            "compute": {"cluster": "main"},
+            "compute": {},
             "notebooks": [{"match": "notebooks/**", "timeout": "1h", "maxDuration": "1m40s"}],
             "maxParallel": 4,
             "innerTestsRequired": false,

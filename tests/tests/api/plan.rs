@@ -19,6 +19,14 @@ const POOL: &str = "pool is one of the chart's builds.pools: a lower-case word o
 const QUANTITIES: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
 const CLUSTERS: &str = "a cluster is named as in the workspace's spec.clusters, without $(...): what a release may use is \
                         known when it is created";
+const COMPUTE: &str = "compute is one of cluster, newCluster or serverless: remove the others";
+const VERSION: &str = "newCluster needs sparkVersion, unless the policy of policyId fixes it";
+const MACHINES: &str = "newCluster needs nodeTypeId or instancePoolId, unless the policy of policyId fixes them";
+const WORKERS: &str = "newCluster needs numWorkers or autoscale, unless the policy of policyId fixes them; numWorkers: 0 is \
+                       a single node";
+const SIZE: &str = "newCluster has either numWorkers or autoscale";
+const POLICY: &str = "policyId is the policy's id, such as E0631F5C0D0006D6, without $(...): what a release may use is known \
+                      when it is created";
 const SLOWEST: &str = "maxDuration must be at most timeout: the run is stopped by then";
 const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
                       at most build, deployAttempt at most deploy, restart at most install";
@@ -279,6 +287,7 @@ fn test(table: &mut Table, at: &str) {
         .takes([json!("etl")])
         .refuses(EMPTY, [json!("")])
         .refuses(CLUSTERS, [json!("$(params.cluster)"), json!("Main")]);
+    compute(table, &format!("{at}.test.compute"));
     table
         .field(format!("{at}.test.notebooks.0"))
         .takes([json!({"timeout": "100s"}), json!({"timeout": "2h", "maxDuration": "2h"})])
@@ -290,6 +299,30 @@ fn test(table: &mut Table, at: &str) {
     for flag in ["test.continueOnError", "test.notebooks.0.continueOnError", "test.innerTestsRequired"] {
         table.field(format!("{at}.{flag}")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     }
+}
+
+fn compute(table: &mut Table, at: &str) {
+    let new = |fields: Value| json!({"newCluster": fields});
+    table
+        .field(at)
+        .takes([json!({}), json!({"cluster": "etl"}), new(json!({"policyId": "P1"}))])
+        .takes([new(json!({"sparkVersion": "v", "nodeTypeId": "n", "numWorkers": 0, "dataSecurityMode": "Standard"}))])
+        .takes([json!({"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}})])
+        .refuses(COMPUTE, [json!({"cluster": "etl", "serverless": {}})])
+        .refuses(VERSION, [new(json!({"nodeTypeId": "n", "numWorkers": 1}))])
+        .refuses(MACHINES, [new(json!({"sparkVersion": "v", "numWorkers": 1}))])
+        .refuses(WORKERS, [new(json!({"sparkVersion": "v", "nodeTypeId": "n"}))])
+        .refuses(SIZE, [new(json!({"policyId": "P1", "numWorkers": 1, "autoscale": {"min": 1, "max": 2}}))])
+        .refuses(
+            "autoscale.min must be at most autoscale.max",
+            [new(json!({"policyId": "P1", "autoscale": {"min": 2, "max": 1}}))],
+        )
+        .refuses(POLICY, [new(json!({"policyId": "$(params.policy)"}))])
+        .refuses("supported values", [new(json!({"policyId": "P1", "dataSecurityMode": "USER_ISOLATION"}))])
+        .refuses(
+            "environmentVersion is a number in quotes, such as \"2\"",
+            [json!({"serverless": {"environmentVersion": "v2"}})],
+        );
 }
 
 fn retries(table: &mut Table, at: &str) {

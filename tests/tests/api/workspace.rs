@@ -34,6 +34,7 @@ pub fn table() -> Table {
     hosts(&mut table);
     auth(&mut table);
     clusters(&mut table);
+    new_clusters(&mut table);
     variables(&mut table);
     limits(&mut table);
     allowed(&mut table);
@@ -112,6 +113,17 @@ fn clusters(table: &mut Table) {
         .takes(["0123-456789-abcdefgh", "job_1"].map(Value::from))
         .refuses(CLUSTER_ID, ["My cluster", "0123/456", "$(x)"].map(Value::from))
         .refuses("should be at least 1 chars long", [json!("")]);
+}
+
+fn new_clusters(table: &mut Table) {
+    let many = |count: u32| (0..count).map(|number| format!("P{number}")).collect::<Vec<_>>();
+    table.field("spec.newClusters.allowed").takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
+    table
+        .field("spec.newClusters.policyIds")
+        .takes([json!([]), json!(many(32))])
+        .refuses("Duplicate value", [json!(["P1", "P1"])])
+        .refuses("should be at least 1 chars long", [json!([""])])
+        .refuses("must have at most 32 items", [json!(many(33))]);
 }
 
 fn variables(table: &mut Table) {

@@ -8,7 +8,7 @@ use super::super::Category;
 use super::super::jobs::{
     CronSchedule, Dependency, EmailNotifications, JobCluster, JobParameter, JobSettings, JobTask, PauseStatus,
 };
-use super::super::runs::{NotebookTask, SubmitTask};
+use super::super::tasks::{NotebookTask, Origin, PythonWheelTask, Task, Work};
 use super::{always, client, first, sent};
 
 const LIST: &str = "/api/2.2/jobs/list";
@@ -54,18 +54,21 @@ async fn a_listing_without_end_is_an_error() {
 }
 
 fn settings() -> JobSettings {
-    let notebook = NotebookTask { notebook_path: "/Shared/load.py".to_owned(), ..NotebookTask::default() };
-    let load = SubmitTask { task_key: "load".to_owned(), notebook_task: Some(notebook), ..SubmitTask::default() };
-    let report = SubmitTask { task_key: "report".to_owned(), timeout_seconds: 60, ..SubmitTask::default() };
+    let (notebook_path, source) = ("/Shared/load.py".to_owned(), Origin::Workspace);
+    let notebook = Work::NotebookTask(NotebookTask { notebook_path, source, base_parameters: [].into() });
+    let load = Task::new("load", notebook, 0);
+    let (package_name, entry_point) = ("dbxdemo".to_owned(), "report".to_owned());
+    let wheel = PythonWheelTask { package_name, entry_point, ..PythonWheelTask::default() };
+    let report = Task::new("report", Work::PythonWheelTask(wheel), 60);
     JobSettings {
         name: "nightly".to_owned(),
         tags: [("team".to_owned(), "data".to_owned())].into(),
         tasks: vec![
-            JobTask { task: load, job_cluster_key: Some("job".to_owned()), ..JobTask::default() },
+            JobTask { task: load, depends_on: Vec::new(), job_cluster_key: Some("job".to_owned()) },
             JobTask {
                 task: report,
                 depends_on: vec![Dependency { task_key: "load".to_owned() }],
-                ..JobTask::default()
+                job_cluster_key: None,
             },
         ],
         job_clusters: vec![JobCluster { job_cluster_key: "job".to_owned(), new_cluster: json!({"num_workers": 1}) }],

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use brickline_crds::{
-    ApprovalRecord, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseReason, labels,
+    ApprovalRecord, ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseReason,
+    labels,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -55,6 +56,8 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
 /// What the release would use.
 struct Wanted {
     clusters: Vec<String>,
+    /// The policies of the clusters it would make; none for one without a policy.
+    new_clusters: Vec<Option<String>>,
     paths: Vec<String>,
     locks: BTreeSet<Lock>,
 }
@@ -69,12 +72,16 @@ impl Wanted {
     ) -> Result<Self, Trouble> {
         let spec = &release.spec;
         let asked = |phase: Phase| status.phase(phase).is_some_and(|phase| phase.state != PhaseState::Skipped);
-        let mut clusters: Vec<String> = Vec::new();
+        let (mut clusters, mut new_clusters): (Vec<String>, Vec<Option<String>>) = Default::default();
         if asked(Phase::Install) {
             clusters.extend(spec.install.clusters.iter().cloned());
         }
         if asked(Phase::Test) {
-            clusters.push(spec.test.compute.cluster.clone());
+            match spec.test.compute.kind() {
+                ComputeKind::Cluster(name) => clusters.push(name.to_owned()),
+                ComputeKind::New(new) => new_clusters.push(new.policy_id.clone()),
+                ComputeKind::Serverless(_) => {}
+            }
         }
         let mut paths: Vec<String> = Vec::new();
         if asked(Phase::Deploy) {
@@ -92,7 +99,7 @@ impl Wanted {
             let ids = clusters.iter().map(|name| connection.cluster(name)).collect::<Result<Vec<_>, _>>()?;
             locks = locks_of(&connection.host()?, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
         }
-        Ok(Self { clusters, paths, locks })
+        Ok(Self { clusters, new_clusters, paths, locks })
     }
 }
 
@@ -107,6 +114,7 @@ fn authorise(release: &DatabricksRelease, connection: &Connection, wanted: &Want
         by_controller: is_automatic(release),
         paths: &wanted.paths,
         clusters: &wanted.clusters,
+        new_clusters: &wanted.new_clusters,
     };
     protection::verdict(&connection.workspace, &request).map_err(|refusal| refusal.message)
 }

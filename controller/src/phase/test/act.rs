@@ -1,16 +1,21 @@
 //! Submits runs, collects their verdicts, publishes the report.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, TestCounts, labels};
+use brickline_crds::{
+    ComputeKind, DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Phase, Reason, TestCounts, labels,
+};
 use data_encoding::BASE32_NOPAD;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 use super::parameters::{self, Parameters};
-use super::plan::plan;
+use super::plan::{plan, travelling};
 use super::{Collected, Effect, Notebook};
 use crate::artifact::place;
 use crate::context::Context;
-use crate::databricks::runs::{NotebookTask, Output, Run, Submit, SubmitTask};
+use crate::databricks::compute::Place;
+use crate::databricks::libraries::Library;
+use crate::databricks::runs::{Output, Run, Submit};
+use crate::databricks::tasks::{NotebookTask, Origin, Task, Work};
 use crate::databricks::{Category, Client, Error};
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
@@ -22,6 +27,8 @@ use crate::workspace;
 
 /// The longest idempotency token Databricks takes.
 const TOKEN: usize = 64;
+/// The name of the one task of a run.
+const TASK: &str = "test";
 /// How many failures one notebook brings into the status.
 const FAILURES: usize = 10;
 
@@ -50,23 +57,36 @@ pub(super) async fn submit(
     let Parameters { values, secrets } =
         parameters::fill(&notebook, &status.variables, &connection.workspace, &context.kube).await?;
     let attempt = status.phase(Phase::Test).map_or(1, |phase| phase.attempts);
-    let task = SubmitTask {
-        task_key: "notebook".to_owned(),
-        existing_cluster_id: Some(connection.cluster(&release.spec.test.compute.cluster)?),
-        notebook_task: Some(NotebookTask { notebook_path: notebook.target, base_parameters: values }),
-        timeout_seconds: notebook.timeout.as_secs(),
-        ..SubmitTask::default()
-    };
+    let compute = &release.spec.test.compute;
+    let place = Place::of(compute, libraries(release, status, context).await?, |name| connection.cluster(name))?;
+    let work = Work::NotebookTask(NotebookTask {
+        notebook_path: notebook.target,
+        source: Origin::Workspace,
+        base_parameters: values,
+    });
     let submit = Submit {
         run_name: run_name(release, status, &notebook.path),
         idempotency_token: token(release, attempt, index, try_),
-        tasks: vec![task],
+        tasks: vec![Task::new(TASK, work, notebook.timeout.as_secs()).at(&place)],
         timeout_seconds: notebook.timeout.as_secs(),
         secrets,
         ..Submit::default()
     };
     let run_id = connection.client.submit_run(&submit).await.map_err(|error| refused(&notebook.path, error))?;
     Ok(Outcome::Submitted { index, run_id })
+}
+
+/// The libraries that travel with a run; none where Install has put them on the cluster.
+async fn libraries(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    context: &Context,
+) -> Result<Vec<Library>, Trouble> {
+    if matches!(release.spec.test.compute.kind(), ComputeKind::Cluster(_)) {
+        return Ok(Vec::new());
+    }
+    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+    Ok(travelling(&release.spec, &manifest))
 }
 
 /// A run that Databricks refuses is the notebook's failure, not the deployment's.

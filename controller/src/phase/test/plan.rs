@@ -4,6 +4,8 @@ use brickline_artifact::{Manifest, selection::Selection};
 use brickline_crds::{DatabricksReleaseSpec, ItemKind, NotebookTest};
 
 use super::Notebook;
+use crate::artifact::wheel_location;
+use crate::databricks::libraries::Library;
 use crate::phase::deploy::targets;
 
 /// The deployed notebooks that a test pattern selects, sorted by path; the first pattern that matches decides how.
@@ -31,4 +33,11 @@ pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Not
         .collect();
     notebooks.sort_by(|a, b| (&a.path, &a.target).cmp(&(&b.path, &b.target)));
     notebooks
+}
+
+/// The release's libraries, for a cluster or environment that is made for the run: the wheels where Deploy has put them.
+pub(super) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Library> {
+    let wheels = spec.install.libraries.iter().any(|library| library.wheels_from_artifact);
+    let root = &spec.deploy.libraries.to;
+    manifest.wheels.iter().filter(|_| wheels).map(|wheel| Library::Whl(wheel_location(root, wheel))).collect()
 }

@@ -25,6 +25,8 @@ pub(crate) struct Request<'a> {
     pub(crate) paths: &'a [String],
     /// Every cluster it uses, by the workspace's names.
     pub(crate) clusters: &'a [String],
+    /// The policy of every cluster that it would make for a run; none for one without a policy.
+    pub(crate) new_clusters: &'a [Option<String>],
 }
 
 /// Why a workspace doesn't take a release.
@@ -52,7 +54,8 @@ pub(crate) fn verdict(workspace: &DatabricksWorkspace, request: &Request) -> Res
     judge.pipeline()?;
     judge.branch()?;
     judge.paths()?;
-    judge.clusters()
+    judge.clusters()?;
+    judge.new_clusters()
 }
 
 struct Judge<'a> {
@@ -121,6 +124,21 @@ impl Judge<'_> {
                 self.hold(false, format!("cluster {name}"), "clusters", &names.join(", "))
             }
         }
+    }
+
+    fn new_clusters(&self) -> Result<(), Refusal> {
+        let rule = &self.workspace.spec.new_clusters;
+        let taken = rule.allowed || self.request.new_clusters.is_empty();
+        self.hold(taken, "a cluster made for a run".to_owned(), "newClusters.allowed", "existing ones alone")?;
+        let known = |policy: &Option<String>| policy.as_ref().is_some_and(|policy| rule.policy_ids.contains(policy));
+        let is_free = rule.policy_ids.is_empty();
+        let unknown = self.request.new_clusters.iter().find(|policy| !is_free && !known(policy));
+        let Some(policy) = unknown else { return Ok(()) };
+        let resource = match policy {
+            Some(policy) => format!("a new cluster of policy {policy}"),
+            None => "a new cluster without policy".to_owned(),
+        };
+        self.hold(false, resource, "newClusters.policyIds", &rule.policy_ids.join(", "))
     }
 
     fn hold(&self, taken: bool, resource: String, rule: &'static str, wanted: &str) -> Result<(), Refusal> {

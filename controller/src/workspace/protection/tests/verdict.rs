@@ -17,6 +17,7 @@ fn request() -> Request<'static> {
         by_controller: true,
         paths: &[],
         clusters: &[],
+        new_clusters: &[],
     }
 }
 
@@ -142,4 +143,23 @@ proptest! {
             prop_assert!(steps.iter().all(|step| !matches!(*step, ".." | ".")), "{}", path);
         }
     }
+}
+
+#[rstest]
+#[case(json!({}), None, Some(("newClusters.allowed", "a cluster made for a run")))]
+#[case(json!({"policyIds": ["P1"]}), Some("P1"), Some(("newClusters.allowed", "a cluster made for a run")))]
+#[case(json!({"allowed": true}), None, None)]
+#[case(json!({"allowed": true}), Some("P2"), None)]
+#[case(json!({"allowed": true, "policyIds": ["P1"]}), Some("P1"), None)]
+#[case(json!({"allowed": true, "policyIds": ["P1"]}), Some("P2"), Some(("newClusters.policyIds", "a new cluster of policy P2")))]
+#[case(json!({"allowed": true, "policyIds": ["P1"]}), None, Some(("newClusters.policyIds", "a new cluster without policy")))]
+fn clusters_made_for_runs(#[case] rule: Value, #[case] policy: Option<&str>, #[case] refused: Option<(&str, &str)>) {
+    let mut workspace = workspace(&json!({}));
+    workspace.spec.new_clusters = serde_json::from_value(rule).unwrap();
+    let of = |new_clusters: &[Option<String>]| {
+        let refusal = verdict(&workspace, &Request { new_clusters, ..request() }).err();
+        refusal.map(|refusal| (refusal.rule, refusal.resource))
+    };
+    assert_eq!(of(&[]), None, "a release that makes none");
+    assert_eq!(of(&[policy.map(str::to_owned)]), refused.map(|(rule, resource)| (rule, resource.to_owned())));
 }
