@@ -90,6 +90,7 @@ impl Workspace {
             workspace: self.objects.root().to_owned(),
             dbfs: self.dbfs.root().to_owned(),
             volumes: self.volumes.root().to_owned(),
+            repository: None,
         }
     }
 

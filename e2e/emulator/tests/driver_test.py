@@ -5,8 +5,9 @@ import unittest
 from brickline_driver import notebook, output, wire  # noqa: F401
 from brickline_driver.dbutils import InputWidgetNotDefined, Widgets
 from brickline_driver.magic import read_notebook
+from brickline_driver.output import describe
 from brickline_driver.roots import Roots
-from brickline_driver.worker import describe
+from brickline_driver.task import find_entry
 
 SOURCE = """# Databricks notebook source
 # MAGIC %md
@@ -90,6 +91,18 @@ class Paths(unittest.TestCase):
     def test_a_missing_notebook_is_named(self):
         with self.assertRaisesRegex(FileNotFoundError, "Notebook not found: /Shared/none"):
             read_notebook(self.roots, "/Shared/none")
+
+
+class EntryPoints(unittest.TestCase):
+    def test_a_function_of_the_package_will_do(self):
+        # Every Python that can make environments has pip.
+        self.assertEqual(find_entry("pip", "main").__name__, "main")
+
+    def test_what_is_missing_is_named(self):
+        with self.assertRaisesRegex(ImportError, "wheel with name no-such-wheel could not be found"):
+            find_entry("no-such-wheel", "main")
+        with self.assertRaisesRegex(ImportError, "Entry point no_such could not be found"):
+            find_entry("pip", "no_such")
 
 
 class Parameters(unittest.TestCase):

@@ -1,12 +1,15 @@
-//! Databricks' own SDK plays the story of a release against the emulator; the story itself is `sdk/story.py`.
+//! Databricks' own SDK plays stories against the emulator; they are the Python files in `sdk`.
 
 mod support;
 
+use rstest::rstest;
 use std::{path::Path, process::Command, time::Instant};
 use support::{Emulator, TOKEN, python};
 
-#[test]
-fn the_sdk_plays_the_whole_story() {
+#[rstest]
+#[case::of_a_release("story.py")]
+#[case::of_every_kind_of_task("tasks.py")]
+fn the_sdk_plays_the_story(#[case] file: &str) {
     let python = python();
     let folder = tempfile::tempdir().unwrap();
     let path = python.display().to_string();
@@ -23,7 +26,7 @@ fn the_sdk_plays_the_whole_story() {
     let emulator = Emulator::start(folder.path(), &more);
     let begun = Instant::now();
     let status = Command::new(&python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/story.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(file))
         .current_dir(folder.path())
         .env("DATABRICKS_HOST", &emulator.url)
         .env("DATABRICKS_TOKEN", TOKEN)

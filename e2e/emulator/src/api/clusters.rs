@@ -48,7 +48,8 @@ async fn describe(State(context): State<Context>, Arguments(which): Arguments<Wh
 
 async fn list(State(context): State<Context>) -> Json<Value> {
     let clusters = context.workspace.clusters.all();
-    let shown: Vec<_> = clusters.iter().map(|cluster| cluster.read(show)).collect();
+    let visible = clusters.iter().filter(|cluster| cluster.read(|record| !record.is_serverless));
+    let shown: Vec<_> = visible.map(|cluster| cluster.read(show)).collect();
     Json(if shown.is_empty() { json!({}) } else { json!({ "clusters": shown }) })
 }
 

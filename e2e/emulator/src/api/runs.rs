@@ -9,6 +9,7 @@ use crate::{
         view,
     },
     export,
+    spec::{Workload, workload::NotebookTask},
     state::{
         Refusal, Run, RunRecord,
         run::{Format, Stop},
@@ -73,7 +74,11 @@ async fn output(State(context): State<Context>, Arguments(which): Arguments<Whic
         let several = record.format == Format::MultiTask && record.run_id == which.run_id;
         let task = record.tasks.iter().find(|task| task.run_id == which.run_id);
         match task {
-            Some(task) if !several => Ok(Json(view::output(record, task, &context.public_url))),
+            Some(task) if !several => {
+                let log =
+                    task.workload.is_python().then(|| context.workspace.runs.archive.log(task.run_id)).transpose()?;
+                Ok(Json(view::output(record, task, log, &context.public_url)))
+            }
             _ => Err(Refusal::Invalid(
                 "Retrieving the output of runs with multiple tasks is not supported. \
                  Retrieve the output of each individual task run instead."
@@ -94,10 +99,10 @@ struct Export {
 async fn export(State(context): State<Context>, Arguments(query): Arguments<Export>) -> Result<Json<Value>, Refusal> {
     let run = find(&context, &Which { run_id: query.run_id })?;
     let wanted = query.views_to_export.unwrap_or_else(|| "CODE".to_owned());
-    let path = run.read(|record| {
-        record.tasks.iter().find(|task| task.run_id == query.run_id).map(|task| task.notebook_path.clone())
-    });
-    let path = path.ok_or_else(|| Refusal::Invalid("Only the run of a single task can be exported.".to_owned()))?;
+    let task = run.read(|record| record.tasks.iter().find(|task| task.run_id == query.run_id).cloned());
+    let Some(Workload::Notebook(NotebookTask { notebook_path: path, .. })) = task.map(|task| task.workload) else {
+        return Err(Refusal::Invalid("Only the run of a single notebook task can be exported.".to_owned()));
+    };
     let views = match wanted.as_str() {
         "CODE" | "ALL" => {
             let cells = context.workspace.runs.archive.read(query.run_id)?;

@@ -1,9 +1,13 @@
 //! How runs and their outputs are shown.
 
-use crate::state::{
-    RunRecord,
-    objects::now,
-    run::{Format, LifeCycle, Origin, ResultState, RunState, TaskRecord},
+use crate::{
+    spec::compute::Compute,
+    state::{
+        RunRecord,
+        cells::Log,
+        objects::now,
+        run::{Format, LifeCycle, Origin, ResultState, RunState, TaskRecord},
+    },
 };
 use serde_json::{Value, json};
 
@@ -22,6 +26,9 @@ pub(crate) fn run_or_task(record: &RunRecord, id: i64, url: &str) -> Value {
 pub(crate) fn run(record: &RunRecord, url: &str) -> Value {
     let mut shown = frame(record, record.run_id, &record.state, &record.code, url);
     add_origin(&mut shown, &record.origin);
+    for (name, value) in json!(record.shared).as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
     shown["start_time"] = record.start_time.into();
     shown["end_time"] = record.end_time.into();
     shown["run_duration"] = span(record.start_time, record.end_time).into();
@@ -42,8 +49,8 @@ fn add_origin(shown: &mut Value, origin: &Origin) {
     if let Some(schedule) = &origin.schedule {
         shown["schedule"] = json!(schedule);
     }
-    if !origin.overriding_parameters.is_empty() {
-        shown["overriding_parameters"] = json!({ "notebook_params": origin.overriding_parameters });
+    if let Some(given) = &origin.overriding_parameters {
+        shown["overriding_parameters"] = given.clone();
     }
     if !origin.job_parameters.is_empty() {
         let values = origin.job_parameters.iter().map(|(name, value)| json!({ "name": name, "value": value }));
@@ -96,27 +103,30 @@ fn show_task(record: &RunRecord, task: &TaskRecord, url: &str) -> Value {
 
 /// What only a task has: its workload, cluster and times.
 fn add_task(shown: &mut Value, task: &TaskRecord) {
-    let notebook = json!({
-        "notebook_path": task.notebook_path,
-        "base_parameters": task.base_parameters,
-        "source": "WORKSPACE",
-    });
     let mut spec = json!({});
-    match (&task.new_cluster, &task.cluster_id) {
-        (Some(cluster), _) => spec["new_cluster"] = cluster.clone(),
-        (None, Some(id)) => spec["existing_cluster_id"] = id.clone().into(),
-        (None, None) => {}
+    match &task.compute {
+        Compute::New(cluster) => spec["new_cluster"] = cluster.clone(),
+        Compute::Existing(id) => spec["existing_cluster_id"] = id.clone().into(),
+        Compute::Shared(key) => spec["job_cluster_key"] = key.clone().into(),
+        Compute::Serverless(Some(key)) => shown["environment_key"] = key.clone().into(),
+        Compute::Serverless(None) => {}
     }
-    if let Some(id) = &task.cluster_id {
+    let serverless = matches!(task.compute, Compute::Serverless(_));
+    // Nobody sees what serverless compute runs on.
+    if let Some(id) = task.cluster_id.as_ref().filter(|_| !serverless) {
         shown["cluster_instance"] = json!({ "cluster_id": id });
         if task.spark_context_id != 0 {
             shown["cluster_instance"]["spark_context_id"] = task.spark_context_id.to_string().into();
         }
     }
-    shown["existing_cluster_id"] = spec["existing_cluster_id"].clone();
+    for (name, value) in spec.as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
     shown["cluster_spec"] = spec;
-    shown["notebook_task"] = notebook.clone();
-    shown["task"] = json!({ "notebook_task": notebook });
+    shown["task"] = json!(task.workload);
+    for (name, value) in shown["task"].clone().as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
     shown["timeout_seconds"] = task.timeout_seconds.into();
     shown["start_time"] = task.start_time.into();
     shown["end_time"] = task.end_time.into();
@@ -155,9 +165,16 @@ fn status(state: &RunState, code: &str) -> Value {
 }
 
 /// What a task left behind.
-pub(crate) fn output(record: &RunRecord, task: &TaskRecord, url: &str) -> Value {
+pub(crate) fn output(record: &RunRecord, task: &TaskRecord, log: Option<Log>, url: &str) -> Value {
     let metadata = if record.run_id == task.run_id { run(record, url) } else { task_run(record, task, url) };
-    let mut shown = json!({ "metadata": metadata, "notebook_output": {} });
+    let mut shown = json!({ "metadata": metadata });
+    if !task.workload.is_python() {
+        shown["notebook_output"] = json!({});
+    }
+    if let Some(log) = log {
+        shown["logs"] = log.text.into();
+        shown["logs_truncated"] = log.truncated.into();
+    }
     if let Some(result) = &task.output.exit {
         let end = (0..=result.len().min(MAX_RESULT)).rev().find(|at| result.is_char_boundary(*at)).unwrap_or(0);
         shown["notebook_output"] = json!({ "result": &result[..end], "truncated": end < result.len() });

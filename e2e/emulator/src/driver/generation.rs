@@ -51,6 +51,8 @@ pub(crate) struct Generation {
     cancels: mpsc::Sender<String>,
     /// Canceled when the driver is to stop, or has stopped by itself.
     gone: CancellationToken,
+    /// Canceled when its processes have ended.
+    closed: CancellationToken,
     slots: Semaphore,
     /// A worker that has started already.
     spare: Mutex<Option<Worker>>,
@@ -83,10 +85,13 @@ impl Generation {
         let (cancels, inbox) = mpsc::channel(64);
         let tending = tend(child, group, stdin, inbox, gone.clone());
         let kept = Arc::clone(&environment);
+        let closed = CancellationToken::new();
+        let told = closed.clone();
         tokio::spawn(async move {
             tending.await;
             // The JVM writes into the environment's folder until its end.
             drop(kept);
+            told.cancel();
         });
         let generation = Self {
             program: Arc::clone(program),
@@ -95,6 +100,7 @@ impl Generation {
             log,
             cancels,
             gone,
+            closed,
             slots: Semaphore::new(settings.max_runs),
             spare: Mutex::new(None),
         };
@@ -110,6 +116,11 @@ impl Generation {
     /// Notices the end of this generation.
     pub(crate) fn gone(&self) -> &CancellationToken {
         &self.gone
+    }
+
+    /// Notices that nothing of it is left.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closed
     }
 
     /// Ends the generation: its workers' runs end first, for they wait on [`Self::gone`].

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 pub(crate) const TOKENS_VARIABLE: &str = "BRICKLINE_EMULATOR_TOKENS";
 
 const PACKAGE: &str = "brickline_driver";
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 14] = [
     ("__init__.py", include_str!("python/__init__.py")),
     ("__main__.py", include_str!("python/__main__.py")),
     ("cluster.py", include_str!("python/cluster.py")),
@@ -27,6 +27,8 @@ const SOURCES: [(&str, &str); 12] = [
     ("packages.py", include_str!("python/packages.py")),
     ("reaper.py", include_str!("python/reaper.py")),
     ("roots.py", include_str!("python/roots.py")),
+    ("session.py", include_str!("python/session.py")),
+    ("task.py", include_str!("python/task.py")),
     ("wire.py", include_str!("python/wire.py")),
     ("worker.py", include_str!("python/worker.py")),
 ];

@@ -26,18 +26,27 @@ pub(crate) struct Roots {
     pub(crate) workspace: std::path::PathBuf,
     pub(crate) dbfs: std::path::PathBuf,
     pub(crate) volumes: std::path::PathBuf,
+    /// What was checked out for the run, if it comes from git.
+    pub(crate) repository: Option<std::path::PathBuf>,
 }
 
 /// What a worker has to do.
 #[derive(Serialize)]
 pub(crate) struct Job {
-    pub(crate) path: String,
-    pub(crate) language: String,
-    pub(crate) source: String,
-    pub(crate) parameters: BTreeMap<String, String>,
+    #[serde(flatten)]
+    pub(crate) what: What,
     /// Spark's jobs of this run carry this name, so that they can be canceled.
     pub(crate) group: String,
     pub(crate) roots: Roots,
+}
+
+/// The work itself; the worker knows each by its fields.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum What {
+    Notebook { path: String, language: String, source: String, parameters: BTreeMap<String, String> },
+    File { file: std::path::PathBuf, arguments: Vec<String> },
+    Wheel { package: String, entry_point: String, arguments: Vec<String> },
 }
 
 /// What the generation adds to a job.
@@ -66,6 +75,7 @@ pub(crate) enum Event {
     Ready,
     Cells { cells: Vec<CellText> },
     Cell(CellReport),
+    Log { text: String },
     Done(Outcome),
 }
 

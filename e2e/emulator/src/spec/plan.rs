@@ -3,6 +3,7 @@
 use crate::{
     api::number,
     spec::{
+        compute::Shared,
         invalid,
         task::{TaskSpec, WorkSpec},
     },
@@ -12,7 +13,6 @@ use crate::{
     },
 };
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 const MAX_TASKS: usize = 100;
@@ -22,8 +22,8 @@ const MAX_TASKS: usize = 100;
 pub(crate) struct Plan {
     #[serde(default)]
     tasks: Option<Vec<TaskSpec>>,
-    #[serde(default)]
-    git_source: Option<Value>,
+    #[serde(flatten)]
+    shared: Shared,
     /// The run's own limit, and in the flat shape its only task's.
     #[serde(default, deserialize_with = "number")]
     timeout_seconds: u64,
@@ -37,6 +37,7 @@ pub(crate) struct Accepted {
     pub(crate) format: Format,
     /// Seconds; 0 means no limit.
     pub(crate) timeout_seconds: u64,
+    pub(crate) shared: Shared,
     pub(crate) tasks: Vec<TaskRecord>,
 }
 
@@ -48,20 +49,18 @@ impl Plan {
 
     /// Checks everything that can be known before it runs.
     pub(crate) fn accept(self, clusters: &Clusters) -> Result<Accepted, Refusal> {
-        match &self.git_source {
-            Some(source) if source["git_provider"].is_null() => return invalid("git_source needs a git_provider."),
-            Some(_) => return Err(Refusal::Unsupported("git_source")),
-            None => {}
-        }
+        let shared = self.shared;
+        shared.check()?;
         let run_id = ids::random();
         let Some(tasks) = self.tasks else {
             // The flat run is its own only task, and the limit is the task's.
-            let task = TaskSpec::only(self.flat, self.timeout_seconds).accept(run_id, clusters)?;
-            return Ok(Accepted { run_id, format: Format::SingleTask, timeout_seconds: 0, tasks: vec![task] });
+            let task = TaskSpec::only(self.flat, self.timeout_seconds).accept(run_id, &shared, clusters)?;
+            return Ok(Accepted { run_id, format: Format::SingleTask, timeout_seconds: 0, shared, tasks: vec![task] });
         };
         check_graph(&tasks)?;
-        let tasks = tasks.into_iter().map(|task| task.accept(ids::random(), clusters)).collect::<Result<_, _>>()?;
-        Ok(Accepted { run_id, format: Format::MultiTask, timeout_seconds: self.timeout_seconds, tasks })
+        let tasks =
+            tasks.into_iter().map(|task| task.accept(ids::random(), &shared, clusters)).collect::<Result<_, _>>()?;
+        Ok(Accepted { run_id, format: Format::MultiTask, timeout_seconds: self.timeout_seconds, shared, tasks })
     }
 }
 
@@ -92,7 +91,7 @@ fn check_graph(tasks: &[TaskSpec]) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     /// `key` or `key:dependency`, several between spaces.
     fn tasks(graph: &str) -> Vec<TaskSpec> {
@@ -131,9 +130,52 @@ mod tests {
         assert!(accept(good.clone()).is_ok());
         assert!(accept(with("existing_cluster_id", "other".into())).is_err());
         assert!(accept(with("git_source", json!({ "git_url": "x" }))).is_err());
-        assert!(accept(with("notebook_task", json!({ "notebook_path": "n" }))).is_err());
         assert!(accept(with("notebook_task", Value::Null)).is_err());
-        let wrong = json!({ "notebook_path": "/n", "base_parameters": { "a": 1 } });
-        assert!(accept(with("notebook_task", wrong)).is_err());
+        assert!(accept(with("job_cluster_key", "shared".into())).is_err());
+        assert!(accept(with("environment_key", "one".into())).is_err());
+    }
+
+    #[rstest]
+    #[case::notebook(json!({ "notebook_task": { "notebook_path": "/n" } }), None)]
+    #[case::wheel(json!({ "python_wheel_task": { "package_name": "p", "entry_point": "e" }, "environment_key": "env" }), None)]
+    #[case::notebook_in_an_environment(
+        json!({ "notebook_task": { "notebook_path": "/n" }, "environment_key": "env" }),
+        Some("A task environment can not be provided for notebook task")
+    )]
+    #[case::file_without_an_environment(
+        json!({ "spark_python_task": { "python_file": "/f.py" } }),
+        Some("An environment is required for serverless task t.")
+    )]
+    #[case::unknown_environment(
+        json!({ "spark_python_task": { "python_file": "/f.py" }, "environment_key": "none" }),
+        Some("environment_key 'none' is not among the environments")
+    )]
+    #[case::libraries(
+        json!({ "notebook_task": { "notebook_path": "/n" }, "libraries": [{ "pypi": { "package": "x" } }] }),
+        Some("Libraries field is not supported for serverless task")
+    )]
+    #[case::shared_cluster(json!({ "notebook_task": { "notebook_path": "/n" }, "job_cluster_key": "big" }), None)]
+    #[case::unknown_cluster(
+        json!({ "notebook_task": { "notebook_path": "/n" }, "job_cluster_key": "none" }),
+        Some("job_cluster_key 'none' is not among the job_clusters")
+    )]
+    fn a_task_without_a_cluster_is_serverless(#[case] mut task: Value, #[case] refusal: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let clusters = Clusters::open(folder.path().to_owned()).unwrap();
+        task["task_key"] = "t".into();
+        let plan = json!({
+            "tasks": [task],
+            "environments": [{ "environment_key": "env", "spec": { "environment_version": "2", "dependencies": ["x"] } }],
+            "job_clusters": [{ "job_cluster_key": "big", "new_cluster": { "spark_version": "14.3.x-scala2.12" } }],
+        });
+        let got = serde_json::from_value::<Plan>(plan)
+            .unwrap()
+            .accept(&clusters)
+            .map(drop)
+            .map_err(|refusal| refusal.to_string());
+        match refusal {
+            None => assert_eq!(got, Ok(())),
+            Some(words) => assert!(got.as_ref().is_err_and(|message| message.contains(words)), "{got:?}"),
+        }
     }
 }

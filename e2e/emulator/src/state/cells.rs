@@ -46,13 +46,49 @@ impl Cell {
 
 /// The cells of a run that is going on; whoever exports it meanwhile sees how far it is.
 #[derive(Clone, Default)]
-pub(crate) struct LiveCells(Arc<Mutex<Vec<Cell>>>);
+pub(crate) struct LiveCells(Arc<Mutex<Live>>);
+
+#[derive(Default)]
+struct Live {
+    cells: Vec<Cell>,
+    log: Log,
+}
+
+/// The end of what a Python task printed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Log {
+    pub(crate) text: String,
+    /// Whether its beginning is missing.
+    pub(crate) truncated: bool,
+}
+
+impl Log {
+    /// Databricks returns the last 5 MB.
+    const MAX: usize = 5 * 1024 * 1024;
+
+    fn append(&mut self, text: &str) {
+        self.text.push_str(text);
+        // Cut rarely: each cut moves the rest.
+        if self.text.len() > 2 * Self::MAX {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let from = self.text.len().saturating_sub(Self::MAX);
+        let from = (from..=self.text.len()).find(|at| self.text.is_char_boundary(*at)).unwrap_or_default();
+        self.text.drain(..from);
+        self.truncated |= from > 0;
+    }
+}
 
 impl LiveCells {
     /// Takes a worker's news.
     pub(crate) fn note(&self, event: Event) {
-        let mut cells = super::lock(&self.0);
+        let mut live = super::lock(&self.0);
+        let Live { cells, log } = &mut *live;
         match event {
+            Event::Log { text } => log.append(&text),
             Event::Cells { cells: texts } => *cells = texts.into_iter().map(Cell::from).collect(),
             Event::Cell(report) => {
                 if let Some(cell) = cells.get_mut(report.index) {
@@ -65,7 +101,7 @@ impl LiveCells {
 
     /// The run has ended: what hasn't finished by now never will.
     fn close(&self, now: i64) {
-        for cell in super::lock(&self.0).iter_mut() {
+        for cell in &mut super::lock(&self.0).cells {
             match cell.state.as_str() {
                 "running" => {
                     "cancelled".clone_into(&mut cell.state);
@@ -82,7 +118,13 @@ impl LiveCells {
     }
 
     fn copy(&self) -> Vec<Cell> {
-        super::lock(&self.0).clone()
+        super::lock(&self.0).cells.clone()
+    }
+
+    fn log(&self) -> Log {
+        let mut log = super::lock(&self.0).log.clone();
+        log.cut();
+        log
     }
 }
 
@@ -102,6 +144,10 @@ impl Archive {
         self.folder.join(format!("{run_id}.cells.json"))
     }
 
+    fn log_file(&self, run_id: i64) -> PathBuf {
+        self.folder.join(format!("{run_id}.log.json"))
+    }
+
     /// Begins to record a task.
     pub(crate) fn begin(&self, run_id: i64) -> LiveCells {
         super::lock(&self.live).entry(run_id).or_default().clone()
@@ -112,6 +158,10 @@ impl Archive {
         let Some(cells) = super::lock(&self.live).get(&run_id).cloned() else { return };
         cells.close(now);
         disk::save(&self.file(run_id), &cells.copy());
+        let log = cells.log();
+        if !log.text.is_empty() {
+            disk::save(&self.log_file(run_id), &log);
+        }
         super::lock(&self.live).remove(&run_id);
     }
 
@@ -124,9 +174,19 @@ impl Archive {
         }
     }
 
+    /// What a task has printed so far.
+    pub(crate) fn log(&self, run_id: i64) -> io::Result<Log> {
+        let live = super::lock(&self.live).get(&run_id).map(LiveCells::log);
+        match live {
+            Some(log) => Ok(log),
+            None => Ok(disk::read_json(&self.log_file(run_id))?.unwrap_or_default()),
+        }
+    }
+
     /// Forgets a deleted run's task.
     pub(crate) fn forget(&self, run_id: i64) {
         // There may be none.
         let _ = std::fs::remove_file(self.file(run_id));
+        let _ = std::fs::remove_file(self.log_file(run_id));
     }
 }

@@ -65,6 +65,9 @@ pub(crate) struct ClusterRecord {
     /// Made for one run, gone after it.
     #[serde(default)]
     pub(crate) is_job: bool,
+    /// Behind serverless compute: nobody sees it.
+    #[serde(default)]
+    pub(crate) is_serverless: bool,
     pub(crate) state: ClusterState,
     #[serde(default)]
     pub(crate) state_message: String,
@@ -100,6 +103,7 @@ impl ClusterRecord {
             cluster_name: name.to_owned(),
             spark_version: spark_version.to_owned(),
             is_job: false,
+            is_serverless: false,
             state: ClusterState::Terminated,
             state_message: String::new(),
             spark_context_id: 0,

@@ -1,7 +1,12 @@
 //! A run's record: what was submitted, how far it is and how it ended. A run has one or more tasks.
 
 use crate::{
-    spec::{plan::Accepted, quartz::Schedule},
+    spec::{
+        Workload,
+        compute::{Compute, Shared},
+        plan::Accepted,
+        quartz::Schedule,
+    },
     state::{Library, disk, ids, lock, objects::now},
 };
 use serde::{Deserialize, Serialize};
@@ -92,7 +97,7 @@ pub(crate) struct TaskOutput {
     pub(crate) error_trace: Option<String>,
 }
 
-/// One task of a run: a notebook on a cluster.
+/// One task of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TaskRecord {
     pub(crate) run_id: i64,
@@ -101,15 +106,12 @@ pub(crate) struct TaskRecord {
     pub(crate) depends_on: Vec<String>,
     #[serde(default)]
     pub(crate) run_if: RunIf,
-    /// Where it runs; a job cluster's is known once it is made.
+    pub(crate) compute: Compute,
+    /// Where it runs; known once a cluster made for it is there.
     pub(crate) cluster_id: Option<String>,
     #[serde(default)]
-    pub(crate) new_cluster: Option<serde_json::Value>,
-    #[serde(default)]
     pub(crate) libraries: Vec<Library>,
-    pub(crate) notebook_path: String,
-    #[serde(default)]
-    pub(crate) base_parameters: BTreeMap<String, String>,
+    pub(crate) workload: Workload,
     /// Seconds; 0 means no limit.
     #[serde(default)]
     pub(crate) timeout_seconds: u64,
@@ -131,6 +133,39 @@ pub(crate) struct TaskRecord {
     pub(crate) code: String,
     #[serde(default)]
     pub(crate) output: TaskOutput,
+}
+
+impl TaskRecord {
+    /// A task that hasn't started.
+    pub(crate) fn new(run_id: i64, task_key: String, compute: Compute, workload: Workload) -> Self {
+        let cluster_id = if let Compute::Existing(id) = &compute { Some(id.clone()) } else { None };
+        Self {
+            run_id,
+            task_key,
+            depends_on: Vec::new(),
+            run_if: RunIf::AllSuccess,
+            compute,
+            cluster_id,
+            libraries: Vec::new(),
+            workload,
+            timeout_seconds: 0,
+            start_time: 0,
+            end_time: 0,
+            setup_duration: 0,
+            execution_duration: 0,
+            spark_context_id: 0,
+            state: RunState::at(LifeCycle::Blocked, ""),
+            code: String::new(),
+            output: TaskOutput::default(),
+        }
+    }
+
+    /// It ends without having run.
+    pub(crate) fn give_up(&mut self, state: &RunState, code: &str, now: i64) {
+        self.state.clone_from(state);
+        code.clone_into(&mut self.code);
+        self.end_time = now;
+    }
 }
 
 /// When a task runs, given how those it depends on ended.
@@ -201,8 +236,8 @@ pub(crate) struct Origin {
     pub(crate) schedule: Option<Schedule>,
     /// The job's parameters with this run's values.
     pub(crate) job_parameters: BTreeMap<String, String>,
-    /// What `run-now` gave to notebooks.
-    pub(crate) overriding_parameters: BTreeMap<String, String>,
+    /// What `run-now` gave, as it was given.
+    pub(crate) overriding_parameters: Option<serde_json::Value>,
 }
 
 /// What is remembered of a run.
@@ -227,6 +262,11 @@ pub(crate) struct RunRecord {
     #[serde(default)]
     pub(crate) origin: Origin,
     #[serde(default)]
+    pub(crate) shared: Shared,
+    /// The clusters of the run that were made so far, by their keys.
+    #[serde(default)]
+    pub(crate) made: BTreeMap<String, String>,
+    #[serde(default)]
     pub(crate) deleted: bool,
     pub(crate) tasks: Vec<TaskRecord>,
 }
@@ -234,7 +274,7 @@ pub(crate) struct RunRecord {
 impl RunRecord {
     /// A run that begins now. Its job is one of its own, as that of a one-time run.
     pub(crate) fn new(accepted: Accepted, name: &str, creator: &str, token: Option<String>, origin: Origin) -> Self {
-        let Accepted { run_id, format, timeout_seconds, tasks } = accepted;
+        let Accepted { run_id, format, timeout_seconds, shared, tasks } = accepted;
         Self {
             run_id,
             job_id: ids::random(),
@@ -248,6 +288,8 @@ impl RunRecord {
             state: RunState::at(LifeCycle::Pending, ""),
             code: String::new(),
             origin,
+            shared,
+            made: BTreeMap::new(),
             deleted: false,
             tasks,
         }
@@ -321,9 +363,7 @@ pub(crate) fn recover(record: &mut RunRecord, now: i64) -> bool {
     let message = "The cluster was lost while the run was in flight: the emulator was restarted.";
     let lost = RunState::ended(LifeCycle::InternalError, ResultState::Failed, message);
     for task in record.tasks.iter_mut().filter(|task| !task.state.life_cycle_state.is_terminal()) {
-        task.state = lost.clone();
-        "CLUSTER_ERROR".clone_into(&mut task.code);
-        task.end_time = now;
+        task.give_up(&lost, "CLUSTER_ERROR", now);
     }
     record.state = lost;
     "CLUSTER_ERROR".clone_into(&mut record.code);

@@ -5,7 +5,7 @@ use crate::{
     state::{Cluster, Library, LibraryStatus, library::Step, lock},
     workspace::Workspace,
 };
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Works through the list whenever it changes, until the generation ends.
 pub(crate) async fn tend(workspace: Arc<Workspace>, cluster: Arc<Cluster>, generation: Arc<Generation>) {
@@ -89,9 +89,12 @@ async fn install(
         }
         _ => None,
     };
-    let mut scratch = None;
+    let mut translated = None;
     let file = match (library, file) {
-        (Library::Requirements(_), Some(file)) => Some(translate(workspace, &file, &mut scratch)?),
+        (Library::Requirements(_), Some(file)) => {
+            let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+            Some(translated.insert(requirements(workspace, &text)?).path().to_owned())
+        }
         (_, file) => file,
     };
     let request = Request::for_library(library, file)
@@ -109,19 +112,15 @@ fn refuse_dbfs(path: &str, dbfs_is_off: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// A requirements file may name wheels by their workspace paths; pip needs the local ones.
-fn translate(
-    workspace: &Workspace,
-    file: &PathBuf,
-    scratch: &mut Option<tempfile::NamedTempFile>,
-) -> Result<PathBuf, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let lines = text.lines().map(|line| match workspace.locate(line.trim()) {
-        Ok(local) => local.display().to_string(),
-        Err(_) => line.to_owned(),
+/// Requirements may name wheels and other requirements by their workspace paths; pip needs the local ones.
+pub(crate) fn requirements(workspace: &Workspace, text: &str) -> Result<tempfile::NamedTempFile, String> {
+    let lines = text.lines().map(|line| {
+        let line = line.trim();
+        let (option, path) = line.strip_prefix("-r ").map_or(("", line), |path| ("-r ", path.trim()));
+        workspace.locate(path).map_or_else(|_| line.to_owned(), |local| format!("{option}{}", local.display()))
     });
     let translated = lines.collect::<Vec<_>>().join("\n");
     let copy = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
     std::fs::write(copy.path(), translated).map_err(|error| error.to_string())?;
-    Ok(scratch.insert(copy).path().to_owned())
+    Ok(copy)
 }

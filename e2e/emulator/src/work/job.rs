@@ -1,7 +1,11 @@
 //! A saved job at work: a run of it begins because someone asks, or because its schedule has come.
 
 use crate::{
-    spec::{JobSettings, job::Parameter, task::texts},
+    spec::{
+        JobSettings,
+        job::Parameter,
+        workload::{Given, texts},
+    },
     state::{
         Refusal, Run, RunRecord,
         job::JobRecord,
@@ -14,7 +18,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What one run of a job does differently.
@@ -25,6 +29,10 @@ pub(crate) struct Overrides {
     pub(crate) job_parameters: BTreeMap<String, Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) notebook_params: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) python_params: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) python_named_params: Option<BTreeMap<String, String>>,
 }
 
 /// Begins a run of a job, or finds the one that `token` began. With too many going already it is skipped, which is a
@@ -72,19 +80,18 @@ fn prepare(
         return Err(Refusal::Invalid(format!("Job {} has no tasks.", job.job_id)));
     }
     let job_parameters = resolve(parameters, texts("job_parameters", &overrides.job_parameters)?)?;
-    let notebook_params = texts("notebook_params", &overrides.notebook_params)?;
+    // The job's parameters win over the task's own.
+    let mut named = job_parameters.clone();
+    named.extend(texts("notebook_params", &overrides.notebook_params)?);
+    let given = Given { named, list: overrides.python_params.clone(), wheel: overrides.python_named_params.clone() };
     let mut accepted = plan.accept(&workspace.clusters)?;
-    for task in &mut accepted.tasks {
-        // The job's parameters win over the task's own.
-        task.base_parameters.extend(job_parameters.clone());
-        task.base_parameters.extend(notebook_params.clone());
-    }
+    accepted.tasks.iter_mut().for_each(|task| task.workload.override_with(&given));
     let origin = Origin {
         run_type: RunType::JobRun,
         trigger,
         schedule: schedule.filter(|_| trigger == Trigger::Periodic),
         job_parameters,
-        overriding_parameters: notebook_params,
+        overriding_parameters: Some(json!(overrides)).filter(|given| *given != json!({})),
     };
     Ok(RunRecord { job_id: job.job_id, ..RunRecord::new(accepted, &name, &job.creator, token, origin) })
 }
@@ -108,8 +115,7 @@ fn skip(mut record: RunRecord, limit: usize) -> RunRecord {
     "MAX_CONCURRENT_RUNS_EXCEEDED".clone_into(&mut record.code);
     record.end_time = now();
     for task in &mut record.tasks {
-        task.state = record.state.clone();
-        task.code.clone_from(&record.code);
+        task.give_up(&record.state, &record.code, record.end_time);
     }
     record
 }

@@ -2,7 +2,10 @@
 //! run.
 
 pub(crate) mod cluster;
+pub(crate) mod compute;
+pub(crate) mod git;
 pub(crate) mod install;
 pub(crate) mod job;
+pub(crate) mod load;
 pub(crate) mod run;
 pub(crate) mod task;

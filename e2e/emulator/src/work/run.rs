@@ -1,12 +1,17 @@
 //! A run's life: its tasks start when those they depend on have ended; when all have, the run has.
 
 use crate::{
+    spec::git::{GitSource, Snapshot},
     state::{
         Run,
         objects::now,
         run::{Format, LifeCycle, ResultState, RunRecord, RunState, Stop},
     },
-    work::task,
+    work::{
+        compute,
+        git::{self, Checkout},
+        task,
+    },
     workspace::Workspace,
 };
 use std::{sync::Arc, time::Duration};
@@ -37,20 +42,46 @@ async fn supervise(workspace: &Arc<Workspace>, run: &Arc<Run>) {
     };
     tokio::select! {
         () = clock => {}
-        () = run_tasks(workspace, run) => {}
+        () = carry_out(workspace, run) => {}
     }
+    compute::release_shared(workspace, run);
     run.change(|record| {
         (record.state, record.code) = conclude(record);
         record.end_time = now();
     });
 }
 
-async fn run_tasks(workspace: &Arc<Workspace>, run: &Arc<Run>) {
+/// Checks out what comes from git, and runs the tasks.
+async fn carry_out(workspace: &Arc<Workspace>, run: &Arc<Run>) {
+    let Some(source) = run.read(|record| record.shared.git_source.clone()) else {
+        return run_tasks(workspace, run, None).await;
+    };
+    let done = tokio::select! {
+        done = git::checkout(&source) => done,
+        // The tasks find out by themselves that they are to stop.
+        _ = run.stopped() => return run_tasks(workspace, run, None).await,
+    };
+    match done {
+        Ok(checkout) => {
+            let used_commit = checkout.commit.clone();
+            run.change(|record| {
+                record.shared.git_source = Some(GitSource { git_snapshot: Some(Snapshot { used_commit }), ..source });
+            });
+            run_tasks(workspace, run, Some(Arc::new(checkout))).await;
+        }
+        Err(message) => run.change(|record| {
+            let state = RunState::ended(LifeCycle::InternalError, ResultState::Failed, &message);
+            record.tasks.iter_mut().for_each(|task| task.give_up(&state, "REPOSITORY_CHECKOUT_FAILED", now()));
+        }),
+    }
+}
+
+async fn run_tasks(workspace: &Arc<Workspace>, run: &Arc<Run>, checkout: Option<Arc<Checkout>>) {
     let mut going = JoinSet::new();
     loop {
         for index in unblock(run) {
-            let (workspace, run) = (Arc::clone(workspace), Arc::clone(run));
-            going.spawn(async move { task::run(&workspace, &run, index).await });
+            let (workspace, run, checkout) = (Arc::clone(workspace), Arc::clone(run), checkout.clone());
+            going.spawn(async move { task::run(&workspace, &run, index, checkout.as_deref()).await });
         }
         if going.join_next().await.is_none() {
             return;

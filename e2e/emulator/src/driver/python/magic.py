@@ -98,12 +98,14 @@ class Magics:
 
 
 def read_notebook(roots, path):
-    """The source of a notebook of the workspace."""
-    try:
-        with open(roots.notebook(path), encoding="utf-8") as file:
-            return file.read()
-    except (FileNotFoundError, IsADirectoryError):
-        raise FileNotFoundError(f"Notebook not found: {path}") from None
+    """The source of a notebook of the workspace; in a repository its file may have a suffix."""
+    for suffix in ("", ".py", ".sql") if roots.repository else ("",):
+        try:
+            with open(roots.notebook(path) + suffix, encoding="utf-8") as file:
+                return file.read()
+        except (FileNotFoundError, IsADirectoryError):
+            pass
+    raise FileNotFoundError(f"Notebook not found: {path}")
 
 
 def restart_python(namespace, keep, baseline):

@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Databricks cuts what a cell prints; so do we, well under the emulator's limit for one message.
 MAX_TEXT = 1024 * 1024
@@ -82,3 +86,13 @@ def _plain(value):
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return str(value)
+
+
+def describe(failure):
+    """One line and the traceback of a failed cell, without the frames of this program."""
+    summary = "".join(traceback.format_exception_only(type(failure), failure)).strip()
+    frames = traceback.TracebackException.from_exception(failure)
+    frames.stack = traceback.StackSummary.from_list(
+        [frame for frame in frames.stack if not frame.filename.startswith(HERE)]
+    )
+    return summary[:10000], "".join(frames.format())[:100000]

@@ -4,7 +4,7 @@ import posixpath
 
 
 class Roots:
-    def __init__(self, workspace, dbfs, volumes):
+    def __init__(self, workspace, dbfs, volumes, repository=None):
         self._mounts = (
             ("/Workspace/", workspace),
             ("/Volumes/", volumes),
@@ -14,7 +14,9 @@ class Roots:
             ("dbfs:/", dbfs),
             ("file:/", "/"),
         )
-        self._workspace = workspace
+        # A notebook from git finds its neighbours in what was checked out.
+        self.repository = repository
+        self._notebooks = repository or workspace
         self._dbfs = dbfs
 
     def find(self, path):
@@ -26,7 +28,7 @@ class Roots:
 
     def notebook(self, path):
         """The local path of an absolute workspace path, with or without `/Workspace`."""
-        return self.find(path) if path.startswith("/Workspace/") else _below(self._workspace, path)
+        return self.find(path) if path.startswith("/Workspace/") else _below(self._notebooks, path)
 
     def fs(self, path):
         """The local path as `dbutils.fs` reads it: no scheme means DBFS."""

@@ -1,4 +1,4 @@
-"""A worker: one process that runs one notebook, attached to the cluster's JVM, and then ends.
+"""A worker: one process that runs one notebook or Python task, attached to the cluster's JVM, and then ends.
 
 Modules, names and packages of a run die with its process; a session of its own keeps its temporary views apart.
 """
@@ -16,11 +16,12 @@ import traceback
 import types
 
 from brickline_driver import magic, notebook, output
+from brickline_driver.output import describe
+from brickline_driver.session import attach
+from brickline_driver.task import Task
 from brickline_driver.dbutils import DBUtils, NotebookExit
 from brickline_driver.roots import Roots
 from brickline_driver.wire import Wire
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
@@ -34,30 +35,11 @@ def main():
         return
     wire.die_with_parent()
     try:
-        outcome = Run(wire, job).execute()
+        outcome = (Run if "source" in job else Task)(wire, job).execute()
     except Exception as failure:
-        outcome = {"result": "INTERNAL", "error": f"the notebook could not be started: {failure}", "trace": traceback.format_exc()}
+        outcome = {"result": "INTERNAL", "error": f"the task could not be started: {failure}", "trace": traceback.format_exc()}
     wire.send("done", **outcome)
     os._exit(0)
-
-
-def attach(gateway, group):
-    """Connects to the cluster's JVM and opens a session of this notebook's own."""
-    from pyspark import SparkConf, SparkContext
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_GATEWAY_PORT"] = str(gateway["port"])
-    os.environ["PYSPARK_GATEWAY_SECRET"] = gateway["secret"]
-    SparkContext._ensure_initialized()
-    del os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]
-    jvm = SparkContext._jvm
-    root = jvm.org.apache.spark.sql.SparkSession.getDefaultSession().get()
-    jsc = jvm.org.apache.spark.api.java.JavaSparkContext.fromSparkContext(root.sparkContext())
-    context = SparkContext(gateway=SparkContext._gateway, jsc=jsc, conf=SparkConf(_jvm=jvm, _jconf=jsc.getConf()))
-    # The context belongs to the cluster: a notebook that stops it would stop everyone's.
-    context.stop = lambda: None
-    context.setJobGroup(group, group, interruptOnCancel=True)
-    return context, SparkSession(context, root.newSession())
 
 
 class Run:
@@ -84,7 +66,7 @@ class Run:
         folder = os.path.dirname(self._roots.notebook(self._job["path"]))
         for place in self._job["sites"]:
             site.addsitedir(place)
-        sys.path.append(folder)
+        sys.path.extend([folder, self._roots.repository] if self._roots.repository else [folder])
         importlib.invalidate_caches()
         context, self._spark = attach(self._job["gateway"], self._job["group"])
         if os.path.isdir(folder):
@@ -183,16 +165,6 @@ def _await_done(other, timeout_seconds):
     finally:
         if timer:
             timer.cancel()
-
-
-def describe(failure):
-    """One line and the traceback of a failed cell, without the frames of this program."""
-    summary = "".join(traceback.format_exception_only(type(failure), failure)).strip()
-    frames = traceback.TracebackException.from_exception(failure)
-    frames.stack = traceback.StackSummary.from_list(
-        [frame for frame in frames.stack if not frame.filename.startswith(HERE)]
-    )
-    return summary[:10000], "".join(frames.format())[:100000]
 
 
 def _now():
