@@ -102,7 +102,7 @@ async fn act(action: Action, progress: &Progress) -> anyhow::Result<()> {
         Action::Verify => verify::verify(progress).await?,
         Action::List => scenario::all().iter().for_each(|one| say(&format!("{:<12} {}", one.name, one.about))),
         Action::Run { name, target } => tell(&name, target.context.as_deref(), progress).await?,
-        Action::Demo { keep, target } => demo::play(progress, target.context.as_deref(), keep).await?,
+        Action::Demo { keep, target } => Box::pin(demo::play(progress, target.context.as_deref(), keep)).await?,
         Action::Load { benchmark } => Box::pin(benchmark.measure(progress)).await?,
         // Handled before anything else was set up.
         Action::Node { .. } => {}

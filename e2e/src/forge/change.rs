@@ -26,6 +26,8 @@ pub enum Change {
         /// All of its new content.
         content: String,
     },
+    /// These files get new content, each a path and its content.
+    Files(Vec<(String, String)>),
     /// The repository holds these files and no others, each a path and its content.
     Only(Vec<(String, String)>),
 }
@@ -39,6 +41,7 @@ impl Change {
             Self::BreakNotebook => "Leave incomplete records out".to_owned(),
             Self::BreakPytest => "Expect the status before the name".to_owned(),
             Self::File { path, .. } => format!("Change {path}"),
+            Self::Files(files) => format!("Change {} files", files.len()),
             Self::Only(files) => format!("Keep {} files", files.len()),
         }
     }
@@ -48,7 +51,7 @@ impl Change {
             Self::Behaviour => Some("change-behaviour"),
             Self::BreakNotebook => Some("break-notebook"),
             Self::BreakPytest => Some("break-pytest"),
-            Self::File { .. } | Self::Only(_) => None,
+            Self::File { .. } | Self::Files(_) | Self::Only(_) => None,
         }
     }
 
@@ -59,6 +62,7 @@ impl Change {
         }
         match self {
             Self::File { path, content } => write(copy.folder(), path, content),
+            Self::Files(files) => files.iter().try_for_each(|(path, content)| write(copy.folder(), path, content)),
             Self::Only(files) => {
                 copy.empty_out().await?;
                 files.iter().try_for_each(|(path, content)| write(copy.folder(), path, content))

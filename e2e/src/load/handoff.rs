@@ -78,8 +78,8 @@ async fn warm_up(team: &Team) -> anyhow::Result<String> {
 }
 
 async fn release(team: &Team, chronicle: &Chronicle, name: &str, commit: &str) -> anyhow::Result<Round> {
-    let workspace = Workspace::of(team)?;
-    let since = workspace.latest().await?;
+    let workspace = Workspace(&team.emulator);
+    let since = team.emulator.latest().await?;
     let began = Timestamp::now();
     team.release_by_hand(name, commit, "staging").await?;
     chronicle.until(name, Mark::Began(Phase::Install), PATIENCE).await?;

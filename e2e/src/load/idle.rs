@@ -73,6 +73,12 @@ async fn find(client: &Client) -> anyhow::Result<(Pod, String)> {
     Ok((pod, node))
 }
 
+/// The id of the controller's container.
+pub(super) async fn controller(client: &Client) -> anyhow::Result<String> {
+    let (pod, _) = find(client).await?;
+    container_id(&pod).context("the container has no id")
+}
+
 fn container_id(pod: &Pod) -> Option<String> {
     let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
     let status = statuses.iter().find(|status| status.name == CONTAINER)?;

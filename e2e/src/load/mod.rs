@@ -4,6 +4,7 @@
 
 mod chronicle;
 mod count;
+mod deploy;
 mod figures;
 mod handoff;
 mod idle;
@@ -31,6 +32,8 @@ use crate::{
 /// What can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Benchmark {
+    /// How fast notebooks are imported, how few calls little change takes, and how little memory large files take.
+    Deploy,
     /// How long a release stands still between its phases: from the work's end outside to the next phase's start.
     Handoff {
         /// How many full releases, one after the other.
@@ -70,6 +73,7 @@ impl Benchmark {
     pub(crate) async fn measure(&self, progress: &Progress) -> anyhow::Result<()> {
         println!("machine: {}", figures::machine()?);
         match self {
+            Self::Deploy => deploy::measure(progress).await,
             Self::Handoff { releases } => handoff::measure(progress, *releases).await,
             Self::Idle { seconds } => idle::measure(progress, Duration::from_secs(*seconds)).await,
             Self::Quiet { releases, seconds } => {

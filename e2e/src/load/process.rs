@@ -24,6 +24,13 @@ pub(super) fn memory(container: &str) -> anyhow::Result<Option<Memory>> {
     read(&status).map(Some)
 }
 
+/// Lets the kernel count the peak of a container's process from what is resident now.
+pub(super) fn forget_peak(container: &str) -> anyhow::Result<()> {
+    let process = process_of(container).context("/proc")?.context("the container has no process on this host")?;
+    // See proc(5): 5 resets the high water mark.
+    fs::write(process.join("clear_refs"), "5").context("the process is gone")
+}
+
 fn read(status: &str) -> anyhow::Result<Memory> {
     let field = |name: &str| {
         let value = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"));

@@ -2,42 +2,25 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use jiff::Timestamp;
-use reqwest::{Client, Method};
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::system::Team;
+use crate::system::Emulator;
 
 /// How often the libraries are looked at: the hand-over after Install may come out longer by this, never shorter.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Requests that change something but belong to other phases than Deploy.
 const OTHERS: [&str; 3] = ["/libraries/", "/clusters/", "/jobs/"];
 
-/// A team's emulator.
-pub(super) struct Workspace<'a> {
-    team: &'a Team,
-    client: Client,
-}
+/// A team's emulator, as a watch on it sees it.
+pub(super) struct Workspace<'a>(pub(super) &'a Emulator);
 
-impl<'a> Workspace<'a> {
-    /// Talks to it directly, past Brickline.
-    pub(super) fn of(team: &'a Team) -> anyhow::Result<Self> {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        Ok(Self { team, client })
-    }
-
-    /// The number of the latest request.
-    pub(super) async fn latest(&self) -> anyhow::Result<u64> {
-        let requests = self.requests(0).await?;
-        Ok(requests.last().and_then(|request| request["seq"].as_u64()).unwrap_or(0))
-    }
-
+impl Workspace<'_> {
     /// When the last request after number `since` that wrote something into the workspace had been answered.
     pub(super) async fn last_write(&self, since: u64) -> anyhow::Result<Timestamp> {
-        let requests = self.requests(since).await?;
+        let requests = self.0.requests(since).await?;
         let answered = requests
             .iter()
             .filter(|request| is_deployment(request))
@@ -51,7 +34,7 @@ impl<'a> Workspace<'a> {
     pub(super) async fn watch_libraries(&self, missing: &mut Option<Timestamp>) -> anyhow::Error {
         loop {
             let now = Timestamp::now();
-            match self.get("/api/2.0/libraries/all-cluster-statuses").await {
+            match self.0.get("/api/2.0/libraries/all-cluster-statuses").await {
                 Ok(status) if is_installed(&status) => {}
                 Ok(_) => *missing = Some(now),
                 Err(error) => return error,
@@ -62,39 +45,9 @@ impl<'a> Workspace<'a> {
 
     /// When the latest run ended.
     pub(super) async fn run_ended(&self) -> anyhow::Result<Timestamp> {
-        let runs = self.get("/api/2.1/jobs/runs/list?completed_only=true").await?;
+        let runs = self.0.get("/api/2.1/jobs/runs/list?completed_only=true").await?;
         let ends = runs["runs"].as_array().into_iter().flatten().filter_map(|run| run["end_time"].as_i64());
         Ok(Timestamp::from_millisecond(ends.max().context("no run has ended")?)?)
-    }
-
-    async fn requests(&self, since: u64) -> anyhow::Result<Vec<Value>> {
-        let mut answer = self.get(&format!("/emulator/requests?since={since}")).await?;
-        Ok(serde_json::from_value(answer["requests"].take())?)
-    }
-
-    /// Asks for something. The path holds the query too.
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.call(Method::GET, path, None).await
-    }
-
-    /// Asks for something to be done.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(Method::POST, path, Some(body)).await
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request = self.client.request(method, format!("{}{path}", self.team.emulator));
-        let request = request.bearer_auth(self.team.token.expose_secret());
-        let request = match body {
-            Some(body) => request.json(body),
-            None => request,
-        };
-        let answer = request.send().await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        ensure!(status.is_success(), "{path} was answered {status}: {text}");
-        // Some endpoints answer nothing at all.
-        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
 }
 

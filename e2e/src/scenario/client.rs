@@ -19,15 +19,15 @@ const LIMIT: Duration = Duration::from_mins(15);
 /// Tells it.
 pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let system = System::up(&stage.cluster, &Progress::default()).await?;
-    let (host, token) = start_emulator(&stage, &system, &[CLUSTER]).await?;
+    let emulator = start_emulator(&stage, &system, &[CLUSTER]).await?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tests = ["test", "-p", "brickline", "--test", "workspace", "--", "--ignored", "--test-threads=1"];
     let log = Cache::open()?.log("scenario-client")?;
     let ran = Command::new(cargo)
         .args(tests)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .env("BRICKLINE_TEST_HOST", host)
-        .env("BRICKLINE_TEST_TOKEN", token.expose_secret())
+        .env("BRICKLINE_TEST_HOST", &emulator.address)
+        .env("BRICKLINE_TEST_TOKEN", emulator.token.expose_secret())
         .env("BRICKLINE_TEST_CLUSTER", CLUSTER)
         .env("BRICKLINE_TEST_VOLUME", format!("/Volumes/{}", VOLUME.replace('.', "/")))
         .env("NO_PROXY", "*")

@@ -164,7 +164,7 @@ impl Story {
 
     /// How many requests have changed the workspace so far.
     async fn written(&self) -> anyhow::Result<usize> {
-        let requests = self.team.workspace_requests().await?;
+        let requests = self.team.emulator.requests(0).await?;
         Ok(requests.iter().filter(|request| request["method"] != "GET" && request["method"] != "HEAD").count())
     }
 
@@ -235,9 +235,11 @@ impl Story {
         for (look, of) in looks {
             let seen = self.team.stage.cluster.kubectl(look.iter().chain(&of)).run().await?;
             ensure!(!seen.trim().is_empty(), "kubectl {} shows nothing", look.join(" "));
-            for (name, secret) in
-                [("workspace token", &self.team.token), ("webhook secret", &self.team.hook), ("git token", git)]
-            {
+            for (name, secret) in [
+                ("workspace token", &self.team.emulator.token),
+                ("webhook secret", &self.team.hook),
+                ("git token", git),
+            ] {
                 let secret = secret.expose_secret();
                 let forms = [secret.to_owned(), BASE64.encode(secret.as_bytes())];
                 ensure!(!forms.iter().any(|form| seen.contains(form)), "the {name} is in `kubectl {}`", look.join(" "));

@@ -1,5 +1,6 @@
 //! The system: Brickline itself, installed from its chart and images, with a forge beside it.
 
+mod emulator;
 mod installation;
 mod replica;
 mod team;
@@ -20,6 +21,7 @@ use crate::{
     progress::Progress,
 };
 
+pub use emulator::Emulator;
 pub use replica::Replica;
 pub use team::{CLUSTER, OTHER_CLUSTER, Team, VOLUME, start_emulator, tenant, workspace};
 

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{NAMESPACE, System};
+use super::{Emulator, NAMESPACE, System};
 use crate::{
     cluster::ADMINISTRATOR,
     forge::{Repository, Webhook},
@@ -52,10 +52,8 @@ pub struct Team {
     pub repository: Repository,
     /// The repository's webhook to Brickline.
     pub webhook: Webhook,
-    /// The emulator's address.
-    pub emulator: String,
-    /// The workspace's token.
-    pub token: SecretString,
+    /// The team's workspace.
+    pub emulator: Emulator,
     /// The webhook's secret.
     pub hook: SecretString,
 }
@@ -73,7 +71,7 @@ impl Team {
     /// Everything but workspaces and pipelines, with these clusters in the emulator. Webhooks go to all pipelines to come.
     pub async fn found(stage: &Stage, system: &System, clusters: &[&str]) -> anyhow::Result<Self> {
         stage.create::<RoleBinding>(tenant(&stage.namespace)).await.context("tenant")?;
-        let (emulator, token) = start_emulator(stage, system, clusters).await.context("emulator")?;
+        let emulator = start_emulator(stage, system, clusters).await.context("emulator")?;
         let hook = random_secret();
         let secrets = [("hook", json!({"token": hook.expose_secret()})), ("git", system.git_secret())];
         for (name, data) in secrets {
@@ -81,7 +79,7 @@ impl Team {
         }
         let repository = system.forge.repository(&stage.namespace).await?;
         let webhook = repository.add_webhook(&format!("{}/hooks/{}", system.webhooks, stage.namespace), &hook).await?;
-        Ok(Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, token, hook })
+        Ok(Self { stage: stage.clone(), system: system.clone(), repository, webhook, emulator, hook })
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
@@ -179,15 +177,6 @@ impl Team {
             },
         })
     }
-
-    /// How many requests the workspace has seen so far.
-    pub async fn workspace_requests(&self) -> anyhow::Result<Vec<Value>> {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        let request =
-            client.get(format!("{}/emulator/requests", self.emulator)).bearer_auth(self.token.expose_secret());
-        let answer: Value = request.send().await?.error_for_status()?.json().await?;
-        Ok(answer["requests"].as_array().cloned().unwrap_or_default())
-    }
 }
 
 fn is_ready(conditions: Option<&[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition]>) -> bool {
@@ -232,12 +221,8 @@ fn pipeline(url: &str) -> Value {
     })
 }
 
-/// Starts the emulator with these clusters, which run, and returns its address and its token, which is in Secret `dbx` too.
-pub async fn start_emulator(
-    stage: &Stage,
-    system: &System,
-    clusters: &[&str],
-) -> anyhow::Result<(String, SecretString)> {
+/// Starts the emulator with these clusters, which run. Its token is in Secret `dbx` too.
+pub async fn start_emulator(stage: &Stage, system: &System, clusters: &[&str]) -> anyhow::Result<Emulator> {
     let token = random_secret();
     let secret = json!({"metadata": {"name": "dbx"}, "stringData": {"token": token.expose_secret()}});
     stage.create::<Secret>(secret).await?;
@@ -250,7 +235,7 @@ pub async fn start_emulator(
     let running = await_condition(stage.api::<Pod>(), "emulator", conditions::is_pod_running());
     timeout(PATIENCE, Box::pin(running)).await.context("the emulator does not run")??;
     let ip = service.spec.and_then(|spec| spec.cluster_ip).context("a Service without an address")?;
-    Ok((format!("http://{ip}:8080"), token))
+    Emulator::at(format!("http://{ip}:8080"), token)
 }
 
 fn emulator_pod(image: &str, clusters: &[&str]) -> Value {

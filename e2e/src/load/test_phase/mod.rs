@@ -18,14 +18,13 @@ use super::{
     chronicle::{Chronicle, Mark},
     figures::table,
     leave,
-    workspace::Workspace,
 };
 use crate::{
     cluster::{ADMINISTRATOR, Cluster},
     forge::Change,
     progress::Progress,
     scenario::Stage,
-    system::{CLUSTER, OTHER_CLUSTER, System, Team, workspace},
+    system::{CLUSTER, Emulator, OTHER_CLUSTER, System, Team, workspace},
 };
 
 /// How many notebooks there are, how long each takes, and how many run at the same time.
@@ -160,15 +159,15 @@ impl Bench<'_> {
 
     /// The same notebook and wheel by the scripts, on a cluster of their own: the first time there is nothing to replace.
     async fn scripts(&self) -> anyhow::Result<scripts::Ran> {
-        let workspace = Workspace::of(self.team)?;
-        let notebook = content(&workspace, &format!("/Shared/{NOTEBOOK}")).await?;
+        let workspace = &self.team.emulator;
+        let notebook = content(workspace, &format!("/Shared/{NOTEBOOK}")).await?;
         let statuses = workspace.get(&format!("/api/2.0/libraries/cluster-status?cluster_id={CLUSTER}")).await?;
         let path = statuses["library_statuses"][0]["library"]["whl"].as_str().context("no wheel is installed")?;
-        let wheel = content(&workspace, path).await?;
+        let wheel = content(workspace, path).await?;
         let name = path.rsplit('/').next().unwrap_or_default();
         let release = Release { cluster: OTHER_CLUSTER, notebook: ("by-scripts.py", &notebook), wheel: (name, &wheel) };
-        scripts::run(&workspace, &release).await?;
-        scripts::run(&workspace, &release).await
+        scripts::run(workspace, &release).await?;
+        scripts::run(workspace, &release).await
     }
 }
 
@@ -180,7 +179,7 @@ fn succeeded(release: DatabricksRelease) -> anyhow::Result<DatabricksRelease> {
 }
 
 /// A notebook's or file's content.
-async fn content(workspace: &Workspace<'_>, path: &str) -> anyhow::Result<Vec<u8>> {
+async fn content(workspace: &Emulator, path: &str) -> anyhow::Result<Vec<u8>> {
     let exported: Value = workspace.get(&format!("/api/2.0/workspace/export?format=SOURCE&path={path}")).await?;
     let content = exported["content"].as_str().with_context(|| format!("{path} has no content"))?;
     Ok(BASE64.decode(content.as_bytes())?)

@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::load::workspace::Workspace;
+use crate::system::Emulator;
 
 /// The pause between two looks at a restarting cluster.
 const RESTART_PAUSE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub(super) struct Ran {
 }
 
 /// Runs all of them.
-pub(super) async fn run(workspace: &Workspace<'_>, release: &Release<'_>) -> anyhow::Result<Ran> {
+pub(super) async fn run(workspace: &Emulator, release: &Release<'_>) -> anyhow::Result<Ran> {
     let begun = Instant::now();
     let (name, content) = release.notebook;
     let notebook = format!("/Shared/{name}");
@@ -51,7 +51,7 @@ pub(super) async fn run(workspace: &Workspace<'_>, release: &Release<'_>) -> any
 }
 
 /// Uninstalls and restarts if a library of this path is there, then installs.
-async fn install(workspace: &Workspace<'_>, cluster: &str, library: &str) -> anyhow::Result<()> {
+async fn install(workspace: &Emulator, cluster: &str, library: &str) -> anyhow::Result<()> {
     let change = json!({"cluster_id": cluster, "libraries": [{"whl": library}]});
     let statuses = workspace.get(&format!("/api/2.0/libraries/cluster-status?cluster_id={cluster}")).await?;
     let installed = statuses["library_statuses"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -70,7 +70,7 @@ async fn install(workspace: &Workspace<'_>, cluster: &str, library: &str) -> any
 }
 
 /// Submits the notebook and asks until it is over; answers how it ended.
-async fn execute(workspace: &Workspace<'_>, cluster: &str, notebook: &str) -> anyhow::Result<String> {
+async fn execute(workspace: &Emulator, cluster: &str, notebook: &str) -> anyhow::Result<String> {
     let submit = json!({
         "run_name": "notebook", "existing_cluster_id": cluster, "timeout_seconds": 3600,
         "notebook_task": {"notebook_path": notebook},

@@ -95,7 +95,7 @@ async fn as_if_nothing_had_happened(
 
 /// How often a cluster was restarted so far.
 async fn restarts(setting: &Setting) -> anyhow::Result<usize> {
-    let requests = setting.team.workspace_requests().await?;
+    let requests = setting.team.emulator.requests(0).await?;
     let restarts = |request: &&Value| request["path"].as_str().is_some_and(|path| path.ends_with("/clusters/restart"));
     Ok(requests.iter().filter(restarts).count())
 }

@@ -83,7 +83,7 @@ async fn deleting_stops_the_build(setting: &Setting) -> anyhow::Result<()> {
 async fn a_namespace_goes_whatever_is_missing(setting: &Setting) -> anyhow::Result<()> {
     let team = &setting.team;
     let doomed = Stage::set(&team.stage.cluster, "contract-doomed").await?;
-    let token = json!({"token": team.token.expose_secret()});
+    let token = json!({"token": team.emulator.token.expose_secret()});
     for (name, data) in [("dbx", token), ("git", team.system.git_secret())] {
         doomed.create::<Secret>(json!({"metadata": {"name": name}, "stringData": data})).await?;
     }
