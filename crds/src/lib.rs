@@ -31,12 +31,12 @@ pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Compute,
-    ComputeKind, DataSecurityMode, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy,
-    DeployItem, DeployLibraries, FirstFailure, GitSource, Install, InstallLibrary, Issue, ItemKind, LockTicket,
-    NewCluster, NotebookSource, NotebookTest, OnFailure, PhaseRetries, PhaseStatus, PythonWheel, ReleaseReason,
-    ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket, Runs, RuntimeEngine,
-    Serverless, Source, SparkPython, Stopping, Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits,
-    Waiting,
+    ComputeKind, CranLibrary, DataSecurityMode, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus,
+    Deploy, DeployItem, DeployLibraries, FirstFailure, GitSource, Install, InstallLibrary, Issue, ItemKind, LockTicket,
+    MavenLibrary, NewCluster, NotebookSource, NotebookTest, OnFailure, PhaseRetries, PhaseStatus, PypiLibrary,
+    PythonWheel, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries,
+    RunTicket, Runs, RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping, Test, TestCounts,
+    TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

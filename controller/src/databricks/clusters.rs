@@ -1,6 +1,7 @@
-//! Clusters: reading their state, starting and restarting them. API page: "Clusters" (`/api/2.1/clusters`).
+//! Clusters: reading their state and what runs on them, starting and restarting them. API pages: "Clusters"
+//! (`/api/2.1/clusters`), "Jobs" (`/api/2.2/jobs/runs/list`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,79 @@ pub struct TerminationReason {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// A run that is not over, and the clusters its tasks use or are going to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActiveRun {
+    /// The run's id.
+    pub run_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Ids of clusters.
+    pub clusters: BTreeSet<String>,
+}
+
+/// Runs in one page of a listing with tasks; Databricks gives at most 25.
+const PAGE: &str = "25";
+/// Pages read at most.
+const MAX_PAGES: usize = 40;
+
+#[derive(Deserialize)]
+struct RunsPage {
+    #[serde(default, deserialize_with = "super::tolerant::list")]
+    runs: Vec<ListedRun>,
+    #[serde(default)]
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ListedRun {
+    #[serde(default, deserialize_with = "super::tolerant::required_integer")]
+    run_id: i64,
+    #[serde(default, deserialize_with = "super::tolerant::text")]
+    run_name: String,
+    /// A run of one task names its cluster itself.
+    #[serde(flatten)]
+    own: Place,
+    #[serde(default, deserialize_with = "super::tolerant::list")]
+    tasks: Vec<Place>,
+}
+
+/// Where something runs: once it has begun, and as it was asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    cluster_instance: Option<Instance>,
+    existing_cluster_id: Option<String>,
+    cluster_spec: Option<Asked>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Instance {
+    cluster_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    existing_cluster_id: Option<String>,
+}
+
+impl Place {
+    fn clusters(self) -> impl Iterator<Item = String> {
+        let instance = self.cluster_instance.and_then(|instance| instance.cluster_id);
+        let asked = self.cluster_spec.and_then(|asked| asked.existing_cluster_id);
+        [instance, asked, self.existing_cluster_id].into_iter().flatten()
+    }
+}
+
+impl From<ListedRun> for ActiveRun {
+    fn from(run: ListedRun) -> Self {
+        let clusters = run.own.clusters().chain(run.tasks.into_iter().flat_map(Place::clusters)).collect();
+        Self { run_id: run.run_id, name: run.run_name, clusters }
+    }
+}
+
 #[derive(Serialize)]
 struct ClusterId<'a> {
     cluster_id: &'a str,
@@ -116,6 +190,29 @@ impl Client {
         self.cluster_act("clusters/restart", "/api/2.1/clusters/restart", cluster_id).await
     }
 
+    /// `GET jobs/runs/list` of runs that are not over, with the clusters they use; the newest thousand. Notebooks that
+    /// people run by hand are no runs. Harmless when repeated.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn active_runs(&self) -> Result<Vec<ActiveRun>, Error> {
+        let (mut runs, mut token) = (Vec::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let call = Call::get("jobs/runs/list", Family::Runs, "/api/2.2/jobs/runs/list");
+            let mut call = call.query("active_only", "true").query("expand_tasks", "true").query("limit", PAGE);
+            if let Some(token) = token.take() {
+                call = call.query("page_token", token);
+            }
+            let page: RunsPage = self.read(call).await?;
+            runs.extend(page.runs.into_iter().map(ActiveRun::from));
+            token = page.next_page_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(runs)
+    }
+
     async fn cluster_act(&self, operation: &'static str, path: &str, cluster_id: &str) -> Result<(), Error> {
         let call = Call::new(operation, Family::Clusters, Method::POST, path, Once::Observation);
         self.act(call.json(&ClusterId { cluster_id })?).await
@@ -125,6 +222,21 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_names_its_clusters_itself_or_by_its_tasks() {
+        let page = r#"{"runs":[
+            {"run_id":"7","run_name":"one","cluster_instance":{"cluster_id":"a"},"cluster_spec":{"existing_cluster_id":"a"}},
+            {"run_id":8,"run_name":null,"tasks":[{"existing_cluster_id":"b"},{"cluster_instance":{"cluster_id":"c"}},{}]},
+            {"run_id":9,"tasks":null}
+        ],"has_more":false}"#;
+        let page: RunsPage = serde_json::from_str(page).expect("a page");
+        let runs: Vec<ActiveRun> = page.runs.into_iter().map(ActiveRun::from).collect();
+        let clusters: Vec<Vec<&str>> =
+            runs.iter().map(|run| run.clusters.iter().map(String::as_str).collect()).collect();
+        assert_eq!(clusters, [vec!["a"], vec!["b", "c"], vec![]]);
+        assert_eq!((runs[0].run_id, runs[0].name.as_str()), (7, "one"));
+    }
 
     #[test]
     fn ids_may_be_quoted_and_states_new() {

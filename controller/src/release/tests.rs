@@ -123,7 +123,7 @@ impl World {
                 pod: None,
             })),
             Phase::Install => View::Install(install::View {
-                desired: vec![install::Desired { distribution: "dbxdemo".into(), path: WHEEL.into() }],
+                desired: vec![Library::Whl(WHEEL.into())],
                 clusters: vec![install::Cluster {
                     id: "0123".into(),
                     state: ClusterState::Running,
@@ -131,6 +131,7 @@ impl World {
                     context: self.context.to_string(),
                     libraries: self.libraries.clone(),
                 }],
+                runs: Vec::new(),
             }),
             Phase::Test => View::Test(self.test_view(&phase.ticket.clone().unwrap_or_default())),
             Phase::Deploy | Phase::Operate => View::Nothing,
@@ -214,28 +215,35 @@ impl World {
     }
 
     fn install(&mut self, effect: &install::Effect) -> Outcome {
-        match effect {
-            install::Effect::Uninstall { libraries, .. } => {
+        for call in &effect.calls {
+            self.change(call);
+        }
+        Outcome::Done
+    }
+
+    fn change(&mut self, call: &install::Call) {
+        match call {
+            install::Call::Uninstall { libraries, .. } => {
                 for installed in self.libraries.iter_mut().filter(|installed| libraries.contains(&installed.library)) {
                     installed.state = InstallState::UninstallOnRestart;
                 }
             }
-            install::Effect::Restart { .. } => {
+            install::Call::Restart { .. } => {
                 self.restarts += 1;
                 self.context += 1;
                 self.libraries.retain(|installed| installed.state != InstallState::UninstallOnRestart);
             }
-            install::Effect::Install { libraries, .. } => {
+            install::Call::Install { libraries, .. } => {
                 let new = libraries.iter().map(|library| install::Installed {
                     library: library.clone(),
                     state: InstallState::Installed,
                     messages: String::new(),
+                    for_all: false,
                 });
                 self.libraries.extend(new);
             }
-            install::Effect::Start { .. } => {}
+            install::Call::Start { .. } => {}
         }
-        Outcome::Done
     }
 
     fn collect(&self, index: u32) -> Outcome {
@@ -256,7 +264,7 @@ impl World {
 }
 
 fn installed(path: &str, state: InstallState) -> install::Installed {
-    install::Installed { library: Library::Whl(path.into()), state, messages: String::new() }
+    install::Installed { library: Library::Whl(path.into()), state, messages: String::new(), for_all: false }
 }
 
 fn finished_run(run_id: i64) -> Run {

@@ -19,7 +19,16 @@ pub(super) fn active(status: &DatabricksReleaseStatus, now: Timestamp) -> Durati
 fn worked(phase: &PhaseStatus, now: Timestamp) -> Duration {
     let Some(start) = &phase.start_time else { return Duration::ZERO };
     let end = phase.completion_time.as_ref().map_or(now, |end| end.0);
-    Duration::try_from(end.duration_since(start.0)).unwrap_or_default()
+    let elapsed = Duration::try_from(end.duration_since(start.0)).unwrap_or_default();
+    elapsed.saturating_sub(idle(phase, end))
+}
+
+/// How long a phase waited for other people's runs until then.
+fn idle(phase: &PhaseStatus, end: Timestamp) -> Duration {
+    let Some(ticket) = &phase.ticket else { return Duration::ZERO };
+    let since = ticket.idle_since.as_ref().map_or(end, |since| since.0);
+    let waiting = Duration::try_from(end.duration_since(since)).unwrap_or_default();
+    Duration::from_secs(ticket.idle_seconds.into()) + waiting
 }
 
 /// Why the phase under way must stop: canceled, superseded, or over a timeout.

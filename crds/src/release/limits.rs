@@ -26,7 +26,7 @@ pub struct Timeouts {
     /// One attempt of Deploy; the next one goes on with what is missing. Default: that of `deploy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_attempt: Option<GoDuration>,
-    /// From asking a cluster to restart until it runs again. Default: `10m`.
+    /// From asking a cluster to start or restart until it runs. Default: `10m`.
     pub restart: GoDuration,
     /// How long work may take to stop after a timeout or a cancel. Work that is not gone by then ends the release as
     /// `CancelTimedOut`. Default: `60s`.

@@ -358,6 +358,20 @@ pub struct Ticket {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub restarts: Vec<RestartTicket>,
+    /// Install: the clusters that were down and are started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub starts: Vec<StartTicket>,
+    /// Install: the clusters that need no restart, since libraries are only added. By Databricks' ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 100)))]
+    pub additions: Vec<String>,
+    /// Install: since when it waits for other runs on the clusters; `install.whenIdle.timeout` counts from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Time>,
+    /// Install: how long it waited for other runs before that, in seconds. None of it counts as active.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub idle_seconds: u32,
     /// Test: how many notebooks there are; 0 until they are known.
     #[serde(skip_serializing_if = "is_zero")]
     pub notebooks: u32,
@@ -389,6 +403,18 @@ pub struct RestartTicket {
     #[schemars(length(max = 64))]
     pub context_before: String,
     /// When the restart was decided: `timeouts.restart` counts from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// A cluster that was down. It is started when it runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StartTicket {
+    /// The cluster's id.
+    #[schemars(length(max = 100))]
+    pub cluster: String,
+    /// When the start was decided: `timeouts.restart` counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }

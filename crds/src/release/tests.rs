@@ -34,6 +34,10 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 #[case(&git(), json!({"stage": "staging", "tags": ["nightly"], "parameters": {"env": "staging"}}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Deploy", "reason": "retry"}))]
 #[case(&artifact(), json!({"reason": "promotion", "cause": {"release": "dbxdemo-4f2c91d0a7be"}}))]
+#[case(&git(), json!({"install": {"libraries": [
+    {"wheelsFromArtifact": true}, {"whl": "/Volumes/a/b.whl"}, {"jar": "dbfs:/a.jar"}, {"requirements": "/Workspace/r.txt"},
+    {"pypi": {"package": "foo == 1", "repo": "https://i/simple"}}, {"maven": {"coordinates": "g:a:1"}}, {"cran": {"package": "ada"}},
+]}}))]
 fn is_taken(#[case] source: &Value, #[case] fields: Value) {
     let refusal = release(source, fields).validate_cel().err().map(|errors| errors.to_string());
     assert_eq!(refusal, None);
@@ -55,6 +59,13 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"tags": ["a b"]}), "tags are words")]
 #[case(&git(), json!({"parameters": {"a-b": "x"}}), "parameter names are words")]
 #[case(&git(), json!({"timeouts": {"release": "1h"}}), "timeouts don't add up")]
+#[case(&git(), json!({"install": {"libraries": [{}]}}), "each of install.libraries is exactly one of")]
+#[case(&git(), json!({"install": {"libraries": [{"wheelsFromArtifact": true, "jar": "/Volumes/a"}]}}), "is exactly one of")]
+#[case(&git(), json!({"install": {"libraries": [{"jar": "/tmp/a.jar"}]}}), "a library's file is an absolute path")]
+#[case(&git(), json!({"install": {"libraries": [{"whl": "/Volumes/a/b.egg"}]}}), "whl ends in .whl")]
+#[case(&git(), json!({"install": {"libraries": [{"pypi": {"package": "-r x"}}]}}), "a package begins with")]
+#[case(&git(), json!({"install": {"libraries": [{"cran": {"package": "a", "repo": "https://me:pw@c"}}]}}), "without credentials")]
+#[case(&git(), json!({"install": {"libraries": [{"maven": {"coordinates": "g:a"}}]}}), "coordinates are group:artifact:version")]
 fn is_refused_with_a_sentence(#[case] source: &Value, #[case] fields: Value, #[case] sentence: &str) {
     let refusal = release(source, fields).validate_cel().expect_err("a refusal").to_string();
     assert!(refusal.contains(sentence), "{refusal}");

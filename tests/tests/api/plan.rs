@@ -27,6 +27,13 @@ const WORKERS: &str = "newCluster needs numWorkers or autoscale, unless the poli
 const SIZE: &str = "newCluster has either numWorkers or autoscale";
 const POLICY: &str = "policyId is the policy's id, such as E0631F5C0D0006D6, without $(...): what a release may use is known \
                       when it is created";
+const ONE_KIND: &str = "each of install.libraries is exactly one of wheelsFromArtifact: true, whl, jar, pypi, maven, cran or \
+                        requirements";
+const LIBRARY: &str = "a library's file is an absolute path below /Volumes, /Workspace or dbfs:/, or a cloud address such as \
+                       s3://bucket/file, without '..'";
+const PACKAGE: &str = "a package begins with a letter or digit and has no spaces at its ends or in a row";
+const REPO: &str = "repo is an address such as https://index.example.com/simple, without credentials: they would be shown to \
+                    everybody who sees the cluster";
 const SLOWEST: &str = "maxDuration must be at most timeout: the run is stopped by then";
 const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
                       at most build, deployAttempt at most deploy, restart at most install";
@@ -258,8 +265,47 @@ fn install(table: &mut Table, at: &str) {
         .refuses("must have at most 32 items", [json!(libraries(33))]);
     table
         .field(format!("{at}.install.restart"))
-        .takes(["IfNeeded", "Always"].map(Value::from))
-        .refuses("supported values: \"IfNeeded\", \"Always\"", [json!("Never")]);
+        .takes(["IfNeeded", "Always", "Never"].map(Value::from))
+        .refuses("supported values: \"IfNeeded\", \"Always\", \"Never\"", [json!("WhenIdle")]);
+    table
+        .field(format!("{at}.install.whenIdle"))
+        .takes([json!({}), json!({"timeout": "2h"})])
+        .refuses(DURATION, [json!({"timeout": "1d"})]);
+    each_library(table, &format!("{at}.install.libraries"));
+}
+
+fn each_library(table: &mut Table, at: &str) {
+    let one = |kind: &str, value: Value| json!([{ kind: value }]);
+    let files = [
+        "/Volumes/main/libs/a-1.jar",
+        "/Workspace/Shared/a.jar",
+        "dbfs:/libs/a.jar",
+        "s3://bucket/a.jar",
+        "$(workspace.vars.libs)/a.jar",
+    ];
+    table
+        .field(at)
+        .takes(files.map(|path| one("jar", json!(path))))
+        .takes([
+            one("whl", json!("/Volumes/main/a-1-py3-none-any.whl")),
+            one("requirements", json!("/Workspace/r.txt")),
+        ])
+        .takes([one("pypi", json!({"package": "great-expectations[spark] >= 1.2"}))])
+        .takes([one("pypi", json!({"package": "$(params.p)", "repo": "https://index.example.com/simple"}))])
+        .takes([one(
+            "maven",
+            json!({"coordinates": "g:a:1.0", "repo": "https://r.example.com", "exclusions": ["x:y"]}),
+        )])
+        .takes([one("cran", json!({"package": "ada", "repo": "https://cran.example.com"}))])
+        .refuses(ONE_KIND, [json!([{}]), json!([{"wheelsFromArtifact": false}])])
+        .refuses(ONE_KIND, [json!([{"jar": "/Volumes/a/b.jar", "whl": "/Volumes/a/b.whl"}])])
+        .refuses(ONE_KIND, [json!([{"wheelsFromArtifact": true, "cran": {"package": "ada"}}])])
+        .refuses(LIBRARY, ["/dbfs/a.jar", "a.jar", "/Volumes/../a.jar", "/tmp/a.jar"].map(|at| one("jar", json!(at))))
+        .refuses("whl ends in .whl", [one("whl", json!("/Volumes/main/a.egg"))])
+        .refuses(PACKAGE, [" foo", "foo  bar", "-r x", "foo "].map(|name| one("pypi", json!({"package": name}))))
+        .refuses(REPO, ["ftp://a", "https://me:secret@a"].map(|at| one("cran", json!({"package": "ada", "repo": at}))))
+        .refuses("coordinates are group:artifact:version", [one("maven", json!({"coordinates": "g:a"}))])
+        .refuses("Required value", [one("pypi", json!({})), one("maven", json!({})), one("cran", json!({}))]);
 }
 
 fn test(table: &mut Table, at: &str) {

@@ -171,6 +171,10 @@ fn test() -> Value {
         "ticket": {
             "job": "dbxdemo-4f2c91d0a7be-build-2",
             "restarts": [restart],
+            "starts": [{"cluster": "0123-456789-abd", "since": TIME}],
+            "additions": ["0123-456789-abe"],
+            "idleSince": TIME,
+            "idleSeconds": 90,
             "notebooks": 5000,
             "done": 17,
             "verdict": {"reason": "InnerTestsFailed", "message": "1 != 2"},

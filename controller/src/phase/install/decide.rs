@@ -1,21 +1,22 @@
-//! What to do next for a cluster's libraries.
-//!
-//! Per cluster, in this order: get it running; take off what another version of our distributions left; restart once
-//! if anything was taken off; put on what is missing; wait until all of it is installed.
+//! What to do next for the clusters' libraries. Whatever is due on any cluster is begun before anything is waited for:
+//! while one restarts, the others go on.
 
 use std::time::Duration;
 
-use brickline_artifact::wheel;
-use brickline_crds::{PhaseState, Reason, Restart, RestartTicket, Ticket};
+use brickline_crds::{Issue, PhaseState, Reason, Ticket};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
-use super::{Cluster, Desired, Effect, Installed, View};
-use crate::databricks::clusters::ClusterState;
-use crate::databricks::libraries::{InstallState, Library};
+use super::cluster::{Next, next, write_down};
+use super::{Call, Cluster, Effect, View};
 
 /// After a call that Databricks answers at once but carries out later.
 const SETTLE: Duration = Duration::from_millis(500);
+/// How often other people's runs are looked at.
+const IDLE: Duration = Duration::from_secs(10);
+/// How many issues a status names.
+const ISSUES: usize = 20;
 
 /// One step of the Install phase.
 pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
@@ -24,151 +25,142 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         return Step::Wait(Some(SETTLE));
     }
     let ticket = turn.ticket();
-    for cluster in &view.clusters {
-        if let Some(step) = next(turn, &ticket, &view.desired, cluster) {
-            return step;
-        }
+    let all = view.clusters.iter().map(|cluster| (cluster, impatient(turn, &ticket, next(turn, view, cluster))));
+    let mut all: Vec<(&Cluster, Next)> = all.collect();
+    let failed = failure(&ticket, &mut all);
+    let planned = planned(turn, &ticket, &all, failed.is_some());
+    if planned != ticket {
+        return record(turn, planned, &all);
     }
-    Step::Ended(Box::new(turn.status.clone()), Ending::succeeded(summary(&ticket, view)))
-}
-
-/// The next step for one cluster; none if it is as desired.
-fn next(turn: &Turn, ticket: &Ticket, desired: &[Desired], cluster: &Cluster) -> Option<Step> {
-    let restart = ticket.restarts.iter().find(|restart| restart.cluster == cluster.id);
-    if let Some(step) = late(turn, cluster, restart).or_else(|| get_running(turn, cluster)) {
-        return Some(step);
+    let calls: Vec<Call> = all.iter().filter_map(|(_, next)| call(next)).collect();
+    if !calls.is_empty() {
+        return Step::Act(AnyEffect::Install(Effect { calls }));
     }
-    let restarted = restart.is_some_and(|restart| restart.context_before != cluster.context);
-    let stale = stale(desired, cluster, restarted);
-    let leaving = cluster.libraries.iter().any(|l| l.state == InstallState::UninstallOnRestart && is_ours(desired, l));
-    let restart_asked = turn.spec().install.restart == Restart::Always && restart.is_none();
-    match restart {
-        None if leaving || restart_asked || !stale.is_empty() => {
-            Some(Step::Record(with_restart(turn, ticket, cluster)))
-        }
-        _ if !stale.is_empty() => Some(act(Effect::Uninstall { cluster: cluster.id.clone(), libraries: stale })),
-        Some(restart) if restart.context_before == cluster.context => {
-            Some(act(Effect::Restart { cluster: cluster.id.clone() }))
-        }
-        _ => put_on(turn, desired, cluster),
+    if let Some((message, pause)) = waits(turn, &all) {
+        return turn.wait_saying(&message, Some(pause));
+    }
+    match failed {
+        Some(ending) => Step::Ended(Box::new(turn.status.clone()), ending),
+        None => succeeded(turn, view, &ticket, &all),
     }
 }
 
-/// A cluster that did not come back from its restart in time.
-fn late(turn: &Turn, cluster: &Cluster, restart: Option<&RestartTicket>) -> Option<Step> {
-    let restart = restart.filter(|restart| {
-        let running = matches!(cluster.state, ClusterState::Running | ClusterState::Resizing);
-        !running || restart.context_before == cluster.context
+/// A cluster that is used for too long.
+fn impatient(turn: &Turn, ticket: &Ticket, next: Next) -> Next {
+    let (Next::Busy(runs), Some(idle)) = (&next, turn.spec().install.when_idle) else { return next };
+    if waited(ticket, turn.now) <= idle.timeout.get() {
+        return next;
+    }
+    let limit = idle.timeout;
+    let message = format!("{runs}, for longer than install.whenIdle.timeout ({limit}): release again when it is over");
+    Next::Failed(Ending { state: PhaseState::TimedOut, reason: Reason::ClusterNotReady, message })
+}
+
+/// How long it has waited for other people's runs, this time.
+fn waited(ticket: &Ticket, now: Timestamp) -> Duration {
+    let since = ticket.idle_since.as_ref().map_or(now, |since| since.0);
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
+
+/// The first failure. Nothing new is begun then, but a cluster that was told to restart gets its libraries back.
+fn failure(ticket: &Ticket, all: &mut Vec<(&Cluster, Next)>) -> Option<Ending> {
+    let failed = all.iter().find_map(|(_, next)| match next {
+        Next::Failed(ending) => Some(ending.clone()),
+        _ => None,
     })?;
-    let limit = turn.spec().timeouts.restart;
-    let waited = Duration::try_from(turn.now.duration_since(restart.since.as_ref()?.0)).unwrap_or_default();
-    (waited > limit.get()).then(|| {
-        let message = format!(
-            "cluster {} did not come back from its restart within timeouts.restart ({limit}): it is {:?}",
-            cluster.id, cluster.state
-        );
-        let ending = Ending { state: PhaseState::TimedOut, reason: Reason::ClusterNotReady, message };
-        Step::Ended(Box::new(turn.status.clone()), ending)
-    })
-}
-
-fn act(effect: Effect) -> Step {
-    Step::Act(AnyEffect::Install(effect))
-}
-
-fn get_running(turn: &Turn, cluster: &Cluster) -> Option<Step> {
-    let id = &cluster.id;
-    match cluster.state {
-        ClusterState::Running | ClusterState::Resizing => None,
-        ClusterState::Terminated if turn.spec().install.start_if_terminated => {
-            Some(act(Effect::Start { cluster: id.clone() }))
-        }
-        ClusterState::Terminated => Some(failed(
-            turn,
-            Reason::ClusterNotReady,
-            format!("cluster {id} is terminated and install.startIfTerminated is false: start it and release again"),
-        )),
-        ClusterState::Error => {
-            Some(failed(turn, Reason::ClusterNotReady, format!("cluster {id} is in error: {}", cluster.message)))
-        }
-        state => Some(turn.wait_saying(&format!("cluster {id} is {state:?}"), Some(turn.poll()))),
-    }
-}
-
-/// Installed wheels of our distributions under another path: another version or another content. One of our own whose
-/// installation failed counts too until a restart gave it another try: its place is named by its content, so no later
-/// release would get it installed.
-fn stale(desired: &[Desired], cluster: &Cluster, restarted: bool) -> Vec<Library> {
-    let broken = |installed: &Installed| matches!(installed.state, InstallState::Failed | InstallState::Skipped);
-    let is_stale = |installed: &&Installed| {
-        installed.state != InstallState::UninstallOnRestart
-            && is_ours(desired, installed)
-            && (!desired.iter().any(|wanted| is_at(&installed.library, &wanted.path))
-                || (broken(installed) && !restarted))
-    };
-    cluster.libraries.iter().filter(is_stale).map(|installed| installed.library.clone()).collect()
-}
-
-fn is_ours(desired: &[Desired], installed: &Installed) -> bool {
-    let Library::Whl(path) = &installed.library else { return false };
-    let Some(name) = path.rsplit('/').next().and_then(wheel::parse) else { return false };
-    desired.iter().any(|wanted| wanted.distribution == name.distribution)
-}
-
-fn is_at(library: &Library, path: &str) -> bool {
-    matches!(library, Library::Whl(at) if at == path)
-}
-
-/// The Spark context before the restart goes into the ticket, so that after a crash we know whether it happened.
-fn with_restart(turn: &Turn, ticket: &Ticket, cluster: &Cluster) -> Box<brickline_crds::DatabricksReleaseStatus> {
-    let mut ticket = ticket.clone();
-    ticket.restarts.push(RestartTicket {
-        cluster: cluster.id.clone(),
-        context_before: cluster.context.clone(),
-        since: Some(Time(turn.now)),
+    all.retain(|(cluster, next)| {
+        let begun = ticket.restarts.iter().any(|restart| restart.cluster == cluster.id);
+        begun && !matches!(next, Next::Failed(_))
     });
-    turn.with_ticket(ticket)
+    Some(failed)
 }
 
-fn put_on(turn: &Turn, desired: &[Desired], cluster: &Cluster) -> Option<Step> {
-    let installed = |wanted: &Desired| cluster.libraries.iter().find(|l| is_at(&l.library, &wanted.path));
-    let missing: Vec<Library> = desired
-        .iter()
-        .filter(|wanted| installed(wanted).is_none())
-        .map(|wanted| Library::Whl(wanted.path.clone()))
-        .collect();
-    if !missing.is_empty() {
-        return Some(act(Effect::Install { cluster: cluster.id.clone(), libraries: missing }));
-    }
-    desired.iter().filter_map(installed).find_map(|library| not_yet(turn, cluster, library))
-}
-
-/// Why a library of ours does not count as installed, as a step.
-fn not_yet(turn: &Turn, cluster: &Cluster, installed: &Installed) -> Option<Step> {
-    let Library::Whl(path) = &installed.library else { return None };
-    match installed.state {
-        InstallState::Installed | InstallState::Restored => None,
-        InstallState::Failed | InstallState::Skipped => Some(failed(
-            turn,
-            Reason::InstallFailed,
-            format!("{path} on cluster {}: {:?}: {}", cluster.id, installed.state, installed.messages),
-        )),
-        // The steps of an installation are no news: each would be a write.
-        _ => {
-            let message = format!("libraries are installed on cluster {}", cluster.id);
-            Some(turn.wait_saying(&message, Some(turn.poll())))
+/// The ticket with every plan that is due now, and with the wait for others. A wait that failed stays as it is.
+fn planned(turn: &Turn, ticket: &Ticket, all: &[(&Cluster, Next)], failed: bool) -> Ticket {
+    let mut planned = ticket.clone();
+    for (cluster, next) in all {
+        if let Next::Plan(plan) = next {
+            write_down(&mut planned, *plan, cluster, turn);
         }
     }
+    let is_busy = all.iter().any(|(_, next)| matches!(next, Next::Busy(_)));
+    match (is_busy, &ticket.idle_since) {
+        _ if failed => {}
+        (true, None) => planned.idle_since = Some(Time(turn.now)),
+        (false, Some(_)) => {
+            let seconds = u32::try_from(waited(ticket, turn.now).as_secs()).unwrap_or(u32::MAX);
+            planned.idle_seconds = ticket.idle_seconds.saturating_add(seconds);
+            planned.idle_since = None;
+        }
+        _ => {}
+    }
+    planned
 }
 
-fn failed(turn: &Turn, reason: Reason, message: String) -> Step {
-    Step::Ended(Box::new(turn.status.clone()), Ending::failed(reason, message))
+fn record(turn: &Turn, planned: Ticket, all: &[(&Cluster, Next)]) -> Step {
+    let said = waits(turn, all);
+    Step::Record(turn.with_phase(|phase| {
+        let reason = if planned.idle_since.is_some() { Reason::WaitingForCluster } else { Reason::Progressing };
+        phase.reason = Some(reason);
+        if let Some((message, _)) = said {
+            phase.message = message;
+        }
+        phase.ticket = Some(planned);
+    }))
+}
+
+fn call(next: &Next) -> Option<Call> {
+    match next {
+        Next::Do(call) => Some(call.clone()),
+        _ => None,
+    }
+}
+
+/// What is waited for, and until the next look; none if nothing is.
+fn waits(turn: &Turn, all: &[(&Cluster, Next)]) -> Option<(String, Duration)> {
+    let mut pause = IDLE;
+    let mut messages: Vec<&str> = Vec::new();
+    for (_, next) in all {
+        match next {
+            Next::Busy(message) => messages.push(message),
+            Next::Wait(message) => {
+                pause = turn.poll();
+                messages.push(message);
+            }
+            _ => {}
+        }
+    }
+    (!messages.is_empty()).then(|| (messages.join("; "), pause))
+}
+
+fn succeeded(turn: &Turn, view: &View, ticket: &Ticket, all: &[(&Cluster, Next)]) -> Step {
+    let mut status = Box::new(turn.status.clone());
+    let mut first = None;
+    for (cluster, next) in all {
+        let Next::Done(Some(message)) = next else { continue };
+        first.get_or_insert_with(|| message.clone());
+        status.issue_count += 1;
+        if status.issues.len() < ISSUES {
+            let name = format!("cluster {}", cluster.id);
+            status.issues.push(Issue { reason: Reason::ClusterNotReady, name, message: message.clone() });
+        }
+    }
+    let summary = summary(ticket, view);
+    let ending = match first {
+        None => Ending::succeeded(summary),
+        Some(first) => Ending {
+            state: PhaseState::SucceededWithIssues,
+            reason: Reason::SucceededWithIssues,
+            message: format!("{summary}; {first}"),
+        },
+    };
+    Step::Ended(status, ending)
 }
 
 fn summary(ticket: &Ticket, view: &View) -> String {
     let (libraries, clusters) = (view.desired.len(), view.clusters.len());
     match ticket.restarts.len() {
-        0 => format!("{libraries} libraries on {clusters} clusters, no restart needed"),
+        0 => format!("{libraries} libraries on {clusters} clusters, none restarted"),
         restarts => format!("{libraries} libraries on {clusters} clusters, {restarts} restarted"),
     }
 }

@@ -1,18 +1,44 @@
 //! Install: libraries on clusters. Uninstall, restart, wait, install, wait; only what differs by content.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `desired.rs` | the spec and the artifact to a list of libraries |
+//! | `identity.rs` | which libraries are versions of the same one |
+//! | `compare.rs` | what a cluster has against what it must have |
+//! | `cluster.rs` | the next step for one cluster |
+//! | `decide.rs` | the next step for all of them, side by side |
 
 mod act;
+mod cluster;
+mod compare;
 mod decide;
+mod desired;
+mod identity;
 mod observe;
+#[cfg(test)]
+mod tests;
 
-use crate::databricks::{clusters::ClusterState, libraries::InstallState, libraries::Library};
+use crate::databricks::{
+    clusters::{ActiveRun, ClusterState},
+    libraries::InstallState,
+    libraries::Library,
+};
 
 pub(crate) use act::act;
 pub(crate) use decide::decide;
+pub(crate) use desired::travelling;
 pub(crate) use observe::observe;
 
-/// What can be done. By observation: a restart is done when the Spark context is another one; the others are harmless.
+/// What is due on the clusters, all at the same time.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
+pub(crate) struct Effect {
+    pub(crate) calls: Vec<Call>,
+}
+
+/// One thing to do on one cluster. By observation: a start is done when the cluster is no longer terminated, a restart
+/// when its Spark context is another one; the others are harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Call {
     /// Start a terminated cluster.
     Start { cluster: String },
     /// Take libraries off; they are gone after the restart.
@@ -27,17 +53,10 @@ pub(crate) enum Effect {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct View {
     /// What must be installed, on every cluster.
-    pub(crate) desired: Vec<Desired>,
+    pub(crate) desired: Vec<Library>,
     pub(crate) clusters: Vec<Cluster>,
-}
-
-/// One wheel that must be installed.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Desired {
-    /// Normalised distribution name: a library's identity on a cluster.
-    pub(crate) distribution: String,
-    /// Its place in the workspace; another content has another place.
-    pub(crate) path: String,
+    /// Everybody's runs; looked up only if a restart waits for them.
+    pub(crate) runs: Vec<ActiveRun>,
 }
 
 /// One cluster and its libraries.
@@ -59,4 +78,6 @@ pub(crate) struct Installed {
     pub(crate) library: Library,
     pub(crate) state: InstallState,
     pub(crate) messages: String,
+    /// An administrator installs it on every cluster: nobody takes it off one of them.
+    pub(crate) for_all: bool,
 }

@@ -1,12 +1,16 @@
 //! Looks at the clusters a release installs on, all at the same time.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use futures::future::try_join_all;
+use jiff::Timestamp;
 
-use super::{Cluster, Desired, Installed, View};
-use crate::artifact::wheel_location;
+use super::cluster::restart_is_due;
+use super::{Cluster, Installed, View, travelling};
 use crate::context::Context;
-use crate::databricks::Client;
+use crate::databricks::clusters::Cluster as Sight;
+use crate::databricks::libraries::Library;
+use crate::databricks::{Client, Error};
+use crate::phase::Turn;
 use crate::trouble::Trouble;
 use crate::workspace::{self, Connection};
 
@@ -20,40 +24,66 @@ pub(crate) async fn observe(
     let desired = desired(release, status, context).await?;
     let clusters = cluster_ids(release, &connection)?;
     let looks = clusters.into_iter().map(|id| look(&connection.client, id));
-    Ok(View { desired, clusters: try_join_all(looks).await? })
+    let clusters = try_join_all(looks).await?;
+    let mut view = View { desired, clusters, runs: Vec::new() };
+    if waits_for_runs(release, status, &view) {
+        view.runs = connection.client.active_runs().await?;
+    }
+    Ok(view)
 }
 
 fn cluster_ids(release: &DatabricksRelease, connection: &Connection) -> Result<Vec<String>, Trouble> {
     release.spec.install.clusters.iter().map(|name| connection.cluster(name)).collect()
 }
 
-/// The wheels of the artifact at the places Deploy has put them.
+/// One list tells of all clusters; it is only asked for while a restart waits.
+fn waits_for_runs(release: &DatabricksRelease, status: &DatabricksReleaseStatus, view: &View) -> bool {
+    let Some(phase) = status.phase(Phase::Install).filter(|_| release.spec.install.when_idle.is_some()) else {
+        return false;
+    };
+    let turn = Turn { release, status, phase, outcome: None, newer: None, now: Timestamp::now() };
+    view.clusters.iter().any(|cluster| restart_is_due(&turn, &view.desired, cluster))
+}
+
+/// The release's libraries; the artifact's wheels at the places Deploy has put them.
 async fn desired(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     context: &Context,
-) -> Result<Vec<Desired>, Trouble> {
-    if !release.spec.install.libraries.iter().any(|library| library.wheels_from_artifact) {
-        return Ok(Vec::new());
-    }
-    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
-    let root = &release.spec.deploy.libraries.to;
-    let wheels = manifest.wheels.iter();
-    Ok(wheels.map(|w| Desired { distribution: w.distribution.clone(), path: wheel_location(root, w) }).collect())
+) -> Result<Vec<Library>, Trouble> {
+    let install = &release.spec.install;
+    let wheels = if install.libraries.iter().any(|library| library.wheels_from_artifact) {
+        context.artifacts.manifest(status.artifact.as_ref()).await?.wheels
+    } else {
+        Vec::new()
+    };
+    travelling(install, &wheels, &release.spec.deploy.libraries.to)
+        .map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
 }
 
-async fn look(client: &Client, id: String) -> Result<Cluster, Trouble> {
+async fn look(client: &Client, id: String) -> Result<Cluster, Error> {
     let (cluster, libraries) = tokio::try_join!(client.cluster(&id), client.library_statuses(&id))?;
     let installed = libraries.into_iter().map(|status| Installed {
         library: status.library,
         state: status.status,
         messages: status.messages.join("; "),
+        for_all: status.is_library_for_all_clusters,
     });
     Ok(Cluster {
         id,
         state: cluster.state,
-        message: cluster.state_message,
+        message: said(&cluster),
         context: cluster.spark_context_id.map(|id| id.to_string()).unwrap_or_default(),
         libraries: installed.collect(),
     })
+}
+
+/// Databricks' words on the state, with the code of why it ended.
+fn said(cluster: &Sight) -> String {
+    let code = cluster.termination_reason.as_ref().map(|reason| reason.code.as_str()).filter(|code| !code.is_empty());
+    match (code, cluster.state_message.as_str()) {
+        (Some(code), "") => code.to_owned(),
+        (Some(code), message) => format!("{code}: {message}"),
+        (None, message) => message.to_owned(),
+    }
 }

@@ -86,7 +86,7 @@ async fn libraries(
         return Ok(Vec::new());
     }
     let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
-    Ok(travelling(&release.spec, &manifest))
+    travelling(&release.spec, &manifest)
 }
 
 /// A run that Databricks refuses is the notebook's failure, not the deployment's.

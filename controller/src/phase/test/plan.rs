@@ -1,12 +1,13 @@
 //! Which notebooks are run, and how: pure, the same list at every look, so that an index names a notebook.
 
 use brickline_artifact::{Manifest, selection::Selection};
-use brickline_crds::{DatabricksReleaseSpec, ItemKind, NotebookTest};
+use brickline_crds::{DatabricksReleaseSpec, ItemKind, NotebookTest, Reason};
 
 use super::Notebook;
-use crate::artifact::wheel_location;
 use crate::databricks::libraries::Library;
 use crate::phase::deploy::targets;
+use crate::phase::install;
+use crate::trouble::Trouble;
 
 /// The deployed notebooks that a test pattern selects, sorted by path; the first pattern that matches decides how.
 pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Notebook> {
@@ -35,9 +36,8 @@ pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Not
     notebooks
 }
 
-/// The release's libraries, for a cluster or environment that is made for the run: the wheels where Deploy has put them.
-pub(super) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Library> {
-    let wheels = spec.install.libraries.iter().any(|library| library.wheels_from_artifact);
-    let root = &spec.deploy.libraries.to;
-    manifest.wheels.iter().filter(|_| wheels).map(|wheel| Library::Whl(wheel_location(root, wheel))).collect()
+/// The release's libraries, for a cluster or environment that is made for the run: all that Install would put on a cluster.
+pub(super) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Result<Vec<Library>, Trouble> {
+    let libraries = install::travelling(&spec.install, &manifest.wheels, &spec.deploy.libraries.to);
+    libraries.map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
 }

@@ -1,4 +1,4 @@
-//! Databricks: runs once by idempotency token, one cluster with a Spark context and libraries, the workspace's contents.
+//! Databricks: runs once by idempotency token, the workspace's contents, and its clusters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,21 +6,11 @@ use std::time::Duration;
 use brickline_crds::{FirstFailure, Phase, Reason, TestCounts};
 use jiff::{Timestamp, ToSpan};
 
-use crate::databricks::clusters::ClusterState;
-use crate::databricks::libraries::{InstallState, Library};
+use super::clusters::Clusters;
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
-use crate::phase::{Trouble, deploy, install, test};
-
-/// Where the artifact's wheel is put.
-pub(crate) const WHEEL: &str = "/Workspace/libs/dbxdemo/0123456789ab/dbxdemo-0.1.0-py3-none-any.whl";
-/// What an earlier release left on the cluster.
-pub(crate) const OLD_WHEEL: &str = "dbfs:/libraries/python/libs/dbxdemo-0.0.9-py3-none-any.whl";
-/// The cluster's id.
-pub(crate) const CLUSTER: &str = "0123-456789-abc";
+use crate::phase::{Trouble, deploy, test};
 
 /// How long it takes, in seconds.
-const RESTART: i64 = 5;
-const INSTALLATION: i64 = 2;
 const CANCELLATION: i64 = 2;
 
 /// How Databricks behaves.
@@ -68,17 +58,11 @@ struct OneRun {
     deleted: bool,
 }
 
-/// One workspace with one cluster.
+/// One workspace.
 #[derive(Clone)]
 pub(crate) struct Databricks {
     pub(crate) behaviour: Behaviour,
-    pub(crate) state: ClusterState,
-    settles: Option<Timestamp>,
-    context: u32,
-    pub(crate) libraries: Vec<install::Installed>,
-    installs: BTreeMap<String, Timestamp>,
-    pub(crate) restarts: usize,
-    pub(crate) starts: usize,
+    pub(crate) clusters: Clusters,
     /// Runs by id, and ids by token.
     runs: BTreeMap<i64, OneRun>,
     tokens: BTreeMap<String, i64>,
@@ -90,14 +74,8 @@ pub(crate) struct Databricks {
 impl Databricks {
     pub(super) fn new(behaviour: Behaviour) -> Self {
         Self {
+            clusters: Clusters::new(behaviour.hangs == Some(Phase::Install), behaviour.install_fails),
             behaviour,
-            state: ClusterState::Running,
-            settles: None,
-            context: 1,
-            libraries: vec![installed(OLD_WHEEL, InstallState::Installed)],
-            installs: BTreeMap::new(),
-            restarts: 0,
-            starts: 0,
             runs: BTreeMap::new(),
             tokens: BTreeMap::new(),
             verdicts: BTreeSet::new(),
@@ -105,83 +83,9 @@ impl Databricks {
         }
     }
 
-    /// Lets time pass: restarts and installations that are due come to their end.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        if self.settles.is_some_and(|at| at <= now) {
-            self.settles = None;
-            self.state = ClusterState::Running;
-            self.context += 1;
-            self.libraries.retain(|library| library.state != InstallState::UninstallOnRestart);
-        }
-        let end = if self.behaviour.install_fails { InstallState::Failed } else { InstallState::Installed };
-        for installed in &mut self.libraries {
-            let Library::Whl(path) = &installed.library else { continue };
-            if installed.state == InstallState::Installing && self.installs.get(path).is_some_and(|at| *at <= now) {
-                installed.state = end;
-                installed.messages = if self.behaviour.install_fails { "no such wheel" } else { "" }.to_owned();
-            }
-        }
-    }
-
     pub(super) fn deploy(&mut self) -> deploy::Deployed {
         self.deployed = true;
         deploy::Deployed { notebooks: self.behaviour.notebooks as usize, files: 0, libraries: 1 }
-    }
-
-    pub(super) fn clusters(&self) -> install::View {
-        let has_driver = self.state == ClusterState::Running;
-        install::View {
-            desired: vec![install::Desired { distribution: "dbxdemo".into(), path: WHEEL.into() }],
-            clusters: vec![install::Cluster {
-                id: CLUSTER.into(),
-                state: self.state,
-                message: String::new(),
-                context: if has_driver { self.context.to_string() } else { String::new() },
-                libraries: self.libraries.clone(),
-            }],
-        }
-    }
-
-    /// A cluster between two states takes no request.
-    pub(super) fn change(&mut self, effect: &install::Effect, now: Timestamp) -> Result<(), Trouble> {
-        let between = || Trouble::passing(Reason::ClusterNotReady, "the cluster is between two states");
-        let wanted = match effect {
-            install::Effect::Start { .. } => ClusterState::Terminated,
-            _ => ClusterState::Running,
-        };
-        if self.state != wanted {
-            return Err(between());
-        }
-        let settles = (self.behaviour.hangs != Some(Phase::Install)).then(|| now + RESTART.seconds());
-        match effect {
-            install::Effect::Start { .. } => {
-                self.starts += 1;
-                (self.state, self.settles) = (ClusterState::Pending, settles);
-            }
-            install::Effect::Restart { .. } => {
-                self.restarts += 1;
-                (self.state, self.settles) = (ClusterState::Restarting, settles);
-            }
-            install::Effect::Uninstall { libraries, .. } => {
-                for installed in self.libraries.iter_mut().filter(|installed| libraries.contains(&installed.library)) {
-                    installed.state = InstallState::UninstallOnRestart;
-                }
-            }
-            install::Effect::Install { libraries, .. } => {
-                for library in libraries {
-                    self.install(library, now);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn install(&mut self, library: &Library, now: Timestamp) {
-        let Library::Whl(path) = library else { return };
-        if !self.libraries.iter().any(|installed| installed.library == *library) {
-            self.libraries.push(installed(path, InstallState::Installing));
-            self.installs.insert(path.clone(), now + INSTALLATION.seconds());
-        }
     }
 
     /// The same token answers the same run; one whose run was deleted is refused.
@@ -292,8 +196,4 @@ impl Databricks {
 
 fn failure(name: &str, message: &str) -> FirstFailure {
     FirstFailure { name: name.to_owned(), message: message.to_owned() }
-}
-
-pub(crate) fn installed(path: &str, state: InstallState) -> install::Installed {
-    install::Installed { library: Library::Whl(path.into()), state, messages: String::new() }
 }

@@ -20,7 +20,7 @@ impl Outside {
                 let job = build::job_name(release, attempt);
                 View::Build(Box::new(self.jobs.view(&job, self.script.build, self.now)))
             }
-            Phase::Install => View::Install(self.databricks.clusters()),
+            Phase::Install => View::Install(self.databricks.clusters.view(self.now)),
             Phase::Test => {
                 let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
                 let runs = ids.map(|(index, id)| Ok((index, self.databricks.run(id, self.now)?)));
@@ -69,7 +69,7 @@ impl Outside {
                 return Err(Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy"));
             }
             Effect::Deploy => return Ok(Outcome::Deployed(self.databricks.deploy())),
-            Effect::Install(effect) => self.databricks.change(effect, now)?,
+            Effect::Install(effect) => self.databricks.clusters.change(effect, now)?,
             Effect::Test(effect) => return self.test(release, effect),
             Effect::Stop(phase) => self.stop(release, *phase)?,
             Effect::Finish(finish::Effect::Report(report)) => {

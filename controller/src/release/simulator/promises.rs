@@ -20,10 +20,10 @@ pub(super) struct Verdict {
     tests: (Option<TestCounts>, Option<TestCounts>, Vec<String>),
     artifact: Option<String>,
     label: Option<String>,
-    libraries: Vec<Installed>,
+    libraries: Vec<Vec<Installed>>,
     deployed: bool,
-    restarts: usize,
-    starts: usize,
+    restarts: Vec<usize>,
+    starts: Vec<usize>,
 }
 
 impl Verdict {
@@ -40,10 +40,10 @@ impl Verdict {
             tests: (status.tests.build, status.tests.notebooks, failures.collect()),
             artifact: status.artifact.as_ref().map(|artifact| artifact.digest.clone()),
             label: run.release.labels().get(labels::RESULT).cloned(),
-            libraries: databricks.libraries.clone(),
+            libraries: databricks.clusters.all.iter().map(|cluster| cluster.libraries.clone()).collect(),
             deployed: databricks.deployed && succeeded(Phase::Deploy),
-            restarts: databricks.restarts,
-            starts: databricks.starts,
+            restarts: databricks.clusters.all.iter().map(|cluster| cluster.restarts).collect(),
+            starts: databricks.clusters.all.iter().map(|cluster| cluster.starts).collect(),
         }
     }
 }
@@ -66,6 +66,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     }
     broken.extend(jobs(run));
     broken.extend(runs(run));
+    broken.extend(clusters(run));
     broken.extend(told(run));
     broken.extend(locks(run));
     let asked = run.effects().count();
@@ -94,6 +95,21 @@ fn runs(run: &Run) -> Option<String> {
     let ran = run.outside.databricks.ran();
     let notebooks: BTreeSet<(u32, u32)> = ran.iter().copied().collect();
     (notebooks.len() != ran.len()).then(|| format!("notebooks ran more than once: {ran:?}"))
+}
+
+/// One restart for each cluster, and none under other people's work if the release waits for it.
+fn clusters(run: &Run) -> Vec<String> {
+    let clusters = &run.outside.databricks.clusters;
+    let twice = clusters.all.iter().filter(|cluster| cluster.restarts > 1);
+    let mut broken: Vec<String> =
+        twice.map(|cluster| format!("{} was restarted {} times", cluster.id, cluster.restarts)).collect();
+    if clusters.disturbed > 0 && run.release.spec.install.when_idle.is_some() {
+        broken.push(format!("{} restarts ended other people's runs", clusters.disturbed));
+    }
+    if clusters.repeated > 0 {
+        broken.push(format!("{} libraries were installed while they were on their way", clusters.repeated));
+    }
+    broken
 }
 
 /// The locks are free at the end, or kept on purpose; and nobody is kept from deleting the release.

@@ -13,7 +13,8 @@ use proptest::sample::{Index, select};
 use strum::IntoEnumIterator;
 
 use super::super::decide::{Decision, Observed, decide};
-use super::databricks::{Behaviour, CLUSTER, OLD_WHEEL, WHEEL, installed};
+use super::clusters::{CLUSTER, OLD_WHEEL, WHEEL, installed};
+use super::databricks::Behaviour;
 use super::jobs::{Build, handed_in};
 use super::kill::{Kill, REPEATED, Side};
 use super::promises::{self, Verdict};
@@ -22,7 +23,7 @@ use super::scenarios::{self, release, unavailable};
 use super::script::Script;
 use super::{rules, scenarios::at_databricks};
 use crate::databricks::clusters::ClusterState;
-use crate::databricks::libraries::InstallState;
+use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
 use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, test};
 use crate::release::queue::Newer;
@@ -359,8 +360,8 @@ fn any_cluster() -> impl Strategy<Value = install::View> {
                 context: context.to_owned(),
                 libraries: libraries.into_iter().map(|(path, state)| installed(path, state)).collect(),
             };
-            let desired = install::Desired { distribution: "dbxdemo".to_owned(), path: WHEEL.to_owned() };
-            install::View { desired: vec![desired], clusters: vec![cluster; count] }
+            let desired = vec![Library::Whl(WHEEL.to_owned())];
+            install::View { desired, clusters: vec![cluster; count], runs: Vec::new() }
         },
     )
 }

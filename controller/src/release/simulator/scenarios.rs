@@ -1,6 +1,7 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
 mod gated;
+mod installing;
 mod ways;
 
 use brickline_crds::{
@@ -9,13 +10,14 @@ use brickline_crds::{
 };
 use serde_json::json;
 
-use super::databricks::{Behaviour, WHEEL, installed};
+use super::clusters::{WHEEL, installed};
+use super::databricks::Behaviour;
 use super::jobs::Build;
 use super::script::{Fault, Script, User, runs, state};
 use super::world::Outside;
 use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::InstallState;
-use crate::phase::{Effect, Trouble, finish};
+use crate::phase::{Effect, Trouble, finish, install};
 
 /// One road from a release's creation to its end.
 pub(crate) struct Scenario {
@@ -64,6 +66,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_on_the_way(),
     ];
     all.extend(gated::all());
+    all.extend(installing::all());
     all.extend(ways::all());
     all
 }
@@ -111,14 +114,14 @@ pub(super) fn success() -> Scenario {
 
 fn no_restart_needed() -> Scenario {
     let prepare = |outside: &mut Outside| {
-        outside.databricks.libraries = vec![installed(WHEEL, InstallState::Installed)];
+        outside.databricks.clusters.all[0].libraries = vec![installed(WHEEL, InstallState::Installed)];
     };
     let script = Script { prepare: Some(prepare), ..Script::default() };
     scenario("success, wheel there already", ReleaseResult::Succeeded, Reason::Succeeded, script)
 }
 
 fn terminated_cluster() -> Scenario {
-    let prepare = |outside: &mut Outside| outside.databricks.state = ClusterState::Terminated;
+    let prepare = |outside: &mut Outside| outside.databricks.clusters.all[0].state = ClusterState::Terminated;
     let script = Script { prepare: Some(prepare), ..Script::default() };
     scenario("success, cluster started", ReleaseResult::Succeeded, Reason::Succeeded, script)
 }
@@ -211,7 +214,7 @@ fn answers_lost() -> Scenario {
     let kinds: [fn(&Effect) -> bool; 6] = [
         |effect| matches!(effect, Effect::Build(_)),
         |effect| *effect == Effect::Deploy,
-        |effect| matches!(effect, Effect::Install(crate::phase::install::Effect::Restart { .. })),
+        |effect| matches!(effect, Effect::Install(install) if restarts(install)),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Submit { .. })),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Publish { .. })),
         |effect| *effect == Effect::Finish(finish::Effect::Settle),
@@ -219,6 +222,10 @@ fn answers_lost() -> Scenario {
     let faults = kinds.map(|of| unavailable(1, true, of)).into();
     let script = Script { faults, ..Script::default() };
     scenario("answers lost", ReleaseResult::Succeeded, Reason::Succeeded, script)
+}
+
+fn restarts(effect: &install::Effect) -> bool {
+    effect.calls.iter().any(|call| matches!(call, install::Call::Restart { .. }))
 }
 
 fn api_server_away() -> Scenario {

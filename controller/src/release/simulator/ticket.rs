@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
 use kube::ResourceExt;
 
-use super::databricks::CLUSTER;
 use crate::phase::{Effect, begin, build, finish, finish::ReportState, gate, install, test};
 
 /// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
@@ -61,13 +60,19 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
     }
 }
 
-/// What a restart takes away or brings about stands in the ticket with the Spark context before it.
+/// What becomes of a cluster stands in the ticket before anything is done on it; before a restart its Spark context.
 fn installs(ticket: &Ticket, effect: &install::Effect) -> bool {
-    let restart = ticket.restarts.iter().any(|restart| restart.cluster == CLUSTER);
-    match effect {
-        install::Effect::Uninstall { .. } | install::Effect::Restart { .. } => restart,
-        install::Effect::Start { .. } | install::Effect::Install { .. } => true,
-    }
+    effect.calls.iter().all(|call| {
+        let restarts = |id: &String| ticket.restarts.iter().any(|restart| restart.cluster == *id);
+        let starts = |id: &String| ticket.starts.iter().any(|start| start.cluster == *id);
+        match call {
+            install::Call::Restart { cluster } => restarts(cluster),
+            install::Call::Start { cluster } => restarts(cluster) || starts(cluster),
+            install::Call::Uninstall { cluster, .. } | install::Call::Install { cluster, .. } => {
+                restarts(cluster) || ticket.additions.contains(cluster)
+            }
+        }
+    })
 }
 
 fn tests(ticket: &Ticket, effect: &test::Effect) -> bool {

@@ -257,7 +257,7 @@ impl Outside {
     /// Time passes, and users act.
     fn pass(&mut self) {
         self.jobs.tick(self.script.build, self.now);
-        self.databricks.tick(self.now);
+        self.databricks.clusters.tick(self.now);
         let Some(user) = self.users.front().copied() else { return };
         if self.stored().is_ok_and(|release| (user.when)(&release)) {
             self.users.pop_front();

@@ -148,7 +148,18 @@ fn the_values_are_bounded_together() {
 /// `$(` from the start.
 #[test]
 fn every_rule_can_be_evaluated_where_variables_stand() {
-    let good = ["3.11", "2", "/Shared/a", "/Workspace/a", "a/**", "main", "registry.example.com/build:1"];
+    let good = [
+        "3.11",
+        "2",
+        "/Shared/a",
+        "/Workspace/a",
+        "/Volumes/a/b.whl",
+        "https://index.example.com",
+        "g:a:1",
+        "a/**",
+        "main",
+        "registry.example.com/build:1",
+    ];
     let asked: Vec<(String, bool)> =
         schema::asked().into_iter().filter(|(rule, _)| !rule.contains("duration(")).collect();
     assert!(asked.len() > 12, "{asked:?}");
