@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::limits::RateLimits;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -92,6 +93,18 @@ pub struct Serve {
     /// Milliseconds that a cluster takes longer to restart.
     #[arg(long, env = "BRICKLINE_EMULATOR_RESTART_DELAY_MS", default_value_t = 0, value_name = "MS")]
     pub restart_delay_ms: u64,
+
+    /// Whether the limits that Databricks documents hold: beyond them calls are answered with 429.
+    #[arg(long, env = "BRICKLINE_EMULATOR_RATE_LIMITS", value_enum, default_value = "off")]
+    pub rate_limits: RateLimits,
+
+    /// Milliseconds that every call takes longer.
+    #[arg(long, env = "BRICKLINE_EMULATOR_LATENCY_MS", default_value_t = 0, value_name = "MS")]
+    pub latency_ms: u64,
+
+    /// File with faults to begin with, a JSON list; see the documentation of `/emulator/faults`.
+    #[arg(long, env = "BRICKLINE_EMULATOR_FAULTS", value_name = "FILE")]
+    pub faults: Option<PathBuf>,
 
     /// Seconds for which an OAuth token is valid.
     #[arg(long, env = "BRICKLINE_EMULATOR_OAUTH_SECONDS", default_value_t = 3600, value_name = "SECONDS")]

@@ -38,8 +38,29 @@ pub(crate) enum Action {
         #[serde(default = "default_after")]
         status: u16,
     },
+    /// It is done, and then the connection is reset.
+    AfterReset,
     /// It is done a while later.
     Delay { ms: u64 },
+    /// The answer is 200 with XML, as from a gateway.
+    Xml200,
+    /// A read answers what it would have before the last write.
+    Stale,
+    /// The request's token is refused from now on.
+    Expire {
+        #[serde(default = "default_expire")]
+        status: u16,
+    },
+    /// The emulator ends at once, as by SIGKILL.
+    Kill {
+        /// Whether the request is done first.
+        #[serde(default)]
+        done: bool,
+    },
+}
+
+fn default_expire() -> u16 {
+    403
 }
 
 fn default_hang() -> u64 {
@@ -59,7 +80,12 @@ impl Action {
             Self::Html200 => "html200",
             Self::Reset => "reset",
             Self::After { .. } => "after",
+            Self::AfterReset => "after_reset",
             Self::Delay { .. } => "delay",
+            Self::Xml200 => "xml200",
+            Self::Stale => "stale",
+            Self::Expire { .. } => "expire",
+            Self::Kill { .. } => "kill",
         }
     }
 }
@@ -120,20 +146,30 @@ impl Faults {
     pub(crate) const LOGIN_PAGE: &str = "<!doctype html><html><head><title>Sign in</title></head>\
         <body><form action=\"/login.html\"><input name=\"user\"></form></body></html>";
 
-    /// Orders a fault.
-    pub(crate) fn order(&self, fault: Fault) -> Result<(), Refusal> {
-        let too_long = match &fault.action {
+    /// The same for XML.
+    pub(crate) const XML_PAGE: &str =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>ServiceUnavailable</Code></Error>";
+
+    /// Orders faults: all of them, or if one can't be, none.
+    pub(crate) fn order(&self, more: Vec<Fault>) -> Result<(), Refusal> {
+        let out_of_bounds = |fault: &Fault| match &fault.action {
             Action::Hang { seconds } => *seconds > MAX_SECONDS,
             Action::Delay { ms } => *ms > MAX_SECONDS * 1000,
             Action::Status { status, .. } | Action::After { status } => !(200..600).contains(status),
+            Action::Expire { status } => !matches!(status, 401 | 403),
             _ => false,
         };
         let mut faults = lock(&self.0);
-        if too_long || faults.len() >= MAX_FAULTS {
-            return Err(Refusal::Invalid("the fault is out of bounds".to_owned()));
+        if more.iter().any(out_of_bounds) || faults.len() + more.len() > MAX_FAULTS {
+            return Err(Refusal::Invalid("a fault is out of bounds".to_owned()));
         }
-        faults.push(fault);
+        faults.extend(more);
         Ok(())
+    }
+
+    /// Whether some read will be stale, so that answers have to be kept.
+    pub(crate) fn has_stale(&self) -> bool {
+        lock(&self.0).iter().any(|fault| fault.action == Action::Stale)
     }
 
     /// The fault that this request meets: the first that fits. It counts.
@@ -170,7 +206,7 @@ mod tests {
     use rstest::rstest;
 
     fn order(faults: &Faults, text: &str) {
-        faults.order(serde_json::from_str(text).unwrap()).unwrap();
+        faults.order(vec![serde_json::from_str(text).unwrap()]).unwrap();
     }
 
     #[rstest]
@@ -199,6 +235,9 @@ mod tests {
     #[test]
     fn unbounded_faults_are_refused() {
         let fault = serde_json::from_str(r#"{"kind":"hang","seconds":99999999}"#).unwrap();
-        assert!(Faults::default().order(fault).is_err());
+        let fine = serde_json::from_str(r#"{"kind":"xml200"}"#).unwrap();
+        let faults = Faults::default();
+        assert!(faults.order(vec![fine, fault]).is_err());
+        assert!(faults.list().is_empty(), "all or nothing");
     }
 }

@@ -6,7 +6,9 @@ use crate::{
     driver::{Program, generation::Settings, program::TOKENS_VARIABLE},
     fault::Faults,
     journal::Journal,
+    limits::Limits,
     listen::{Listener, Plug},
+    stale::Past,
     state::{ClusterRecord, SafePath, lock},
     token::Tokens,
     work,
@@ -36,13 +38,20 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<()> {
     let folders = ["/Shared", "/Users", "/Users/admin@example.com", "/Repos"].map(str::to_owned);
     let workspace = Workspace::open(&data, &folders, program, settings(&args)?)?;
     furnish(&workspace, &args)?;
+    let faults = Faults::default();
+    if let Some(file) = &args.faults {
+        let script = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+        faults.order(api::script(&script)?)?;
+    }
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("can't listen on {}", args.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
     let context = Context {
         workspace: Arc::clone(&workspace),
         tokens: Arc::new(tokens),
-        faults: Arc::new(Faults::default()),
+        faults: Arc::new(faults),
         journal: Arc::new(Journal::default()),
+        limits: Arc::new(Limits::new(args.rate_limits, args.latency_ms)),
+        past: Arc::new(Past::default()),
         is_chosen: args.public_url.is_some(),
         public_url: args.public_url.as_deref().unwrap_or(&url).trim_end_matches('/').into(),
     };

@@ -5,6 +5,7 @@ use anyhow::{Context, ensure};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::HashMap,
     path::Path,
     sync::Mutex,
     time::{Duration, Instant},
@@ -40,13 +41,21 @@ pub(crate) struct Tokens {
     fixed: Vec<Entry>,
     clients: Vec<Entry>,
     issued: Mutex<Vec<Entry>>,
+    /// Tokens that are no longer valid, with the status that says so.
+    expired: Mutex<HashMap<[u8; 32], u16>>,
     lifetime: Duration,
 }
 
 impl Tokens {
     /// Reads the lines of a file: `TOKEN`, `USER TOKEN` or `oauth CLIENT SECRET`; `#` begins a comment.
     pub(crate) fn parse(text: &str, lifetime: Duration) -> anyhow::Result<Self> {
-        let mut tokens = Self { fixed: Vec::new(), clients: Vec::new(), issued: Mutex::default(), lifetime };
+        let mut tokens = Self {
+            fixed: Vec::new(),
+            clients: Vec::new(),
+            issued: Mutex::default(),
+            expired: Mutex::default(),
+            lifetime,
+        };
         for (number, line) in text.lines().enumerate() {
             let words: Vec<_> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
             match words.as_slice() {
@@ -72,6 +81,21 @@ impl Tokens {
                 .with_context(|| format!("no tokens: give --token-file FILE, or set {variable} to the lines of one"))?,
         };
         Self::parse(&text, lifetime)
+    }
+
+    /// From now on this token is refused.
+    pub(crate) fn expire(&self, token: &SecretString, status: u16) {
+        crate::state::lock(&self.expired).insert(digest(token.expose_secret()), status);
+    }
+
+    /// Whether it was ended early, and with what status that is said.
+    pub(crate) fn is_expired(&self, token: &SecretString) -> Option<u16> {
+        crate::state::lock(&self.expired).get(&digest(token.expose_secret())).copied()
+    }
+
+    /// Makes all tokens valid again that were ended early.
+    pub(crate) fn restore(&self) {
+        crate::state::lock(&self.expired).clear();
     }
 
     /// Whose token this is. Takes as long for a wrong one as for a right one.

@@ -3,14 +3,16 @@
 use crate::{
     api::{
         Context,
-        arguments::{Arguments, number},
+        arguments::{Arguments, MAX_BODY, number, read},
     },
     fault::Fault,
+    limits::Change,
     state::{Refusal, lock},
     workspace::Delays,
 };
 use axum::{
     Json, Router,
+    body::Body,
     extract::State,
     routing::{get, post},
 };
@@ -21,6 +23,7 @@ pub(crate) fn routes() -> Router<Context> {
     Router::new()
         .route("/emulator/faults", post(order).get(faults).delete(clear_faults))
         .route("/emulator/requests", get(requests).delete(clear_requests))
+        .route("/emulator/limits", post(limit).get(limits).delete(forget_limits))
         .route("/emulator/cluster-settings", post(set_delays).get(delays))
 }
 
@@ -29,9 +32,34 @@ pub(crate) fn open_routes() -> Router<Context> {
     Router::new().route("/healthz", get(async || "ok\n"))
 }
 
-async fn order(State(context): State<Context>, Arguments(fault): Arguments<Fault>) -> Result<Json<Value>, Refusal> {
-    context.faults.order(fault)?;
+/// One fault, or a list of them in the order in which they come.
+async fn order(State(context): State<Context>, body: Body) -> Result<Json<Value>, Refusal> {
+    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::NotebookTooLarge(MAX_BODY))?;
+    context.faults.order(script(&bytes)?)?;
     Ok(Json(json!({})))
+}
+
+/// The faults of a script: a JSON list, or one alone.
+pub(crate) fn script(bytes: &[u8]) -> Result<Vec<Fault>, Refusal> {
+    let malformed = |error: serde_json::Error| Refusal::Malformed(error.to_string());
+    match serde_json::from_slice(bytes).map_err(malformed)? {
+        Value::Array(all) => all.into_iter().map(|one| serde_json::from_value(one).map_err(malformed)).collect(),
+        one => Ok(vec![serde_json::from_value(one).map_err(malformed)?]),
+    }
+}
+
+async fn limit(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {
+    context.limits.change(change)?;
+    Ok(Json(context.limits.show()))
+}
+
+async fn limits(State(context): State<Context>) -> Json<Value> {
+    Json(context.limits.show())
+}
+
+async fn forget_limits(State(context): State<Context>) -> Json<Value> {
+    context.limits.forget();
+    Json(json!({}))
 }
 
 async fn faults(State(context): State<Context>) -> Json<Value> {
@@ -40,6 +68,7 @@ async fn faults(State(context): State<Context>) -> Json<Value> {
 
 async fn clear_faults(State(context): State<Context>) -> Json<Value> {
     context.faults.clear();
+    context.tokens.restore();
     Json(json!({}))
 }
 

@@ -38,7 +38,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
         Refusal::NotEmpty(_) => (StatusCode::BAD_REQUEST, "DIRECTORY_NOT_EMPTY"),
         Refusal::QuotaExceeded(_) => (StatusCode::BAD_REQUEST, "QUOTA_EXCEEDED"),
         // These two carry a number, as the real service does: a client that insists on a string is found out.
-        Refusal::NoCredential => return (StatusCode::UNAUTHORIZED, 401.into()),
+        Refusal::NoCredential | Refusal::Expired => return (StatusCode::UNAUTHORIZED, 401.into()),
         Refusal::BadCredential => return (StatusCode::FORBIDDEN, 403.into()),
         Refusal::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };

@@ -4,6 +4,7 @@ use crate::{
     api::Context,
     fault::{Action, Faults},
     journal::Note,
+    limits::Throttled,
     listen::Plug,
     state::{Refusal, objects::now},
     token::{Caller, Credential},
@@ -12,11 +13,12 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
 use base64::Engine;
+use rustix::process::{Signal, getpid, kill_process};
 use secrecy::SecretString;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -29,12 +31,16 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     }
     let (method, query) = (request.method().to_string(), request.uri().query().map(str::to_owned));
     let (time, begun) = (now(), Instant::now());
-    let fault = context.faults.strike(&method, &path);
+    let admitted = context.limits.admit(&method, &path, begun);
+    let fault = context.faults.strike(&method, &path).filter(|_| admitted.is_ok());
+    let word = if admitted.is_err() { Some("limit") } else { fault.as_ref().map(Action::name) };
     // Noted before the answer: a request that hangs is in the log too.
-    let place = context.journal.add(Note::new(time, method, path, query, fault.as_ref().map(Action::name)));
-    let response = match fault {
-        Some(action) => suffer(action, request, next).await,
-        None => next.run(request).await,
+    let place = context.journal.add(Note::new(time, method, path, query, word));
+    tokio::time::sleep(context.limits.latency()).await;
+    let response = match (admitted, fault) {
+        (Err(Throttled(retry_after)), _) => throttle(retry_after),
+        (Ok(()), Some(action)) => suffer(&context, action, request, next).await,
+        (Ok(()), None) => carry_out(&context, request, next).await,
     };
     context.journal.complete(place, response.status().as_u16(), begun.elapsed());
     let mut response = response;
@@ -42,7 +48,44 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     response
 }
 
-async fn suffer(action: Action, request: Request, next: Next) -> Response {
+fn throttle(retry_after: Option<u64>) -> Response {
+    let message = "Too many requests: the rate limit of this workspace is exceeded.".to_owned();
+    unavailable(429, retry_after, None, Some(message))
+}
+
+/// Does what is asked. Reads are kept while a fault wants to know what they answered once.
+async fn carry_out(context: &Context, request: Request, next: Next) -> Response {
+    if *request.method() != Method::GET {
+        let response = next.run(request).await;
+        if response.status().is_success() {
+            context.past.wrote();
+        }
+        return response;
+    }
+    if !context.faults.has_stale() {
+        return next.run(request).await;
+    }
+    let (key, writes) = (request.uri().to_string(), context.past.writes());
+    let response = next.run(request).await;
+    context.past.keep(&key, writes, response).await
+}
+
+fn reset(plug: Option<Plug>) -> Response {
+    if let Some(plug) = plug {
+        plug.pull();
+    }
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Ends the process as a crash would: nothing is tidied, nothing more is written.
+async fn die() -> Response {
+    tracing::warn!("an ordered fault ends the emulator");
+    let _ = kill_process(getpid(), Signal::KILL);
+    std::future::pending().await
+}
+
+async fn suffer(context: &Context, action: Action, request: Request, next: Next) -> Response {
+    let plug = request.extensions().get::<ConnectInfo<Plug>>().map(|ConnectInfo(plug)| plug.clone());
     match action {
         Action::Status { status, retry_after, error_code, message } => {
             unavailable(status, retry_after, error_code, message)
@@ -52,20 +95,33 @@ async fn suffer(action: Action, request: Request, next: Next) -> Response {
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
         Action::Html200 => Html(Faults::LOGIN_PAGE).into_response(),
-        Action::Reset => {
-            if let Some(ConnectInfo(plug)) = request.extensions().get::<ConnectInfo<Plug>>() {
-                plug.pull();
+        Action::Xml200 => ([(header::CONTENT_TYPE, "application/xml")], Faults::XML_PAGE).into_response(),
+        Action::Reset => reset(plug),
+        Action::AfterReset => {
+            carry_out(context, request, next).await;
+            reset(plug)
+        }
+        Action::Stale => context.past.recall(&request.uri().to_string()),
+        Action::Expire { status } => {
+            if let Some(Credential::Token(token)) = credential(request.headers()) {
+                context.tokens.expire(&token, status);
             }
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            carry_out(context, request, next).await
+        }
+        Action::Kill { done } => {
+            if done {
+                carry_out(context, request, next).await;
+            }
+            die().await
         }
         Action::After { status } => {
-            let done = next.run(request).await;
+            let done = carry_out(context, request, next).await;
             tracing::debug!(status = %done.status(), "done, but answered as if it were not");
             unavailable(status, None, None, None)
         }
         Action::Delay { ms } => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            next.run(request).await
+            carry_out(context, request, next).await
         }
     }
 }
@@ -92,7 +148,11 @@ fn unavailable(status: u16, retry_after: Option<u64>, code: Option<String>, mess
 /// Lets only those pass who bring a valid token, and tells the handlers who they are.
 pub(crate) async fn authenticate(State(context): State<Context>, mut request: Request, next: Next) -> Response {
     let caller = match credential(request.headers()) {
-        Some(Credential::Token(token)) => context.tokens.recognise(&token).ok_or(Refusal::BadCredential),
+        Some(Credential::Token(token)) => match context.tokens.is_expired(&token) {
+            Some(401) => Err(Refusal::Expired),
+            Some(_) => Err(Refusal::BadCredential),
+            None => context.tokens.recognise(&token).ok_or(Refusal::BadCredential),
+        },
         Some(Credential::Client { .. }) => Err(Refusal::BadCredential),
         None => Err(Refusal::NoCredential),
     };

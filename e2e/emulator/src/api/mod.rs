@@ -15,8 +15,9 @@ mod view;
 mod volumes;
 mod workspace;
 
-use crate::{fault::Faults, journal::Journal, token::Tokens, workspace::Workspace};
+use crate::{fault::Faults, journal::Journal, limits::Limits, stale::Past, token::Tokens, workspace::Workspace};
 pub(crate) use arguments::{encode, maybe_number, number};
+pub(crate) use emulator::script;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) past: Arc<Past>,
     /// Where users reach the emulator; part of the links it gives.
     pub(crate) public_url: Arc<str>,
     /// Whether that URL was chosen by the user; otherwise it is the listener's, which a client may know by another name.

@@ -3,7 +3,7 @@
 use crate::{
     api::{
         Context,
-        arguments::{self, Arguments, decode, encode, flag},
+        arguments::{Arguments, decode, encode, flag},
     },
     jupyter,
     state::{
@@ -19,8 +19,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// The limit of the import and export endpoints.
 const MAX_IMPORT: usize = 10 * 1024 * 1024;
@@ -161,7 +163,11 @@ struct Export {
 
 async fn export(State(context): State<Context>, Arguments(export): Arguments<Export>) -> Result<Response, Refusal> {
     let path = SafePath::workspace(&export.path)?;
-    let (object, bytes) = context.workspace.objects.read(&path)?;
+    let objects = &context.workspace.objects;
+    if matches!(objects.status(&path)?.kind, Kind::File { size } if size > MAX_IMPORT as u64) {
+        return Err(Refusal::NotebookTooLarge(MAX_IMPORT));
+    }
+    let (object, bytes) = objects.read(&path)?;
     let (bytes, file_type) = match (object.kind, export.format) {
         (Kind::Notebook { language }, Format::Source | Format::Auto | Format::Raw) => {
             (with_header(language, bytes), language.to_string().to_lowercase())
@@ -270,10 +276,24 @@ async fn import_file(
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
     let query: Query<Overwrite> = Query::try_from_uri(&uri).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    let bytes = arguments::read(body, MAX_FILE).await?.ok_or(Refusal::NotebookTooLarge(MAX_FILE))?;
     let path = SafePath::workspace(&format!("/{}", path.trim_start_matches('/')))?;
+    let objects = &context.workspace.objects;
+    // To the disk as it comes: a file may be larger than the memory.
+    let (mut file, mut size, mut data) = (context.workspace.dbfs.stage()?, 0, body.into_data_stream());
+    while let Some(part) = data.next().await {
+        let part = part.map_err(|error| Refusal::Malformed(error.to_string()))?;
+        size += part.len();
+        if size > MAX_FILE {
+            return Err(Refusal::NotebookTooLarge(MAX_FILE));
+        }
+        file.write_all(&part)?;
+    }
+    if size > MAX_IMPORT {
+        objects.place(&path, Kind::File { size: size as u64 }, file, query.overwrite)?;
+        return Ok(Json(json!({})));
+    }
     let import = Import { format: Format::Auto, ..Import::default() };
-    let (path, kind, bytes) = understand(&path, &import, bytes.to_vec())?;
-    context.workspace.objects.write(&path, kind, &bytes, query.overwrite)?;
+    let (path, kind, bytes) = understand(&path, &import, std::fs::read(file.path())?)?;
+    objects.write(&path, kind, &bytes, query.overwrite)?;
     Ok(Json(json!({})))
 }

@@ -12,6 +12,7 @@ pub(crate) mod refusal;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod streams;
+pub(crate) mod task;
 pub(crate) mod tree;
 
 pub(crate) use cluster::{Cluster, ClusterRecord, ClusterState, Termination};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs, io,
+    io::Write,
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -127,6 +128,19 @@ impl Objects {
 
     /// Writes a notebook or file. The folder above must be there, and nothing of another kind.
     pub(crate) fn write(&self, path: &SafePath, kind: Kind, content: &[u8], overwrite: bool) -> Result<(), Refusal> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.root)?;
+        file.write_all(content)?;
+        self.place(path, kind, file, overwrite)
+    }
+
+    /// The same with a finished upload, which must be on the same disk.
+    pub(crate) fn place(
+        &self,
+        path: &SafePath,
+        kind: Kind,
+        content: tempfile::NamedTempFile,
+        overwrite: bool,
+    ) -> Result<(), Refusal> {
         let mut index = lock(&self.index);
         let parent = path.parent().ok_or_else(|| Refusal::Invalid("The root can't be overwritten.".to_owned()))?;
         match index.get(parent.as_str()) {
@@ -190,12 +204,10 @@ fn refuse_replacement(path: &SafePath, old: Kind, new: Kind, overwrite: bool) ->
     }
 }
 
-fn put(target: &Path, content: &[u8]) -> io::Result<()> {
+fn put(target: &Path, content: tempfile::NamedTempFile) -> io::Result<()> {
     let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    fs::write(file.path(), content)?;
-    file.persist(target)?;
+    content.persist(target)?;
     Ok(())
 }
 

@@ -47,6 +47,9 @@ pub(crate) enum Refusal {
     /// The credential is unknown.
     #[error("Invalid access token.")]
     BadCredential,
+    /// The credential was valid once.
+    #[error("Token is expired.")]
+    Expired,
     /// The disk failed.
     #[error("the emulator's storage failed: {0}")]
     Storage(#[from] io::Error),

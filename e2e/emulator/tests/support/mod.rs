@@ -45,6 +45,18 @@ impl Emulator {
         Pid::from_raw(self.child.id().cast_signed()).unwrap()
     }
 
+    /// Waits for the end that it comes to by itself.
+    pub fn died(&mut self) {
+        wait_for("the emulator's end", Duration::from_secs(30), || self.child.try_wait().unwrap());
+    }
+
+    /// The most memory it ever had, KiB.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Ends it politely and tells whether it left cleanly.
     pub fn terminate(mut self) -> bool {
         kill_process(self.pid(), Signal::TERM).unwrap();

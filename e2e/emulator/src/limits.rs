@@ -1,0 +1,235 @@
+//! Limits: how many calls a second the service takes of each family of endpoints, and how long each call is on its way.
+
+use crate::state::{Refusal, lock};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// The longest that every call may be delayed, milliseconds.
+const MAX_LATENCY: u64 = 60_000;
+
+/// Endpoints that share a limit. `path` is what follows the version; with a `/` at its end all below it.
+struct Family {
+    name: &'static str,
+    method: Option<&'static str>,
+    path: &'static str,
+    /// Calls a second and workspace, as documented.
+    rate: f64,
+}
+
+const fn family(name: &'static str, method: Option<&'static str>, path: &'static str, rate: f64) -> Family {
+    Family { name, method, path, rate }
+}
+
+const FAMILIES: [Family; 9] = [
+    family("submit", Some("POST"), "jobs/runs/submit", 35.0),
+    family("runs-get", Some("GET"), "jobs/runs/get", 100.0),
+    family("jobs-create", Some("POST"), "jobs/create", 20.0),
+    family("run-now", Some("POST"), "jobs/run-now", 20.0),
+    family("import", Some("POST"), "workspace/import", 30.0),
+    family("import", Some("POST"), "workspace-files/", 30.0),
+    family("export", Some("GET"), "workspace/export", 60.0),
+    family("dbfs", None, "dbfs/", 30.0),
+    family("files", None, "fs/", 100.0),
+];
+
+/// Whether limits hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateLimits {
+    /// Those that Databricks documents for one workspace.
+    Documented,
+    /// None.
+    #[default]
+    Off,
+}
+
+/// What a client changes; what it leaves out stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Change {
+    mode: Option<RateLimits>,
+    latency_ms: Option<u64>,
+    /// Whether a refusal says when to come again.
+    retry_after: Option<bool>,
+    /// Other rates than the documented ones, by family.
+    rates: Option<BTreeMap<String, f64>>,
+}
+
+/// Calls that may still come at once: a second's worth at most.
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// Takes one, or tells how long to wait for it.
+    fn take(&mut self, rate: f64, now: Instant) -> Result<(), Duration> {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + passed * rate).min(rate.max(1.0));
+        self.at = now;
+        if self.tokens < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - self.tokens) / rate));
+        }
+        self.tokens -= 1.0;
+        Ok(())
+    }
+}
+
+struct State {
+    mode: RateLimits,
+    latency: Duration,
+    retry_after: bool,
+    rates: BTreeMap<&'static str, f64>,
+    buckets: BTreeMap<&'static str, Bucket>,
+    passed: BTreeMap<&'static str, u64>,
+    throttled: BTreeMap<&'static str, u64>,
+}
+
+/// The limits of one workspace.
+pub(crate) struct Limits(Mutex<State>);
+
+/// A call that came too early; with the seconds for `Retry-After`, if it is to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Throttled(pub(crate) Option<u64>);
+
+impl Limits {
+    /// Limits as the command line wants them.
+    pub(crate) fn new(mode: RateLimits, latency_ms: u64) -> Self {
+        Self(Mutex::new(State {
+            mode,
+            latency: Duration::from_millis(latency_ms),
+            retry_after: true,
+            rates: FAMILIES.iter().map(|family| (family.name, family.rate)).collect(),
+            buckets: BTreeMap::new(),
+            passed: BTreeMap::new(),
+            throttled: BTreeMap::new(),
+        }))
+    }
+
+    /// Changes what is given, or nothing.
+    pub(crate) fn change(&self, change: Change) -> Result<(), Refusal> {
+        let mut state = lock(&self.0);
+        let rates = change.rates.unwrap_or_default();
+        let known = |name: &String| FAMILIES.iter().any(|family| family.name == name);
+        let fine = |rate: &f64| rate.is_finite() && *rate > 0.0;
+        if !rates.keys().all(known) || !rates.values().all(fine) || change.latency_ms.is_some_and(|ms| ms > MAX_LATENCY)
+        {
+            return Err(Refusal::Invalid("a limit is out of bounds, or of an unknown family".to_owned()));
+        }
+        state.mode = change.mode.unwrap_or(state.mode);
+        state.latency = change.latency_ms.map_or(state.latency, Duration::from_millis);
+        state.retry_after = change.retry_after.unwrap_or(state.retry_after);
+        for (name, rate) in &mut state.rates {
+            *rate = rates.get(*name).copied().unwrap_or(*rate);
+        }
+        state.buckets.clear();
+        Ok(())
+    }
+
+    /// Settings and counts.
+    pub(crate) fn show(&self) -> Value {
+        let state = lock(&self.0);
+        json!({
+            "mode": state.mode,
+            "latency_ms": u64::try_from(state.latency.as_millis()).unwrap_or(u64::MAX),
+            "retry_after": state.retry_after,
+            "rates": state.rates,
+            "passed": state.passed,
+            "throttled": state.throttled,
+            "throttled_total": state.throttled.values().sum::<u64>(),
+        })
+    }
+
+    /// Counts from zero again.
+    pub(crate) fn forget(&self) {
+        let mut state = lock(&self.0);
+        state.passed.clear();
+        state.throttled.clear();
+    }
+
+    /// How long every call is on its way.
+    pub(crate) fn latency(&self) -> Duration {
+        lock(&self.0).latency
+    }
+
+    /// Lets a call pass, or not.
+    pub(crate) fn admit(&self, method: &str, path: &str, now: Instant) -> Result<(), Throttled> {
+        let mut state = lock(&self.0);
+        let Some(name) = family_of(method, path) else { return Ok(()) };
+        let rate = state.rates.get(name).copied().filter(|_| state.mode == RateLimits::Documented);
+        let taken = rate.map_or(Ok(()), |rate| {
+            let full = Bucket { tokens: rate.max(1.0), at: now };
+            state.buckets.entry(name).or_insert(full).take(rate, now)
+        });
+        let counts = if taken.is_ok() { &mut state.passed } else { &mut state.throttled };
+        *counts.entry(name).or_default() += 1;
+        // Whole seconds, and never none.
+        taken.map_err(|wait| Throttled(state.retry_after.then_some(wait.as_secs() + 1)))
+    }
+}
+
+fn family_of(method: &str, path: &str) -> Option<&'static str> {
+    let rest = path.strip_prefix("/api/")?.split_once('/')?.1;
+    let fits = |family: &&Family| {
+        let below = family.path.ends_with('/') && rest.starts_with(family.path);
+        (below || rest == family.path) && family.method.is_none_or(|wanted| wanted == method)
+    };
+    FAMILIES.iter().find(fits).map(|family| family.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("POST", "/api/2.1/jobs/runs/submit", Some("submit"))]
+    #[case("GET", "/api/2.2/jobs/runs/get", Some("runs-get"))]
+    #[case("GET", "/api/2.2/jobs/runs/get-output", None)]
+    #[case("POST", "/api/2.0/workspace/import", Some("import"))]
+    #[case("POST", "/api/2.0/workspace-files/import-file/a%2Fb", Some("import"))]
+    #[case("POST", "/api/2.0/dbfs/add-block", Some("dbfs"))]
+    #[case("PUT", "/api/2.0/fs/files/Volumes/a/b/c", Some("files"))]
+    #[case("GET", "/api/2.0/clusters/get", None)]
+    #[case("GET", "/oidc/v1/token", None)]
+    fn endpoints_have_families(#[case] method: &str, #[case] path: &str, #[case] want: Option<&str>) {
+        assert_eq!(family_of(method, path), want);
+    }
+
+    #[test]
+    fn a_second_takes_as_many_as_documented() {
+        let limits = Limits::new(RateLimits::Documented, 0);
+        let start = Instant::now();
+        let call = |at: f64| limits.admit("POST", "/api/2.0/workspace/import", start + Duration::from_secs_f64(at));
+        let passed = |at: f64, tries: usize| (0..tries).filter(|_| call(at).is_ok()).count();
+        assert_eq!(passed(0.0, 40), 30, "a second's worth at once");
+        assert_eq!(passed(0.5, 40), 15, "then as they come");
+        assert_eq!(passed(60.0, 40), 30, "no more is saved up");
+        assert_eq!(call(60.0), Err(Throttled(Some(1))));
+        assert_eq!(limits.show()["throttled_total"], 10 + 25 + 10 + 1);
+        limits
+            .change(serde_json::from_value(json!({ "retry_after": false, "rates": { "import": 1.0 } })).unwrap())
+            .unwrap();
+        assert_eq!((call(70.0), call(70.0)), (Ok(()), Err(Throttled(None))));
+        limits.change(serde_json::from_value(json!({ "mode": "off" })).unwrap()).unwrap();
+        assert_eq!(passed(70.0, 100), 100);
+    }
+
+    #[test]
+    fn only_known_families_have_rates() {
+        let limits = Limits::new(RateLimits::Off, 0);
+        for change in [
+            json!({ "rates": { "none": 1.0 } }),
+            json!({ "rates": { "dbfs": 0.0 } }),
+            json!({ "latency_ms": 1_000_000 }),
+        ] {
+            assert!(limits.change(serde_json::from_value(change).unwrap()).is_err());
+        }
+    }
+}
