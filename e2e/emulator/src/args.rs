@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::limits::RateLimits;
+use crate::{limits::RateLimits, site::More};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -16,7 +16,7 @@ pub struct Args {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve one workspace until SIGTERM or Ctrl-C.
+    /// Serve workspaces until SIGTERM or Ctrl-C.
     Serve(Box<Serve>),
     /// Make a Python environment that the emulator can use.
     Setup(Setup),
@@ -34,6 +34,11 @@ pub enum LogFormat {
 /// The arguments of `serve`.
 #[derive(clap::Args, Debug)]
 pub struct Serve {
+    /// One more workspace with state of its own, as NAME=ADDRESS, followed by any of ,token-file=FILE ,cluster=CLUSTER
+    /// ,volume=VOLUME ,public-url=URL; may be given several times (in the environment variable, between semicolons).
+    #[arg(long = "workspace", env = "BRICKLINE_EMULATOR_WORKSPACES", value_delimiter = ';', value_name = "WORKSPACE")]
+    pub workspaces: Vec<More>,
+
     /// Address to listen on; with port 0 a free one is taken. The first line on stdout tells the URL.
     #[arg(long, env = "BRICKLINE_EMULATOR_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,

@@ -18,6 +18,7 @@ pub mod limits;
 mod listen;
 mod serve;
 mod setup;
+pub mod site;
 mod spec;
 mod stale;
 mod state;

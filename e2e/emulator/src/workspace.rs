@@ -1,4 +1,4 @@
-//! The workspace is everything that one emulator is: its state, its drivers and its settings.
+//! The workspace is everything that one emulated workspace is: its state, its drivers and its settings.
 
 use crate::{
     driver::{Generation, Program, generation::Settings, worker::Roots},
@@ -57,7 +57,7 @@ impl Workspace {
     pub(crate) fn open(
         data: &Path,
         folders: &[String],
-        program: Option<Program>,
+        program: Option<Arc<Program>>,
         settings: Settings,
     ) -> anyhow::Result<Arc<Self>> {
         let staging = data.join("staging");
@@ -73,7 +73,7 @@ impl Workspace {
             runs: Runs::open(data.join("runs")).context("the runs can't be read")?,
             jobs: Jobs::open(data.join("jobs")).context("the jobs can't be read")?,
             work: Work {
-                program: program.map(Arc::new),
+                program,
                 settings,
                 delays: Mutex::default(),
                 live: Mutex::default(),

@@ -44,7 +44,7 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     };
     context.journal.complete(place, response.status().as_u16(), begun.elapsed());
     let mut response = response;
-    response.headers_mut().insert("x-databricks-org-id", HeaderValue::from_static(crate::api::identity::WORKSPACE_ID));
+    response.headers_mut().insert("x-databricks-org-id", HeaderValue::from(context.id));
     response
 }
 

@@ -19,8 +19,6 @@ use axum::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-/// The id of the one workspace, which clients read from a header.
-pub(crate) const WORKSPACE_ID: &str = "1234567890123456";
 /// A form with more has nothing to do with a token.
 const MAX_FORM: usize = 64 * 1024;
 
@@ -57,7 +55,7 @@ fn base(context: &Context, headers: &HeaderMap) -> String {
 /// What the SDKs ask for first of all.
 async fn config(State(context): State<Context>, headers: HeaderMap) -> Json<Value> {
     let oidc = format!("{}/oidc", base(&context, &headers));
-    Json(json!({ "oidc_endpoint": oidc, "workspace_id": WORKSPACE_ID }))
+    Json(json!({ "oidc_endpoint": oidc, "workspace_id": context.id.to_string() }))
 }
 
 async fn metadata(State(context): State<Context>, headers: HeaderMap) -> Json<Value> {

@@ -34,7 +34,11 @@ pub(crate) struct Context {
     pub(crate) journal: Arc<Journal>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) past: Arc<Past>,
-    /// Where users reach the emulator; part of the links it gives.
+    /// The id of the workspace, which clients read from a header.
+    pub(crate) id: u64,
+    /// What the links to its pages begin with.
+    pub(crate) page_url: Arc<str>,
+    /// Where users reach the emulator.
     pub(crate) public_url: Arc<str>,
     /// Whether that URL was chosen by the user; otherwise it is the listener's, which a client may know by another name.
     pub(crate) is_chosen: bool,

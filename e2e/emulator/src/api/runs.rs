@@ -65,7 +65,7 @@ async fn submit(
 
 async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
     let run = find(&context, &which)?;
-    Ok(Json(run.read(|record| view::run_or_task(record, which.run_id, &context.public_url))))
+    Ok(Json(run.read(|record| view::run_or_task(record, which.run_id, &context.page_url))))
 }
 
 async fn output(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
@@ -77,7 +77,7 @@ async fn output(State(context): State<Context>, Arguments(which): Arguments<Whic
             Some(task) if !several => {
                 let log =
                     task.workload.is_python().then(|| context.workspace.runs.archive.log(task.run_id)).transpose()?;
-                Ok(Json(view::output(record, task, log, &context.public_url)))
+                Ok(Json(view::output(record, task, log, &context.page_url)))
             }
             _ => Err(Refusal::Invalid(
                 "Retrieving the output of runs with multiple tasks is not supported. \
@@ -184,7 +184,7 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
     let page: Vec<_> = runs.iter().skip(start).take(limit).collect();
     let next = start + page.len();
     let show = |run: &&Arc<Run>| {
-        let mut shown = run.read(|record| view::run(record, &context.public_url));
+        let mut shown = run.read(|record| view::run(record, &context.page_url));
         if !query.expand_tasks
             && let Some(fields) = shown.as_object_mut()
         {

@@ -75,7 +75,7 @@ fn frame(record: &RunRecord, id: i64, state: &RunState, code: &str, url: &str) -
         "attempt_number": 0,
         "creator_user_name": record.creator,
         "run_name": record.run_name,
-        "run_page_url": format!("{url}/?o={}#job/{}/run/{id}", super::identity::WORKSPACE_ID, record.job_id),
+        "run_page_url": format!("{url}#job/{}/run/{id}", record.job_id),
         "run_type": record.origin.run_type,
         "trigger": record.origin.trigger,
         "format": record.format,
@@ -92,7 +92,7 @@ fn show_task(record: &RunRecord, task: &TaskRecord, url: &str) -> Value {
         "run_if": task.run_if,
         "state": task.state,
         "status": status(&task.state, &task.code),
-        "run_page_url": format!("{url}/?o={}#job/{}/run/{}", super::identity::WORKSPACE_ID, record.job_id, task.run_id),
+        "run_page_url": format!("{url}#job/{}/run/{}", record.job_id, task.run_id),
     });
     if !task.depends_on.is_empty() {
         shown["depends_on"] = task.depends_on.iter().map(|key| json!({ "task_key": key })).collect();

@@ -17,6 +17,7 @@ pub const TOKEN: &str = "test-token-of-ana";
 /// A running emulator; dropping it ends it.
 pub struct Emulator {
     child: Child,
+    stdout: Option<BufReader<std::process::ChildStdout>>,
     pub url: String,
     pub data: PathBuf,
 }
@@ -36,9 +37,15 @@ impl Emulator {
             .spawn()
             .unwrap();
         let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut url).unwrap();
         assert!(url.starts_with("http://"), "the emulator did not start");
-        Self { child, url: url.trim().to_owned(), data: data.to_owned() }
+        Self { child, stdout: Some(stdout), url: url.trim().to_owned(), data: data.to_owned() }
+    }
+
+    /// What it says on stdout behind its first line.
+    pub fn stdout(&mut self) -> impl BufRead + use<> {
+        self.stdout.take().unwrap()
     }
 
     fn pid(&self) -> Pid {
