@@ -7,6 +7,7 @@ mod cluster;
 mod contract;
 mod faults;
 mod forge;
+mod official_clients;
 mod road;
 mod stage;
 
@@ -82,9 +83,15 @@ pub fn all() -> Vec<Scenario> {
         },
         Scenario {
             name: "faults",
-            about: "A wrong token and an unreachable workspace end in a condition that says what failed",
+            about: "Faults that pass hold no release up; a wrong token and an unreachable workspace are named in a condition",
             place: Place::SideBySide,
             tell: |stage| faults::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "official-clients",
+            about: "Databricks' own clients find the emulator to be a workspace; `cargo test` has it too",
+            place: Place::ByName,
+            tell: |stage| official_clients::tell(stage).boxed(),
         },
         Scenario {
             name: "contract",

@@ -172,14 +172,15 @@ impl Bench<'_> {
         Ok(Deployed { requests: asked.collect() })
     }
 
-    /// Lets the emulator take so many imports a second, or as many as come.
-    pub(super) async fn limit_imports(&self, per_second: Option<u32>) -> anyhow::Result<()> {
-        self.0.emulator.post("/emulator/limits", &json!({"import": per_second})).await.map(drop)
+    /// Lets the emulator take as many imports a second as Databricks documents, or as many as come.
+    pub(super) async fn limit(&self, is_on: bool) -> anyhow::Result<()> {
+        let mode = if is_on { "documented" } else { "off" };
+        self.0.emulator.post("/emulator/limits", &json!({"mode": mode})).await.map(drop)
     }
 
     /// Lets the emulator answer everything later by this.
-    pub(super) async fn delay(&self, by: Option<Duration>) -> anyhow::Result<()> {
-        let ms = by.map(|by| by.as_millis().to_string());
+    pub(super) async fn delay(&self, by: Duration) -> anyhow::Result<()> {
+        let ms = u64::try_from(by.as_millis())?;
         self.0.emulator.post("/emulator/limits", &json!({"latency_ms": ms})).await.map(drop)
     }
 }

@@ -23,7 +23,8 @@ const FOLDERS: usize = 20;
 const SIZE: usize = 10 << 10;
 /// How many of them change.
 const CHANGED: usize = 10;
-/// What the server allows in the first measurement, in imports a second, and how late it answers in the next ones.
+/// What Databricks allows, in imports a second, and with it the emulator in the first measurement; how late it answers in
+/// the later ones.
 const PER_SECOND: u32 = 30;
 const LATENCY: Duration = Duration::from_millis(20);
 /// Large files: how many, how large each is in MiB, and to how many places each goes. Together 1 GiB.
@@ -70,18 +71,18 @@ async fn play(progress: &Progress, stage: &Stage, system: &System) -> anyhow::Re
     ] {
         bench.pipeline(name, &limits).await?;
     }
-    bench.limit_imports(Some(PER_SECOND)).await?;
+    bench.limit(true).await?;
     let name = format!("Deploy {NOTEBOOKS} notebooks, {PER_SECOND} imports a second allowed");
     let limited = progress.step(&name, bench.notebooks("limited")).await?;
-    bench.limit_imports(None).await?;
+    bench.limit(false).await?;
     let unchanged = progress.step("Deploy them again", bench.nothing("limited")).await?;
     let changed = progress.step(&format!("Change {CHANGED} of them"), bench.some("limited")).await?;
     bench.watch_drift("limited").await?;
     let listed = progress.step("Deploy them again, and look for what hands changed", bench.nothing("limited")).await?;
-    bench.delay(Some(LATENCY)).await?;
+    bench.delay(LATENCY).await?;
     let parallel = progress.step("Deploy them with latency", bench.notebooks("parallel")).await?;
     let serial = progress.step("The same, one import at a time", bench.notebooks("serial")).await?;
-    bench.delay(None).await?;
+    bench.delay(Duration::ZERO).await?;
     let (large, memory) = progress.step("Deploy 1 GiB of files", bench.large("large")).await?;
     Ok(Measured { limited, unchanged, changed, listed, parallel, serial, large, memory })
 }

@@ -1,4 +1,7 @@
-//! The scenario `faults`: a wrong token and an unreachable workspace each end in a condition that says so.
+//! The scenario `faults`: a workspace that fails for a while holds no release up, and one that fails for good ends it with a
+//! condition that says so.
+
+mod weather;
 
 use anyhow::{Context as _, ensure};
 use brickline_crds::{DatabricksWorkspace, ReleaseResult};
@@ -17,6 +20,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let progress = Progress::default();
     let system = System::up(&stage.cluster, &progress).await?;
     let team = Team::settle(&stage, &system).await?;
+    weather::a_release_goes_through(&team).await.context("a release in bad weather")?;
     let wrong = json!({"metadata": {"name": "wrong"}, "stringData": {"token": "not-the-token"}});
     stage.create::<Secret>(wrong).await?;
     stage.create::<DatabricksWorkspace>(workspace("wrong-token", &stage.namespace, "wrong")).await?;
