@@ -10,6 +10,8 @@ mod trigger;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::release::same_cluster;
+
 pub use repository::{Provider, Reporting, Repository};
 pub use retention::Retention;
 pub use stage::{Concurrency, ConcurrencyPolicy, ExtraApprovals, Overrides, Parameter, ParameterType, PipelineStage};
@@ -44,6 +46,7 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 #[x_kube(validation = Rule::new("!has(self.trigger.webhook) || self.repository.provider != 'generic'").message("trigger.webhook needs repository.provider, such as gitea or github: it says how deliveries prove themselves"))]
 #[x_kube(validation = Rule::new("(!has(self.trigger.poll) && !has(self.trigger.schedules)) || self.repository.url.matches('^https?://')").message("trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the newest commit"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.parameters) || stage.parameters.all(name, has(self.parameters) && self.parameters.exists(p, p.name == name && (!has(p.enum) || stage.parameters[name] in p.enum))))").message("a stage's parameters are those of the pipeline's parameters, with one of the values of their enum"))]
+#[x_kube(validation = Rule::new(same_cluster::STAGES).message(same_cluster::MESSAGE))]
 pub struct ReleasePipelineSpec {
     /// The repository whose merges are released.
     pub repository: Repository,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::release::same_cluster;
 use crate::{Build, Deploy, Install, OnFailure, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// What every release of a pipeline is made from.
@@ -41,6 +42,7 @@ pub struct TemplateMetadata {
 /// The parts of a release's spec that a pipeline decides.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::RELEASE, "message": same_cluster::MESSAGE}]))]
 pub struct TemplateSpec {
     /// How the artifact is built.
     pub build: Build,

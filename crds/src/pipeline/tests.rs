@@ -54,6 +54,8 @@ fn plan(spec: &Value) -> Value {
 #[case(plan(&json!({"test": {"compute": {"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}}}})))]
 #[case(plan(&json!({"test": {"compute": {}}})))]
 #[case(plan(&json!({"retries": {"backoff": {"initial": "5m", "max": "5m"}}})))]
+#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}})))]
+#[case(stage(json!({"overrides": {"install": {"clusters": ["etl", "main"]}}})))]
 fn is_taken(#[case] fields: Value) {
     assert_eq!(refusal(fields), None);
 }
@@ -100,6 +102,10 @@ fn is_taken(#[case] fields: Value) {
 #[case(plan(&json!({"deploy": {"items": [{"from": "a", "to": "/Shared/.."}]}})), "to is an absolute path below")]
 #[case(plan(&json!({"deploy": {"libraries": {"to": "/Volumes/a/../b"}}})), "libraries.to is an absolute path")]
 #[case(plan(&json!({"tags": ["a b"]})), "tags are words")]
+#[case(plan(&json!({"test": {"compute": {"cluster": "etl"}}})), "is none of install.clusters")]
+#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}}})), "is none of install.clusters")]
+#[case(stage(json!({"overrides": {"test": {"compute": {"cluster": "etl"}}}})), "is none of install.clusters")]
+#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {}}})), "is none of install.clusters")]
 fn is_refused_with_a_sentence(#[case] fields: Value, #[case] sentence: &str) {
     let refusal = refusal(fields).expect("a refusal");
     assert!(refusal.contains(sentence), "{refusal}");

@@ -5,6 +5,7 @@ mod compute;
 mod deploy;
 mod install;
 mod limits;
+pub(crate) mod same_cluster;
 mod source;
 mod status;
 mod task;
@@ -67,6 +68,7 @@ pub use test::{NotebookTest, Test};
 #[x_kube(validation = Rule::new("has(self.workspaceRef) == has(oldSelf.workspaceRef) && has(self.stage) == has(oldSelf.stage) && has(self.requestedBy) == has(oldSelf.requestedBy) && has(self.requestedFor) == has(oldSelf.requestedFor) && has(self.cause) == has(oldSelf.cause) && has(self.startAt) == has(oldSelf.startAt) && has(self.parameters) == has(oldSelf.parameters) && has(self.tags) == has(oldSelf.tags) && has(self.approvals) == has(oldSelf.approvals)").message("a release is immutable but for suspend and cancel: create another one"))]
 #[x_kube(validation = Rule::new("!has(self.startAt) || (has(self.source.artifactFrom) && has(self.workspaceRef))").message("startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release"))]
 #[x_kube(validation = Rule::new("!(self.reason in ['promotion', 'rollback', 'buildCompletion']) || has(self.source.artifactFrom)").message("reasons promotion, rollback and buildCompletion need source.artifactFrom: they release what another release built"))]
+#[x_kube(validation = Rule::new(same_cluster::RELEASE).message(same_cluster::MESSAGE))]
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.
     #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]

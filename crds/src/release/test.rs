@@ -14,6 +14,8 @@ use crate::GoDuration;
 pub struct Test {
     /// What the notebooks run on.
     pub compute: Compute,
+    /// Test on a cluster that is none of `install.clusters`, where libraries are what somebody else installed. Default: false.
+    pub allow_other_cluster: bool,
     /// Which of the deployed notebooks are run. Empty: none. Default: `notebooks/**`.
     #[schemars(length(max = 50))]
     pub notebooks: Vec<NotebookTest>,
@@ -35,6 +37,7 @@ impl Default for Test {
     fn default() -> Self {
         Self {
             compute: Compute::default(),
+            allow_other_cluster: false,
             notebooks: vec![NotebookTest::default()],
             max_parallel: 4,
             inner_tests_required: false,

@@ -38,6 +38,12 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
     {"wheelsFromArtifact": true}, {"whl": "/Volumes/a/b.whl"}, {"jar": "dbfs:/a.jar"}, {"requirements": "/Workspace/r.txt"},
     {"pypi": {"package": "foo == 1", "repo": "https://i/simple"}}, {"maven": {"coordinates": "g:a:1"}}, {"cran": {"package": "ada"}},
 ]}}))]
+#[case(&git(), json!({"install": {"clusters": ["etl", "main"]}}))]
+#[case(&git(), json!({"install": {"clusters": []}, "test": {"compute": {"cluster": "etl"}}}))]
+#[case(&git(), json!({"install": {"libraries": []}, "test": {"compute": {"cluster": "etl"}}}))]
+#[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"notebooks": []}}))]
+#[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"allowOtherCluster": true}}))]
+#[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"serverless": {}}}}))]
 fn is_taken(#[case] source: &Value, #[case] fields: Value) {
     let refusal = release(source, fields).validate_cel().err().map(|errors| errors.to_string());
     assert_eq!(refusal, None);
@@ -59,6 +65,8 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"tags": ["a b"]}), "tags are words")]
 #[case(&git(), json!({"parameters": {"a-b": "x"}}), "parameter names are words")]
 #[case(&git(), json!({"timeouts": {"release": "1h"}}), "timeouts don't add up")]
+#[case(&git(), json!({"install": {"clusters": ["etl"]}}), "test.compute.cluster is none of install.clusters")]
+#[case(&git(), json!({"test": {"compute": {"cluster": "etl"}}}), "is none of install.clusters")]
 #[case(&git(), json!({"install": {"libraries": [{}]}}), "each of install.libraries is exactly one of")]
 #[case(&git(), json!({"install": {"libraries": [{"wheelsFromArtifact": true, "jar": "/Volumes/a"}]}}), "is exactly one of")]
 #[case(&git(), json!({"install": {"libraries": [{"jar": "/tmp/a.jar"}]}}), "a library's file is an absolute path")]

@@ -77,6 +77,7 @@ fn plan() -> Value {
         },
         "test": {
             "compute": {},
+            "allowOtherCluster": false,
             "notebooks": [{"match": "notebooks/**", "timeout": "1h", "maxDuration": "1m40s"}],
             "maxParallel": 4,
             "innerTestsRequired": false,

@@ -34,6 +34,9 @@ const LIBRARY: &str = "a library's file is an absolute path below /Volumes, /Wor
 const PACKAGE: &str = "a package begins with a letter or digit and has no spaces at its ends or in a row";
 const REPO: &str = "repo is an address such as https://index.example.com/simple, without credentials: they would be shown to \
                     everybody who sees the cluster";
+/// What is said of tests on a cluster that nothing is installed on.
+pub const OTHER_CLUSTER: &str = "test.compute.cluster is none of install.clusters: on another cluster the tests would meet other \
+                                 libraries; add it there, test on one of them, or set test.allowOtherCluster: true";
 const SLOWEST: &str = "maxDuration must be at most timeout: the run is stopped by then";
 const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
                       at most build, deployAttempt at most deploy, restart at most install";
@@ -250,13 +253,15 @@ fn libraries(table: &mut Table, at: &str) {
 }
 
 fn install(table: &mut Table, at: &str) {
-    let clusters = |count: u32| (0..count).map(|number| format!("c{number}")).collect::<Vec<_>>();
+    let others = |count: u32| (1..count).map(|number| format!("c{number}"));
+    let clusters = |count| ["main".to_owned()].into_iter().chain(others(count)).collect::<Vec<_>>();
     table
         .field(format!("{at}.install.clusters"))
         .takes([json!([]), json!(["main", "etl-2"]), json!(clusters(8))])
         .refuses(EMPTY, [json!([""])])
         .refuses(CLUSTERS, ["Main", "0123_a", "$(params.cluster)", "-a"].map(|name| json!([name])))
         .refuses("Duplicate value", [json!(["main", "main"])])
+        .refuses(OTHER_CLUSTER, [json!(["etl"])])
         .refuses("must have at most 8 items", [json!(clusters(9))]);
     let libraries = |count| vec![json!({"wheelsFromArtifact": true}); count];
     table
@@ -330,7 +335,8 @@ fn test(table: &mut Table, at: &str) {
         .refuses("should be less than or equal to 50", [json!(51)]);
     table
         .field(format!("{at}.test.compute.cluster"))
-        .takes([json!("etl")])
+        .takes([json!("main")])
+        .refuses(OTHER_CLUSTER, [json!("etl")])
         .refuses(EMPTY, [json!("")])
         .refuses(CLUSTERS, [json!("$(params.cluster)"), json!("Main")]);
     compute(table, &format!("{at}.test.compute"));
@@ -342,7 +348,17 @@ fn test(table: &mut Table, at: &str) {
         .field(format!("{at}.test.retryFailed"))
         .takes([json!(0), json!(5)])
         .refuses("should be less than or equal to 5", [json!(6)]);
-    for flag in ["test.continueOnError", "test.notebooks.0.continueOnError", "test.innerTestsRequired"] {
+    let other = json!({"compute": {"cluster": "etl"}});
+    table
+        .field(format!("{at}.test"))
+        .takes([with(&other, "allowOtherCluster", json!(true)), with(&other, "notebooks", json!([]))])
+        .refuses(OTHER_CLUSTER, [other]);
+    for flag in [
+        "test.allowOtherCluster",
+        "test.continueOnError",
+        "test.notebooks.0.continueOnError",
+        "test.innerTestsRequired",
+    ] {
         table.field(format!("{at}.{flag}")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     }
 }
@@ -351,7 +367,7 @@ fn compute(table: &mut Table, at: &str) {
     let new = |fields: Value| json!({"newCluster": fields});
     table
         .field(at)
-        .takes([json!({}), json!({"cluster": "etl"}), new(json!({"policyId": "P1"}))])
+        .takes([json!({}), json!({"cluster": "main"}), new(json!({"policyId": "P1"}))])
         .takes([new(json!({"sparkVersion": "v", "nodeTypeId": "n", "numWorkers": 0, "dataSecurityMode": "Standard"}))])
         .takes([json!({"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}})])
         .refuses(COMPUTE, [json!({"cluster": "etl", "serverless": {}})])
@@ -404,6 +420,12 @@ fn tags(table: &mut Table, at: &str) {
         .refuses("Duplicate value", [json!(["nightly", "nightly"])])
         .refuses("may not be more than 63", [json!(["a".repeat(64)])])
         .refuses("must have at most 16 items", [json!(many(17))]);
+}
+
+fn with(value: &Value, field: &str, to: Value) -> Value {
+    let mut value = value.clone();
+    value[field] = to;
+    value
 }
 
 fn globs(count: usize) -> Value {

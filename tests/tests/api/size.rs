@@ -100,7 +100,7 @@ fn plan() -> Value {
         "build": {"include": globs, "exclude": globs, "wheels": globs},
         "deploy": {"items": many(100, |n| json!({"from": format!("notebooks/team{n}/**"), "to": format!("/Shared/$(params.env)/team{n}")}))},
         "install": {"clusters": many(8, |number| json!(format!("cluster-{number}")))},
-        "test": {"notebooks": many(50, |n| json!({"match": format!("notebooks/team{n}/**"), "parameters": parameters}))},
+        "test": {"allowOtherCluster": true, "notebooks": many(50, |n| json!({"match": format!("notebooks/team{n}/**"), "parameters": parameters}))},
         "tags": many(16, |number| json!(format!("tag-{number}"))),
     })
 }

@@ -79,12 +79,16 @@ fn overrides(table: &mut Table) {
     table.field(at("onFailure")).takes([json!("Rollback")]).refuses("Unsupported value", [json!("Retry")]);
     table
         .field(at("install"))
-        .takes([json!({"clusters": ["etl"]})])
+        .takes([json!({"clusters": ["etl", "main"]}), json!({"clusters": []})])
+        .refuses(plan::OTHER_CLUSTER, [json!({"clusters": ["etl"]})])
         .refuses("a cluster is named as in the workspace's", [json!({"clusters": ["$(params.cluster)"]})]);
     table
         .field(at("test"))
         .takes([plan::base()["test"].clone(), json!({"notebooks": []})])
+        .refuses(plan::OTHER_CLUSTER, [json!({"compute": {"cluster": "etl"}})])
         .refuses("match is a glob relative", [json!({"notebooks": [{"match": "/a"}]})]);
+    let both = |test: &str| json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": test}}});
+    table.field("spec.stages.0.overrides").takes([both("etl")]).refuses(plan::OTHER_CLUSTER, [both("main")]);
     table
         .field(at("deploy"))
         .takes([plan::base()["deploy"].clone()])
