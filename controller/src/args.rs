@@ -56,6 +56,11 @@ pub struct Args {
     )]
     pub allowed_hosts: Vec<String>,
 
+    /// Where service principals of Microsoft Entra log in, instead of where the cloud of a workspace's host does, such as
+    /// https://login.example.com
+    #[arg(long, env = "BRICKLINE_AZURE_LOGIN")]
+    pub azure_login: Option<Url>,
+
     /// Image of the controller: the build pods' `runner` and `collect` containers
     #[arg(long, env = "BRICKLINE_CONTROLLER_IMAGE", default_value = "brickline.dev/controller:latest")]
     pub controller_image: String,

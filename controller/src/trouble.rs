@@ -36,7 +36,8 @@ impl Trouble {
 
     /// Whether it is not the release's attempt that failed: it is waited out without being counted.
     pub(crate) fn is_not_counted(&self) -> bool {
-        self.transient && matches!(self.reason, Reason::Suspended | Reason::InternalError)
+        self.transient
+            && matches!(self.reason, Reason::Suspended | Reason::AuthenticationFailed | Reason::InternalError)
     }
 }
 
@@ -54,11 +55,20 @@ impl From<Error> for Trouble {
         if matches!(error, Error::Source { .. }) {
             return Self::lasting(Reason::ArtifactFailed, message);
         }
+        if let Error::Identity { category, .. } = &error {
+            // Kubernetes' word on a ServiceAccount of the namespace, not Databricks'.
+            return match category {
+                Category::Permission => Self::passing(Reason::NotAuthorized, message),
+                Category::NotFound => Self::passing(Reason::DependencyNotReady, message),
+                Category::Invalid => Self::lasting(Reason::InvalidSpec, message),
+                _ => Self::passing(Reason::InternalError, message),
+            };
+        }
         match error.category() {
             Category::Authentication => {
-                let hint = "check the workspace's credentials";
+                let hint = "check the workspace's credentials: it goes on when they are good";
                 let message = format!("Databricks rejected the credentials: {message}; {hint}");
-                Self::lasting(Reason::AuthenticationFailed, message)
+                Self::passing(Reason::AuthenticationFailed, message)
             }
             Category::Permission => Self::lasting(Reason::NotAuthorized, message),
             Category::Unavailable | Category::Timeout | Category::RateLimited => {

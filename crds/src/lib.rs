@@ -40,8 +40,8 @@ pub use release::{
 };
 pub use schedule::Schedule;
 pub use workspace::{
-    Auth, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, FamilyLimits, Identity,
-    Limits, NewClusters, OAuth, Token, Variable,
+    Auth, Azure, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, FamilyLimits,
+    Federation, Identity, Limits, NewClusters, OAuth, Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

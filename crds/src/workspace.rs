@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Protection, SecretKeyRef};
 
+mod auth;
 mod limits;
 
+pub use auth::{Auth, Azure, Federation, OAuth, Token};
 pub use limits::{FamilyLimits, Limits};
 
 /// A Databricks workspace: where it is, as whom the controller speaks to it, its clusters and variables by name, and what
@@ -50,7 +52,7 @@ pub struct DatabricksWorkspaceSpec {
     #[x_kube(validation = Rule::new("self.matches('^https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$')").message("host is the workspace's URL alone, such as https://adb-123.4.azuredatabricks.net, without path or trailing slash"))]
     pub host: String,
     /// As whom the controller speaks to the workspace: exactly one way.
-    #[x_kube(validation = Rule::new("[has(self.token), has(self.oauth)].filter(x, x).size() == 1").message("auth needs exactly one of token or oauth"))]
+    #[x_kube(validation = Rule::new("[has(self.federation), has(self.oauth), has(self.azure), has(self.token)].filter(x, x).size() == 1").message("auth needs exactly one of federation, oauth, azure or token"))]
     pub auth: Auth,
     /// Clusters by the name releases use for them. Example: `main: {id: 0123-456789-abc}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,37 +76,6 @@ pub struct DatabricksWorkspaceSpec {
     /// Stops the controller from checking the workspace and from starting releases to it. Default: false.
     #[serde(default)]
     pub suspend: bool,
-}
-
-/// Credentials by reference. Exactly one field is set.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Auth {
-    /// A personal access token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Token>,
-    /// OAuth machine to machine: a service principal's client id and secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oauth: Option<OAuth>,
-}
-
-/// A personal access token in a Secret.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Token {
-    /// The Secret's key that holds the token.
-    pub secret_ref: SecretKeyRef,
-}
-
-/// A service principal's OAuth credentials.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OAuth {
-    /// The service principal's application id.
-    #[schemars(length(min = 1, max = 128))]
-    pub client_id: String,
-    /// The Secret's key that holds the OAuth secret.
-    pub client_secret_ref: SecretKeyRef,
 }
 
 /// One cluster of the workspace.

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use super::auth::{ENTRA_TOKEN, OIDC_TOKEN};
+use super::reply::bounded;
+
+/// The calls that ask for tokens.
+const TOKENS: [&str; 2] = [OIDC_TOKEN, ENTRA_TOKEN];
+
 /// Longest message taken from an answer, in characters.
 pub const MAX_MESSAGE: usize = 500;
 
@@ -56,6 +62,14 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The token that says who the client is could not be had from whoever makes it.
+    #[error("{message}")]
+    Identity {
+        /// What is wrong, and what to do about it.
+        message: String,
+        /// What kind of failure it is.
+        category: Category,
+    },
     /// The file to send could not be read.
     #[error("{operation}: the file to send can't be read: {message}")]
     Source {
@@ -107,9 +121,14 @@ impl Error {
         match self {
             // A wrong or expired token is answered 403 with these words, as if only a right were missing.
             Self::Api { status: 403, message, .. } if message.contains("access token") => Category::Authentication,
+            // Whatever is refused where tokens are asked for, it is the credentials.
+            Self::Api { operation, status: 400..=407 | 409..=428 | 430..=499, .. } if TOKENS.contains(operation) => {
+                Category::Authentication
+            }
             Self::Api { status, code, message, .. } => {
                 code.as_deref().and_then(|code| by_code(code, message)).unwrap_or_else(|| by_status(*status))
             }
+            Self::Identity { category, .. } => *category,
             Self::Held { .. } => Category::RateLimited,
             Self::Unreachable { .. } => Category::Unavailable,
             Self::Timeout { .. } => Category::Timeout,
@@ -140,6 +159,7 @@ impl Error {
             | Self::Timeout { operation, .. }
             | Self::Protocol { operation, .. }
             | Self::Source { operation, .. } => operation,
+            Self::Identity { .. } => "identity",
         }
     }
 
@@ -153,6 +173,17 @@ impl Error {
         }
     }
 
+    /// With words on what was refused.
+    pub(super) fn with_hint(self, hint: &str) -> Self {
+        match self {
+            Self::Api { operation, status, code, message, retry_after } => {
+                let message = bounded(&format!("{message} ({hint})"));
+                Self::Api { operation, status, code, message, retry_after }
+            }
+            other => other,
+        }
+    }
+
     /// Whether the client itself may try again within the same call. An internal error (500) is left to the caller: Databricks
     /// answers it also where it is final, such as the output of a deleted run.
     pub(super) fn is_worth_repeating(&self) -> bool {
@@ -161,13 +192,15 @@ impl Error {
                 self.category() == Category::RateLimited || matches!(status, 502..=504) || self.says_come_again()
             }
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Held { .. } | Self::Protocol { .. } | Self::Source { .. } => false,
+            Self::Identity { .. } | Self::Held { .. } | Self::Protocol { .. } | Self::Source { .. } => false,
         }
     }
 
-    /// Databricks reports some passing faults only by their text (the list is that of its own clients).
+    /// Databricks reports some passing faults only by their text (the lists are those of its own clients).
     fn says_come_again(&self) -> bool {
-        const PASSING: [&str; 8] = [
+        const PASSING: [&str; 10] = [
+            "Timed out after ",
+            "deadline exceeded",
             "UnknownWorkerEnvironmentException",
             "does not have any associated worker environments",
             "There is no worker environment with id",
@@ -277,6 +310,25 @@ mod tests {
         #[case] category: Category,
     ) {
         assert_eq!(api(status, code, message).category(), category);
+    }
+
+    #[rstest]
+    #[case(400, Some("invalid_request"), "AADSTS90002: Tenant not found", Category::Authentication)]
+    #[case(404, None, "no such principal", Category::Authentication)]
+    #[case(403, Some("access_denied"), "no policy", Category::Authentication)]
+    #[case(429, None, "", Category::RateLimited)]
+    #[case(408, None, "", Category::Timeout)]
+    #[case(503, None, "", Category::Unavailable)]
+    fn what_is_refused_where_tokens_are_asked_for_is_the_credentials(
+        #[case] status: u16,
+        #[case] code: Option<&str>,
+        #[case] message: &str,
+        #[case] category: Category,
+    ) {
+        for operation in TOKENS {
+            let (code, message) = (code.map(str::to_owned), message.to_owned());
+            assert_eq!(Error::Api { operation, status, code, message, retry_after: None }.category(), category);
+        }
     }
 
     #[rstest]

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-pub use auth::Auth;
+pub use auth::{Auth, Azure, Identity, Proof};
 pub use error::{Category, Error};
 pub use limits::{Family, Limits};
 pub use timings::Timings;
@@ -111,6 +111,11 @@ impl Client {
         let inner =
             Inner { host, credentials, http: config.http, timings: config.timings, limits, observer: config.observer };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Forgets that the credentials were refused: somebody says that they are good now.
+    pub fn try_credentials_again(&self) {
+        self.inner.credentials.try_again();
     }
 
     /// The workspace's address.

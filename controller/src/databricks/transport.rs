@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Body, Method, Response};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Body, Method, Response, Url};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
 use super::auth::Authorization;
-use super::error::{Category, Error};
+use super::error::Error;
 use super::limits::Family;
 use super::reply::{Reply, bounded};
 use super::{Client, Once};
@@ -30,6 +30,8 @@ pub(super) struct Call {
     family: Family,
     once: Once,
     method: Method,
+    /// Another machine than the workspace's.
+    at: Option<Url>,
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<(&'static str, Bytes)>,
@@ -54,7 +56,13 @@ impl Call {
         once: Once,
     ) -> Self {
         let (path, query, body, secrets) = (path.into(), Vec::new(), None, Vec::new());
-        Self { operation, family, once, method, path, query, body, json: true, transfer: false, secrets }
+        Self { operation, family, once, method, at: None, path, query, body, json: true, transfer: false, secrets }
+    }
+
+    /// The call goes to another machine: where tokens are made.
+    pub(super) fn at(mut self, host: Url) -> Self {
+        self.at = Some(host);
+        self
     }
 
     pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -72,6 +80,12 @@ impl Call {
     pub(super) fn body(mut self, content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         self.body = Some((content_type, bytes.into()));
         self
+    }
+
+    /// Sets a form as the body.
+    pub(super) fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.body("application/x-www-form-urlencoded", form)
     }
 
     /// The answer is a file, not JSON.
@@ -135,13 +149,25 @@ impl Client {
         sent.unwrap_or(Err(Error::Timeout { operation, after: deadline }))
     }
 
-    /// Sends a call and leaves the answer's body to be read by the caller; sent once.
+    /// Sends a call and leaves the answer's body to be read by the caller; sent once, but for a token that was refused.
     pub(super) async fn open(&self, call: &Call) -> Result<Response, Error> {
-        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await?;
-        let authorization = self.inner.credentials.authorization(self).await?;
+        let credentials = &self.inner.credentials;
+        self.admit(call).await?;
+        let authorization = credentials.authorization(self).await?;
+        let first = self.open_as(call, &authorization).await;
+        if !self.is_renewable(&authorization, first.as_ref().err()).await {
+            return first;
+        }
+        let authorization = credentials.authorization(self).await?;
+        let second = self.open_as(call, &authorization).await;
+        self.is_last(&authorization, second.as_ref().err()).await;
+        second
+    }
+
+    async fn open_as(&self, call: &Call, authorization: &Authorization) -> Result<Response, Error> {
         let (start, after) = (Instant::now(), self.inner.timings.attempt);
         let opening = async {
-            let response = self.begin(call, None, &authorization).await?;
+            let response = self.begin(call, None, authorization).await?;
             if response.status().is_success() {
                 return Ok(response);
             }
@@ -153,6 +179,28 @@ impl Client {
         let opened = opened.map_err(|error| authorization.redact(error));
         self.observe(call, opened.as_ref().err(), start);
         opened
+    }
+
+    async fn admit(&self, call: &Call) -> Result<(), Error> {
+        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await
+    }
+
+    /// Whether the answer refuses a token in whose place another can be fetched.
+    async fn is_renewable(&self, authorization: &Authorization, error: Option<&Error>) -> bool {
+        let renewable = self.inner.credentials.answered(authorization, error).await;
+        if !renewable && let Some(error) = error {
+            self.inner.credentials.refused(error);
+        }
+        renewable
+    }
+
+    /// The answer to a call with a new token: if it is refused too, no other is fetched for a while.
+    async fn is_last(&self, authorization: &Authorization, error: Option<&Error>) {
+        if self.inner.credentials.answered(authorization, error).await
+            && let Some(error) = error
+        {
+            self.inner.credentials.refused(error);
+        }
     }
 
     fn span(&self, call: &Call) -> tracing::Span {
@@ -182,16 +230,18 @@ impl Client {
 
     /// One attempt. A cached token that is refused although it should hold is fetched anew, once.
     async fn attempt(&self, call: &Call, stream: Option<Body>) -> Result<Reply, Error> {
-        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await?;
-        let authorization = self.inner.credentials.authorization(self).await?;
+        let credentials = &self.inner.credentials;
+        self.admit(call).await?;
+        let authorization = credentials.authorization(self).await?;
         let streamed = stream.is_some();
         let first = self.exchange(call, stream, &authorization).await;
-        let refused = matches!(&first, Err(error) if error.category() == Category::Authentication);
-        if !refused || !self.inner.credentials.forget(&authorization).await || streamed {
+        if !self.is_renewable(&authorization, first.as_ref().err()).await || streamed {
             return first;
         }
-        let authorization = self.inner.credentials.authorization(self).await?;
-        self.exchange(call, None, &authorization).await
+        let authorization = credentials.authorization(self).await?;
+        let second = self.exchange(call, None, &authorization).await;
+        self.is_last(&authorization, second.as_ref().err()).await;
+        second
     }
 
     /// Sends the request once and reads the bounded answer; observed.
@@ -217,16 +267,14 @@ impl Client {
 
     async fn begin(&self, call: &Call, body: Option<Body>, authorization: &Authorization) -> Result<Response, Error> {
         let sent = self.request(call, body, authorization).send().await;
-        sent.map_err(|error| self.broken(call.operation, error))
+        sent.map_err(|error| broken(call.operation, self.host_of(call), self.inner.timings.attempt, error))
     }
 
     fn request(&self, call: &Call, stream: Option<Body>, authorization: &Authorization) -> reqwest::RequestBuilder {
-        let mut url = self.inner.host.clone();
+        let mut url = self.host_of(call).clone();
         url.set_path(&call.path);
-        let mut request = self.inner.http.request(call.method.clone(), url).query(&call.query);
-        if let Some(value) = authorization.header() {
-            request = request.header(AUTHORIZATION, value);
-        }
+        let request = self.inner.http.request(call.method.clone(), url).query(&call.query);
+        let request = request.headers(authorization.headers());
         match (stream, &call.body) {
             (Some(stream), _) => request.header(CONTENT_TYPE, OCTETS).body(stream),
             (None, Some((kind, bytes))) => request.header(CONTENT_TYPE, *kind).body(bytes.clone()),
@@ -234,8 +282,14 @@ impl Client {
         }
     }
 
+    fn host_of<'a>(&'a self, call: &'a Call) -> &'a Url {
+        call.at.as_ref().unwrap_or(&self.inner.host)
+    }
+
     fn observe(&self, call: &Call, error: Option<&Error>, sent: Instant) {
-        self.inner.limits.answered(call.family, sent, error);
+        if call.at.is_none() {
+            self.inner.limits.answered(call.family, sent, error);
+        }
         let took = sent.elapsed();
         let label = error.map_or("ok", |error| error.category().label());
         tracing::debug!(outcome = label, ?took, "attempt");
@@ -259,19 +313,24 @@ impl Client {
         Ok(Reply { status, headers, body: body.freeze() })
     }
 
-    /// Tells what the connection reported, without the address, which may hold more than the machine's name.
+    /// What became of a connection to the workspace.
     pub(super) fn broken(&self, operation: &'static str, error: reqwest::Error) -> Error {
-        if error.is_timeout() && !error.is_connect() {
-            return Error::Timeout { operation, after: self.inner.timings.attempt };
-        }
-        let error = error.without_url();
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        let host = self.inner.host.host_str().unwrap_or_default().to_owned();
-        Error::Unreachable { operation, host, message: bounded(&cause.to_string()) }
+        broken(operation, &self.inner.host, self.inner.timings.attempt, error)
     }
+}
+
+/// Tells what the connection reported, without the address, which may hold more than the machine's name.
+fn broken(operation: &'static str, host: &Url, after: Duration, error: reqwest::Error) -> Error {
+    if error.is_timeout() && !error.is_connect() {
+        return Error::Timeout { operation, after };
+    }
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let host = host.host_str().unwrap_or_default().to_owned();
+    Error::Unreachable { operation, host, message: bounded(&cause.to_string()) }
 }
 
 /// The content type of files.

@@ -128,7 +128,7 @@ fn fault(turn: &Turn, trouble: &Trouble) -> Step {
 
 /// Whatever could be seen or written again counts as progress: faults are counted in a row.
 fn recovered(turn: &Turn, step: Step) -> Step {
-    if turn.phase.faults == 0 {
+    if turn.phase.faults == 0 && turn.phase.retry_at.is_none() {
         return step;
     }
     let mend = |status: &mut DatabricksReleaseStatus| {

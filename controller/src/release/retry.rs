@@ -8,10 +8,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
+use super::timeout::worked;
 use crate::phase::{Ending, Step, Trouble, Turn};
 
-/// How often a suspended workspace, or a Kubernetes that does not answer, is tried again.
-const UNCOUNTED: Duration = Duration::from_secs(15);
+/// How often a suspended workspace or a Kubernetes that does not answer is tried again, and refused credentials at last:
+/// they wait for people.
+const UNCOUNTED: [Duration; 2] = [Duration::from_secs(15), Duration::from_mins(5)];
 
 /// How long the phase still has to wait before its next attempt.
 pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
@@ -36,8 +38,12 @@ pub(crate) fn limit(spec: &DatabricksReleaseSpec, phase: Phase) -> u32 {
 pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
     let limit = limit(turn.spec(), turn.phase.name);
     if trouble.is_not_counted() {
+        let [first, last] = UNCOUNTED;
+        let longest = if trouble.reason == Reason::AuthenticationFailed { last } else { first };
+        let pause = worked(turn.phase, turn.now).clamp(first, longest);
         return Step::Record(turn.with_phase(|phase| {
-            phase.retry_at = turn.now.checked_add(UNCOUNTED).ok().map(Time);
+            phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
+            phase.reason = Some(trouble.reason);
             phase.message.clone_from(&trouble.message);
         }));
     }

@@ -16,7 +16,8 @@ pub(super) fn active(status: &DatabricksReleaseStatus, now: Timestamp) -> Durati
     status.phases.iter().map(|phase| worked(phase, now)).sum()
 }
 
-fn worked(phase: &PhaseStatus, now: Timestamp) -> Duration {
+/// How long a phase has worked.
+pub(super) fn worked(phase: &PhaseStatus, now: Timestamp) -> Duration {
     let Some(start) = &phase.start_time else { return Duration::ZERO };
     let end = phase.completion_time.as_ref().map_or(now, |end| end.0);
     let elapsed = Duration::try_from(end.duration_since(start.0)).unwrap_or_default();

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason, SecretKeyRef};
+use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Reason};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
-use secrecy::SecretString;
 use url::Url;
 
+use super::auth::{auth, secret_ref};
 use super::hosts;
 use super::limits::limits;
 use crate::context::Context;
-use crate::databricks::{Auth, Client, ClientConfig, Timings};
+use crate::databricks::{Client, ClientConfig, Timings};
 use crate::secret;
 use crate::trouble::Trouble;
 
@@ -59,7 +59,7 @@ type WorkspaceName = (String, String);
 struct MadeFrom {
     uid: Option<String>,
     generation: Option<i64>,
-    /// The version of the Secret with the credentials.
+    /// The version of the Secret with the credentials; empty if there is none.
     secret: String,
 }
 
@@ -110,21 +110,31 @@ async fn find(namespace: &str, name: &str, context: &Context) -> Result<Option<A
 /// is known without reading it.
 pub(super) async fn client(workspace: &DatabricksWorkspace, context: &Context) -> Result<Client, Trouble> {
     let host = host(workspace, context)?;
-    let reference = secret_ref(workspace)?;
     let key = (workspace.namespace().unwrap_or_default(), workspace.name_any());
     let made_from = |secret| MadeFrom { uid: workspace.uid(), generation: workspace.metadata.generation, secret };
-    let in_sight = context.secrets.version(&key.0, &reference.name).map(made_from);
-    if let Some(client) = in_sight.and_then(|made_from| context.clients.find(&key, &made_from)) {
+    let reference = secret_ref(workspace);
+    let in_sight = match reference {
+        Some(reference) => context.secrets.version(&key.0, &reference.name),
+        None => Some(String::new()),
+    };
+    if let Some(client) = in_sight.map(made_from).and_then(|made_from| context.clients.find(&key, &made_from)) {
         return Ok(client);
     }
-    let secret = secret::read(&context.kube, &key.0, &reference.name, "spec.auth").await?;
-    let made_from = made_from(secret.resource_version().unwrap_or_default());
+    let (version, text) = match reference {
+        Some(reference) => {
+            let secret = secret::read(&context.kube, &key.0, &reference.name, "spec.auth").await?;
+            let text = secret::text(&secret, &key.0, reference)?;
+            (secret.resource_version().unwrap_or_default(), Some(text))
+        }
+        None => (String::new(), None),
+    };
+    let made_from = made_from(version);
     if let Some(client) = context.clients.find(&key, &made_from) {
         return Ok(client);
     }
     let client = Client::new(ClientConfig {
         host,
-        auth: auth(workspace, secret::text(&secret, &key.0, reference)?),
+        auth: auth(workspace, text, context)?,
         http: context.http.clone(),
         timings: Timings::default(),
         limits: limits(&workspace.spec.limits),
@@ -145,19 +155,4 @@ fn host(workspace: &DatabricksWorkspace, context: &Context) -> Result<Url, Troub
         workspace.spec.host
     );
     Err(Trouble::lasting(Reason::NotAuthorized, message))
-}
-
-/// The Secret that the credentials are in.
-pub(super) fn secret_ref(workspace: &DatabricksWorkspace) -> Result<&SecretKeyRef, Trouble> {
-    let auth = &workspace.spec.auth;
-    let token = auth.token.as_ref().map(|token| &token.secret_ref);
-    let reference = token.or(auth.oauth.as_ref().map(|oauth| &oauth.client_secret_ref));
-    reference.ok_or_else(|| Trouble::lasting(Reason::InvalidSpec, "auth needs one of token or oauth"))
-}
-
-fn auth(workspace: &DatabricksWorkspace, secret: SecretString) -> Auth {
-    match &workspace.spec.auth.oauth {
-        Some(oauth) => Auth::OAuth { client_id: oauth.client_id.clone(), client_secret: secret },
-        None => Auth::Token(secret),
-    }
 }

@@ -1,7 +1,9 @@
 //! Workspaces: from a reference to a client that may be used, and the status of the object itself.
 
+mod auth;
 mod connect;
 mod hosts;
+mod identity;
 mod limits;
 pub(crate) mod protection;
 mod reconcile;

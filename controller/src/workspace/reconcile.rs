@@ -36,6 +36,8 @@ pub(crate) async fn reconcile(
         return Ok(Action::await_change());
     }
     let (read, followed) = references::read(&workspace, &context).await;
+    // Only of a missing Secret a watch tells; a missing ServiceAccount is looked for.
+    let followed = followed && read.is_err();
     let identity = match read {
         Ok(()) => identify(&workspace, &context).await,
         Err(trouble) => Err(trouble),
@@ -47,7 +49,12 @@ pub(crate) async fn reconcile(
 
 async fn identify(workspace: &DatabricksWorkspace, context: &Context) -> Result<Identity, Trouble> {
     protection::check(&workspace.spec.protection)?;
-    let me = client(workspace, context).await?.me().await?;
+    let client = client(workspace, context).await?;
+    let known = workspace.status.as_ref().and_then(|status| status.last_handled_requested_at.clone());
+    if annotations::requested_at(workspace.annotations()) != known {
+        client.try_credentials_again();
+    }
+    let me = client.me().await?;
     let bounded = |text: &str, max: usize| condition::truncate(text, max);
     Ok(Identity { user_name: bounded(&me.user_name, 320), id: bounded(&me.id, 64) })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brickline_crds::{DatabricksWorkspace, SecretKeyRef};
 use kube::ResourceExt;
 
-use super::connect::secret_ref;
+use super::auth::secret_ref;
 use crate::context::Context;
 use crate::secret;
 use crate::trouble::Trouble;
@@ -48,7 +48,7 @@ fn by_secret(workspace: &DatabricksWorkspace) -> BTreeMap<&str, Vec<(String, &Se
         Some((format!("spec.variables.{name}.secretRef"), variable.secret_ref.as_ref()?))
     });
     let mut all: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    let credentials = secret_ref(workspace).ok().map(|reference| ("spec.auth".to_owned(), reference));
+    let credentials = secret_ref(workspace).map(|reference| ("spec.auth".to_owned(), reference));
     for (field, reference) in credentials.into_iter().chain(variables) {
         all.entry(&reference.name).or_default().push((field, reference));
     }

@@ -23,7 +23,10 @@ const CONTROLLER: &str = "system:serviceaccount:brickline:brickline";
 
 /// Adds the tests.
 pub fn add(suite: &mut Suite) {
-    suite.add("a tenant's rights are enough to watch one Secret by name, and not to list", tenant);
+    suite.add(
+        "a tenant's rights are enough for one Secret by name and for tokens of its accounts, and not to list",
+        tenant,
+    );
     suite.add("a Role may narrow the watch to the Secrets it names", narrowed);
 }
 
@@ -43,6 +46,10 @@ async fn tenant(lab: &Lab) -> anyhow::Result<()> {
     sees_a_rotation(lab, &room, CONTROLLER).await?;
     ensure!(asked(lab, CONTROLLER, &secrets(&room)).await? == 403, "it may list");
     let elsewhere = lab.room("secrets-elsewhere").await?;
+    for (place, status) in [(&room, 201), (&elsewhere, 403)] {
+        let answer = token(lab, CONTROLLER, place).await?;
+        ensure!(answer == status, "a token for a workspace of {}: {answer}", place.namespace());
+    }
     ensure!(asked(lab, CONTROLLER, &format!("{}/dbx", secrets(&elsewhere))).await? == 403, "it may read elsewhere");
     Ok(())
 }
@@ -111,6 +118,18 @@ async fn sees_a_rotation(lab: &Lab, room: &Room, user: &str) -> anyhow::Result<(
 async fn asked(lab: &Lab, user: &str, path: &str) -> anyhow::Result<u16> {
     let client: Client = lab.client();
     let response = timeout(PATIENCE, client.send(as_user(user, path)?.map(Into::into))).await??;
+    Ok(response.status().as_u16())
+}
+
+/// What the API server answers this user who asks for a token of a ServiceAccount.
+async fn token(lab: &Lab, user: &str, room: &Room) -> anyhow::Result<u16> {
+    let account = json!({"metadata": {"name": "release"}});
+    make(room, &format!("/api/v1/namespaces/{}/serviceaccounts", room.namespace()), &account).await?;
+    let path = format!("/api/v1/namespaces/{}/serviceaccounts/release/token", room.namespace());
+    let body = json!({"spec": {"audiences": ["databricks"], "expirationSeconds": 3600}}).to_string().into_bytes();
+    let request = Request::post(path).header("Impersonate-User", user).header("Content-Type", "application/json");
+    let client: Client = lab.client();
+    let response = timeout(PATIENCE, client.send(request.body(body)?.map(Into::into))).await??;
     Ok(response.status().as_u16())
 }
 

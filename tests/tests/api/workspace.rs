@@ -7,7 +7,14 @@ use crate::{change::Change, pipeline::OBJECT};
 
 const HOST: &str =
     "host is the workspace's URL alone, such as https://adb-123.4.azuredatabricks.net, without path or trailing slash";
-const AUTH: &str = "auth needs exactly one of token or oauth";
+const AUTH: &str = "auth needs exactly one of federation, oauth, azure or token";
+const ACCOUNT: &str = "serviceAccountName is the name of a ServiceAccount of the workspace's namespace";
+const AUDIENCE: &str = "audience must not be Kubernetes' own: such a token would open the cluster to whoever sees it";
+const AZURE: &str = "azure needs exactly one of clientSecretRef or serviceAccountName";
+const TENANT: &str =
+    "tenantId is the directory's id, such as 12345678-90ab-cdef-1234-567890abcdef, or one of its domains";
+const RESOURCE: &str =
+    "resourceId is /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Databricks/workspaces/NAME";
 const CLUSTERS: &str = "cluster names are lower-case words of a-z, 0-9 and '-', at most 63 characters";
 const CLUSTER_ID: &str =
     "id is the cluster's id, such as 0123-456789-abcdefgh: the last part of its page's address, not its name";
@@ -85,11 +92,16 @@ fn auth(table: &mut Table) {
     let secret = json!({"name": "dbx", "key": "secret"});
     let token = json!({"secretRef": secret});
     let oauth = json!({"clientId": "12345678-90ab-cdef", "clientSecretRef": secret});
+    let federation = json!({"serviceAccountName": "release"});
+    let azure = json!({"tenantId": "contoso.example.com", "clientId": "a", "serviceAccountName": "release"});
     table
         .field("spec.auth")
         .takes([json!({"token": token}), json!({"oauth": oauth})])
+        .takes([json!({"federation": federation}), json!({"azure": azure})])
         .refuses(AUTH, [json!({}), json!({"token": token, "oauth": oauth})])
+        .refuses(AUTH, [json!({"federation": federation, "azure": azure})])
         .is_required();
+    identities(table, &secret);
     let at = |field: &str| format!("spec.auth.token.secretRef.{field}");
     let mut name = table.field(at("name"));
     name.is_required().takes(["dbx", "dbx.2"].map(Value::from)).refuses(OBJECT, ["DBX", "a/b", ".."].map(Value::from));
@@ -97,6 +109,32 @@ fn auth(table: &mut Table) {
     let mut key = table.field(at("key"));
     key.is_required().takes(["token", "a_b.C-d"].map(Value::from)).refuses(KEY, ["a/b", "a b"].map(Value::from));
     key.refuses("should be at least 1 chars long", [json!("")]);
+}
+
+fn identities(table: &mut Table, secret: &Value) {
+    let federation =
+        |account: &str, audience: &str| json!({"federation": {"serviceAccountName": account, "audience": audience}});
+    let azure = |field: &str, value: Value| {
+        let mut azure = json!({"tenantId": "t", "clientId": "c", "serviceAccountName": "release"});
+        azure[field] = value;
+        json!({"azure": azure})
+    };
+    let workspace = "/subscriptions/0-1/resourceGroups/a_b/providers/Microsoft.Databricks/workspaces/w1";
+    table
+        .field("spec.auth")
+        .takes([federation("release.staging", "https://accounts.example.com"), azure("resourceId", json!(workspace))])
+        .refuses(ACCOUNT, ["Release", "a/b", "-a"].map(|name| federation(name, "databricks")))
+        .refuses(ACCOUNT, [azure("serviceAccountName", json!("a/b"))])
+        .refuses(
+            AUDIENCE,
+            ["https://kubernetes.default.svc", "kubernetes.default"].map(|audience| federation("a", audience)),
+        )
+        .refuses(TENANT, ["a/b", "..", "t?x=1"].map(|tenant| azure("tenantId", json!(tenant))))
+        .refuses(RESOURCE, ["/subscriptions/0", "w1"].map(|id| azure("resourceId", json!(id))))
+        .refuses(
+            AZURE,
+            [azure("clientSecretRef", secret.clone()), json!({"azure": {"tenantId": "t", "clientId": "c"}})],
+        );
 }
 
 fn clusters(table: &mut Table) {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod identity;
 mod jobs;
 mod oauth;
 mod repetition;

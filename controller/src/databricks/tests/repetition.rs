@@ -32,6 +32,50 @@ async fn passing_faults_are_repeated(#[case] answer: ResponseTemplate) {
     assert_eq!(log.lines()[2], "libraries/install ok");
 }
 
+/// The texts by which Databricks' own clients know that a call may be repeated.
+#[rstest]
+#[case("UnknownWorkerEnvironmentException")]
+#[case("x does not have any associated worker environments")]
+#[case("There is no worker environment with id 5")]
+#[case("Unknown worker environment w")]
+#[case("ClusterNotReadyException: wait")]
+#[case("Unexpected error")]
+#[case("Please try again later or try a faster operation.")]
+#[case("RPC token bucket limit has been exceeded")]
+#[case("Timed out after 30 seconds")]
+#[case("context deadline exceeded")]
+#[tokio::test]
+async fn some_texts_ask_to_come_again(#[case] message: &str) {
+    let body = serde_json::json!({"error_code": "BAD_REQUEST", "message": message});
+    let server = first(1, ResponseTemplate::new(400).set_body_json(body)).await;
+    client(&server).0.library_statuses("c").await.expect("the second attempt");
+    assert_eq!(sent(&server).await.len(), 2);
+}
+
+/// A connection that ends before or in the middle of the answer.
+#[rstest]
+#[case(b"")]
+#[case(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"library_")]
+#[tokio::test]
+async fn a_connection_that_breaks_is_repeated(#[case] beginning: &'static [u8]) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let host = format!("http://{}", socket.local_addr().expect("an address"));
+    let served = tokio::spawn(async move {
+        let whole: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+        for answer in [beginning, whole] {
+            let (mut stream, _) = socket.accept().await.expect("a caller");
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.expect("a request") > 0);
+            stream.write_all(answer).await.expect("written");
+        }
+    });
+    let (client, log) = client_with(&host, Auth::Token(TOKEN.into()), quick());
+    client.library_statuses("c").await.expect("the second attempt");
+    assert_eq!(log.lines(), ["libraries/cluster-status unavailable", "libraries/cluster-status ok"]);
+    served.await.expect("served");
+}
+
 #[rstest]
 #[case(limited(), Category::RateLimited)]
 #[case(ResponseTemplate::new(503), Category::Unavailable)]
@@ -68,9 +112,12 @@ async fn a_submit_is_repeated_only_with_a_token() {
     }
 }
 
+#[rstest]
+#[case(limited())]
+#[case(ResponseTemplate::new(503))]
 #[tokio::test]
-async fn retry_after_is_honoured() {
-    let server = first(1, limited().insert_header("retry-after", "1")).await;
+async fn retry_after_is_honoured(#[case] answer: ResponseTemplate) {
+    let server = first(1, answer.insert_header("retry-after", "1")).await;
     let start = Instant::now();
     client(&server).0.library_statuses("c").await.expect("the second attempt");
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());

@@ -43,6 +43,7 @@ pub(super) fn all() -> Vec<Scenario> {
         machines_lost(),
         deploy_refused(),
         credentials_rejected(),
+        credentials_rejected_for_good(),
         install_failed(),
         notebook_failed(),
         too_slow(),
@@ -164,10 +165,18 @@ fn deploy_refused() -> Scenario {
     scenario("deployment refused", ReleaseResult::Failed, Reason::DeployFailed, script)
 }
 
+fn rejecting(times: u32) -> Script {
+    let trouble = Trouble::passing(Reason::AuthenticationFailed, "Databricks rejected the credentials");
+    failing(Fault { of: |effect| matches!(effect, Effect::Test(_)), times, trouble, is_done: false })
+}
+
+/// Longer than retries would last, until somebody renews them.
 fn credentials_rejected() -> Scenario {
-    let trouble = Trouble::lasting(Reason::AuthenticationFailed, "Databricks rejected the credentials");
-    let script = failing(Fault { of: |effect| matches!(effect, Effect::Test(_)), times: 9, trouble, is_done: false });
-    scenario("credentials rejected in Test", ReleaseResult::Failed, Reason::AuthenticationFailed, script)
+    scenario("credentials rejected, renewed", ReleaseResult::Succeeded, Reason::Succeeded, rejecting(9))
+}
+
+fn credentials_rejected_for_good() -> Scenario {
+    scenario("credentials rejected for good", ReleaseResult::TimedOut, Reason::TimedOut, rejecting(u32::MAX))
 }
 
 fn install_failed() -> Scenario {
