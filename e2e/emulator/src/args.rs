@@ -47,10 +47,14 @@ pub struct Serve {
     #[arg(long, env = "BRICKLINE_EMULATOR_DATA", value_name = "DIR")]
     pub data: PathBuf,
 
-    /// File with the valid tokens, one a line: `TOKEN`, `USER TOKEN` or `oauth CLIENT SECRET`. Without it the same
-    /// lines are read from the environment variable `BRICKLINE_EMULATOR_TOKENS`.
+    /// File with the valid tokens, one a line: `TOKEN`, `USER TOKEN`, `oauth CLIENT SECRET` or `azure TENANT CLIENT
+    /// SECRET [guest]`. Without it the same lines are read from the environment variable `BRICKLINE_EMULATOR_TOKENS`.
     #[arg(long, env = "BRICKLINE_EMULATOR_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+
+    /// File with federation policies, a JSON list: whose JSON web tokens are exchanged for tokens of the workspace.
+    #[arg(long, env = "BRICKLINE_EMULATOR_FEDERATION", value_name = "FILE")]
+    pub federation: Option<PathBuf>,
 
     /// Python with PySpark 3.5, venv and pip; `setup` makes one.
     #[arg(long, env = "BRICKLINE_EMULATOR_PYTHON", default_value = "python3", value_name = "PATH")]

@@ -12,6 +12,7 @@ mod api;
 mod driver;
 mod export;
 mod fault;
+mod federation;
 mod journal;
 mod jupyter;
 pub mod limits;

@@ -6,6 +6,7 @@ use crate::{
     args::Serve,
     driver::{Program, generation::Settings, program::TOKENS_VARIABLE},
     fault::Faults,
+    federation::Federation,
     journal::Journal,
     limits::Limits,
     listen::{Listener, Plug},
@@ -154,6 +155,11 @@ impl Site {
             let script = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
             faults.order(api::script(&script)?)?;
         }
+        let federation = Federation::default();
+        if let Some(file) = &args.federation {
+            let policies = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+            federation.replace(&policies)?;
+        }
         let listener =
             TcpListener::bind(own.listen).await.with_context(|| format!("can't listen on {}", own.listen))?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -161,6 +167,7 @@ impl Site {
         let context = Context {
             workspace,
             tokens: Arc::new(tokens),
+            federation: Arc::new(federation),
             faults: Arc::new(faults),
             journal: Arc::new(Journal::default()),
             limits: Arc::new(Limits::new(args.rate_limits, args.latency_ms)),

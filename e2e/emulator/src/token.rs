@@ -22,6 +22,26 @@ const MAX_ISSUED: usize = 10_000;
 pub(crate) struct Caller {
     /// The user's name, or a service principal's application id.
     pub(crate) name: String,
+    pub(crate) standing: Standing,
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A user or service principal of the workspace.
+    #[default]
+    Member,
+    /// A service principal of Azure that the workspace doesn't know; it needs a token for Azure's management beside.
+    Guest,
+    /// That other token: by itself it opens nothing here.
+    Management,
+}
+
+/// What an Azure token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Workspace,
+    Management,
 }
 
 /// What a request brought to prove who it is.
@@ -34,12 +54,20 @@ struct Entry {
     digest: [u8; 32],
     name: String,
     expires: Option<Instant>,
+    standing: Standing,
+}
+
+/// A service principal of an Azure tenant.
+struct AzureClient {
+    tenant: String,
+    entry: Entry,
 }
 
 /// All tokens and OAuth clients.
 pub(crate) struct Tokens {
     fixed: Vec<Entry>,
     clients: Vec<Entry>,
+    azure: Vec<AzureClient>,
     issued: Mutex<Vec<Entry>>,
     /// Tokens that are no longer valid, with the status that says so.
     expired: Mutex<HashMap<[u8; 32], u16>>,
@@ -47,11 +75,13 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the lines of a file: `TOKEN`, `USER TOKEN` or `oauth CLIENT SECRET`; `#` begins a comment.
+    /// Reads the lines of a file: `TOKEN`, `USER TOKEN`, `oauth CLIENT SECRET` or `azure TENANT CLIENT SECRET [guest]`;
+    /// `#` begins a comment.
     pub(crate) fn parse(text: &str, lifetime: Duration) -> anyhow::Result<Self> {
         let mut tokens = Self {
             fixed: Vec::new(),
             clients: Vec::new(),
+            azure: Vec::new(),
             issued: Mutex::default(),
             expired: Mutex::default(),
             lifetime,
@@ -63,13 +93,22 @@ impl Tokens {
                 [token] => tokens.fixed.push(entry(token, DEFAULT_USER)),
                 [user, token] => tokens.fixed.push(entry(token, user)),
                 ["oauth", client, secret] => tokens.clients.push(entry(secret, client)),
+                ["azure", tenant, client, secret] => tokens.azure.push(azure(tenant, client, secret, Standing::Member)),
+                ["azure", tenant, client, secret, "guest"] => {
+                    tokens.azure.push(azure(tenant, client, secret, Standing::Guest));
+                }
                 // The line itself may hold a secret.
                 _ => {
-                    anyhow::bail!("line {} of the tokens is none of TOKEN, USER TOKEN, oauth CLIENT SECRET", number + 1)
+                    anyhow::bail!(
+                        "line {} of the tokens is none of TOKEN, USER TOKEN, oauth CLIENT SECRET, \
+                         azure TENANT CLIENT SECRET [guest]",
+                        number + 1
+                    )
                 }
             }
         }
-        ensure!(!tokens.fixed.is_empty() || !tokens.clients.is_empty(), "there is no token");
+        let none = tokens.fixed.is_empty() && tokens.clients.is_empty() && tokens.azure.is_empty();
+        ensure!(!none, "there is no token");
         Ok(tokens)
     }
 
@@ -109,18 +148,55 @@ impl Tokens {
     /// Gives a token to an OAuth client that knows its secret, with the token's lifetime.
     pub(crate) fn issue(&self, id: &str, secret: &SecretString) -> Option<(SecretString, Duration)> {
         let caller = find(self.clients.iter(), &digest(secret.expose_secret()), Some(id))?;
+        Some(self.give(&caller.name, Standing::Member, self.lifetime))
+    }
+
+    /// Gives a token to somebody who has proven otherwise who it is; it is valid for at most `left`.
+    pub(crate) fn give(&self, name: &str, standing: Standing, left: Duration) -> (SecretString, Duration) {
+        let lifetime = left.min(self.lifetime);
         let token = format!("oauth-{:032x}", rand::random::<u128>());
         let mut issued = crate::state::lock(&self.issued);
         if issued.len() >= MAX_ISSUED {
             issued.remove(0);
         }
-        issued.push(Entry { expires: Some(Instant::now() + self.lifetime), ..entry(&token, &caller.name) });
-        Some((SecretString::from(token), self.lifetime))
+        issued.push(Entry { expires: Some(Instant::now() + lifetime), standing, ..entry(&token, name) });
+        (SecretString::from(token), lifetime)
+    }
+
+    /// Whether any service principal is of this Azure tenant.
+    pub(crate) fn has_tenant(&self, tenant: &str) -> bool {
+        self.azure.iter().any(|client| client.tenant == tenant)
+    }
+
+    /// Whether this one is.
+    pub(crate) fn has_azure(&self, tenant: &str, client: &str) -> bool {
+        self.azure.iter().any(|known| known.tenant == tenant && known.entry.name == client)
+    }
+
+    /// Gives a token to a service principal of Azure that knows its secret; without one, it has proven otherwise who
+    /// it is.
+    pub(crate) fn issue_azure(
+        &self,
+        tenant: &str,
+        client: &str,
+        secret: Option<&SecretString>,
+        audience: Audience,
+    ) -> Option<(SecretString, Duration)> {
+        let entry = &self.azure.iter().find(|known| known.tenant == tenant && known.entry.name == client)?.entry;
+        if let Some(secret) = secret {
+            find(std::iter::once(entry), &digest(secret.expose_secret()), Some(client))?;
+        }
+        let standing = if audience == Audience::Management { Standing::Management } else { entry.standing };
+        Some(self.give(client, standing, self.lifetime))
     }
 }
 
 fn entry(secret: &str, name: &str) -> Entry {
-    Entry { digest: digest(secret), name: name.to_owned(), expires: None }
+    Entry { digest: digest(secret), name: name.to_owned(), expires: None, standing: Standing::Member }
+}
+
+fn azure(tenant: &str, client: &str, secret: &str, standing: Standing) -> AzureClient {
+    AzureClient { tenant: tenant.to_owned(), entry: Entry { standing, ..entry(secret, client) } }
 }
 
 fn digest(secret: &str) -> [u8; 32] {
@@ -133,7 +209,7 @@ fn find<'a>(entries: impl Iterator<Item = &'a Entry>, digest: &[u8; 32], name: O
     for entry in entries {
         let fits = bool::from(entry.digest.ct_eq(digest)) && name.is_none_or(|name| name == entry.name);
         if fits {
-            found = Some(Caller { name: entry.name.clone() });
+            found = Some(Caller { name: entry.name.clone(), standing: entry.standing });
         }
     }
     found

@@ -14,7 +14,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> Router<Context> {
     Router::new()
         .route("/emulator/faults", post(order).get(faults).delete(clear_faults))
         .route("/emulator/requests", get(requests).delete(clear_requests))
+        .route("/emulator/federation", put(set_federation).get(federation))
         .route("/emulator/limits", post(limit).get(limits).delete(forget_limits))
         .route("/emulator/cluster-settings", post(set_delays).get(delays))
 }
@@ -46,6 +47,17 @@ pub(crate) fn script(bytes: &[u8]) -> Result<Vec<Fault>, Refusal> {
         Value::Array(all) => all.into_iter().map(|one| serde_json::from_value(one).map_err(malformed)).collect(),
         one => Ok(vec![serde_json::from_value(one).map_err(malformed)?]),
     }
+}
+
+/// All policies at once; what was there before is gone.
+async fn set_federation(State(context): State<Context>, body: Body) -> Result<Json<Value>, Refusal> {
+    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::NotebookTooLarge(MAX_BODY))?;
+    context.federation.replace(&bytes)?;
+    Ok(Json(json!({})))
+}
+
+async fn federation(State(context): State<Context>) -> Json<Value> {
+    Json(json!({ "policies": context.federation.list() }))
 }
 
 async fn limit(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {

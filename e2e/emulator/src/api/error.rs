@@ -39,7 +39,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
         Refusal::QuotaExceeded(_) => (StatusCode::BAD_REQUEST, "QUOTA_EXCEEDED"),
         // These two carry a number, as the real service does: a client that insists on a string is found out.
         Refusal::NoCredential | Refusal::Expired => return (StatusCode::UNAUTHORIZED, 401.into()),
-        Refusal::BadCredential => return (StatusCode::FORBIDDEN, 403.into()),
+        Refusal::BadCredential | Refusal::NotMember => return (StatusCode::FORBIDDEN, 403.into()),
         Refusal::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };
     (status, code.into())

@@ -7,7 +7,7 @@ use crate::{
     limits::Throttled,
     listen::Plug,
     state::{Refusal, objects::now},
-    token::{Caller, Credential},
+    token::{Caller, Credential, Standing},
 };
 use axum::{
     Extension,
@@ -151,7 +151,7 @@ pub(crate) async fn authenticate(State(context): State<Context>, mut request: Re
         Some(Credential::Token(token)) => match context.tokens.is_expired(&token) {
             Some(401) => Err(Refusal::Expired),
             Some(_) => Err(Refusal::BadCredential),
-            None => context.tokens.recognise(&token).ok_or(Refusal::BadCredential),
+            None => admit(&context, &token, request.headers()),
         },
         Some(Credential::Client { .. }) => Err(Refusal::BadCredential),
         None => Err(Refusal::NoCredential),
@@ -167,6 +167,24 @@ pub(crate) async fn authenticate(State(context): State<Context>, mut request: Re
             refusal.into_response()
         }
     }
+}
+
+/// Who has this token, if it opens the workspace. A guest from Azure shows a token for Azure's management beside it, and
+/// says which workspace it means.
+fn admit(context: &Context, token: &SecretString, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let caller = context.tokens.recognise(token).ok_or(Refusal::BadCredential)?;
+    match caller.standing {
+        Standing::Member => return Ok(caller),
+        Standing::Management => return Err(Refusal::BadCredential),
+        Standing::Guest => {}
+    }
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let resource = header("x-databricks-azure-workspace-resource-id");
+    let management = SecretString::from(header("x-databricks-azure-sp-management-token"));
+    let same = context.tokens.recognise(&management);
+    let same = same.is_some_and(|other| other.standing == Standing::Management && other.name == caller.name);
+    let named = resource.starts_with("/subscriptions/") && resource.contains("/Microsoft.Databricks/workspaces/");
+    if same && named { Ok(caller) } else { Err(Refusal::NotMember) }
 }
 
 /// Reads a little of a refused upload, so that a client still sending sees the answer and not a broken pipe.

@@ -1,6 +1,7 @@
 //! The API: one file for each family of Databricks' endpoints, and the emulator's own.
 
 mod arguments;
+mod azure;
 mod clusters;
 mod dbfs;
 mod emulator;
@@ -15,7 +16,10 @@ mod view;
 mod volumes;
 mod workspace;
 
-use crate::{fault::Faults, journal::Journal, limits::Limits, stale::Past, token::Tokens, workspace::Workspace};
+use crate::{
+    fault::Faults, federation::Federation, journal::Journal, limits::Limits, stale::Past, token::Tokens,
+    workspace::Workspace,
+};
 pub(crate) use arguments::{encode, maybe_number, number};
 pub(crate) use emulator::script;
 
@@ -30,6 +34,7 @@ const VERSIONS: [&str; 3] = ["2.0", "2.1", "2.2"];
 pub(crate) struct Context {
     pub(crate) workspace: Arc<Workspace>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) federation: Arc<Federation>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) limits: Arc<Limits>,
@@ -62,6 +67,7 @@ pub(crate) fn router(context: Context) -> Router {
     router
         .route_layer(middleware::from_fn_with_state(context.clone(), gate::authenticate))
         .merge(identity::open_routes())
+        .merge(azure::open_routes())
         .merge(emulator::open_routes())
         .fallback(error::unknown)
         // Uploads are bounded one by one, by what they are.

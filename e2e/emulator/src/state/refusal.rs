@@ -47,6 +47,9 @@ pub(crate) enum Refusal {
     /// The credential is unknown.
     #[error("Invalid access token.")]
     BadCredential,
+    /// The credential is somebody's who isn't in this workspace.
+    #[error("User not authorized.")]
+    NotMember,
     /// The credential was valid once.
     #[error("Token is expired.")]
     Expired,

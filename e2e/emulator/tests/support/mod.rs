@@ -26,7 +26,13 @@ impl Emulator {
     /// Starts one on a free port with its state in `data`.
     pub fn start(data: &Path, more: &[&str]) -> Self {
         let tokens = data.join("tokens");
-        std::fs::write(&tokens, format!("ana@example.com {TOKEN}\noauth app-1 secret-of-app-1\n")).unwrap();
+        let lines = [
+            &format!("ana@example.com {TOKEN}"),
+            "oauth app-1 secret-of-app-1",
+            "azure tenant-1 az-member secret-of-az-member",
+            "azure tenant-1 az-guest secret-of-az-guest guest",
+        ];
+        std::fs::write(&tokens, lines.join("\n")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_brickline-emulator"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.join("state"))
