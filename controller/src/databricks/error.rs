@@ -80,6 +80,9 @@ pub enum Error {
     },
 }
 
+/// Our own `error_code` for a page of something between: a proxy or a gateway answered with success, but not Databricks.
+pub(super) const UNREADABLE: &str = "UNREADABLE_ANSWER";
+
 /// What kind of failure it is: the few that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -188,8 +191,9 @@ impl Error {
     /// answers it also where it is final, such as the output of a deleted run.
     pub(super) fn is_worth_repeating(&self) -> bool {
         match self {
-            Self::Api { status, .. } => {
-                self.category() == Category::RateLimited || matches!(status, 502..=504) || self.says_come_again()
+            Self::Api { status, code, .. } => {
+                let passing = matches!(status, 502..=504) || code.as_deref() == Some(UNREADABLE);
+                passing || self.category() == Category::RateLimited || self.says_come_again()
             }
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
             Self::Identity { .. } | Self::Held { .. } | Self::Protocol { .. } | Self::Source { .. } => false,
@@ -251,7 +255,9 @@ fn by_code(code: &str, message: &str) -> Option<Category> {
         }
         "INVALID_STATE" => Category::InvalidState,
         "RESOURCE_EXHAUSTED" | "REQUEST_LIMIT_EXCEEDED" => Category::RateLimited,
-        "TEMPORARILY_UNAVAILABLE" | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "DATA_LOSS" => Category::Unavailable,
+        "TEMPORARILY_UNAVAILABLE" | UNREADABLE | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "DATA_LOSS" => {
+            Category::Unavailable
+        }
         "DEADLINE_EXCEEDED" => Category::Timeout,
         "ENDPOINT_NOT_FOUND" => Category::Protocol,
         "INVALID_PARAMETER_VALUE"

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::error::{Error, MAX_MESSAGE};
+use super::error::{Error, MAX_MESSAGE, UNREADABLE};
 
 /// The longest pause taken from a `Retry-After` header.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
@@ -76,7 +76,7 @@ impl Reply {
             return self.error(operation, login_page());
         }
         let message = format!("the answer is not JSON: {}", bounded(&read_text(&text)));
-        Error::Protocol { operation, message }
+        self.error(operation, Fault { code: Some(UNREADABLE.to_owned()), message })
     }
 }
 
