@@ -28,6 +28,7 @@ use crate::databricks::{HttpConfig, connect};
 use crate::health::{self, Readiness};
 use crate::leader::{self, Leadership};
 use crate::lock::Locks;
+use crate::log::{self, Logs};
 use crate::metrics::Metrics;
 use crate::phase::build::Builds;
 use crate::phase::gate::Given;
@@ -128,6 +129,7 @@ fn context(
         recorder: Recorder::new(kube.clone(), reporter),
         metrics,
         artifacts: Artifacts::in_folder(&args.artifact_dir).context("BRICKLINE_ARTIFACT_DIR")?,
+        log: Logs::default(),
         clients: workspace::Clients::default(),
         follow,
         pipelines: known.pipelines,
@@ -189,7 +191,9 @@ async fn serve(
     let webhooks = receiver::router(Receiver { kube: kube.clone(), metrics: metrics.clone(), pipelines });
     plain(args.webhook_address, webhooks, tasks, shutdown)?;
     plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
+    let readers = log::router(kube.clone(), context.artifacts.clone());
     let uploads = artifact::server::router(kube, context.builds.clone(), context.artifacts.clone(), metrics);
+    let uploads = uploads.merge(readers);
     let tls =
         RustlsConfig::from_pem(identity.certificate.into_bytes(), identity.key.expose_secret().as_bytes().to_vec())
             .await?;
@@ -265,6 +269,7 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
     });
     let context = Arc::new(context.clone());
     let collecting = tokio::spawn(artifact::collect_garbage(Arc::clone(&context)));
+    let logging = tokio::spawn(log::keep(context.log.clone(), context.artifacts.clone()));
     let running = async {
         tokio::join!(
             run_releases(&context, woken.releases, &stop),
@@ -279,6 +284,8 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
         () = drained(shutdown) => tracing::warn!("some reconciles were cut off; they are found again by their tickets"),
     }
     collecting.abort();
+    logging.abort();
+    context.log.flush(&context.artifacts).await;
     context.metrics.leading(false);
 }
 

@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::args::Args;
 use crate::artifact::Artifacts;
+use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::phase::build::Builds;
 use crate::phase::gate::Given;
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) artifacts: Artifacts,
+    /// What phases tell of what they do.
+    pub(crate) log: Logs,
     pub(crate) clients: Clients,
     /// What wakes pipelines.
     pub(crate) follow: Follow,

@@ -9,6 +9,7 @@
 //! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
 //! | `lock` | one writer for each cluster and each target folder |
 //! | `artifact` | what builds hand in, kept by digest |
+//! | `log` | the log of each phase, written and read |
 //! | `workspace` | from a reference to a Databricks client |
 //! | `databricks` | the REST client |
 //! | `verdict` | what a notebook's run says of its tests |
@@ -26,6 +27,7 @@ mod health;
 mod leader;
 #[cfg_attr(not(test), expect(unused_imports, reason = "releases begin to take locks with the next change"))]
 mod lock;
+mod log;
 mod metrics;
 mod phase;
 mod pipeline;

@@ -6,10 +6,11 @@
 //! | `artifacts/<hex>.manifest` | a copy of its manifest |
 //! | `releases/<namespace>/<uid>/<attempt>/...` | what one build attempt handed in |
 //! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks |
+//! | `releases/<namespace>/<uid>/log/<phase>/<offset>` | the phase's log, in parts |
 
 use brickline_artifact::Digest;
 use brickline_artifact::manifest::{File, Wheel};
-use brickline_crds::DatabricksRelease;
+use brickline_crds::{DatabricksRelease, Phase};
 use kube::ResourceExt;
 use object_store::path::Path;
 
@@ -74,6 +75,11 @@ pub(crate) fn of_attempt(namespace: &str, uid: &str, attempt: u32, name: &str) -
 pub(crate) fn of_test(release: &DatabricksRelease, name: &str) -> Path {
     let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
     Path::from(format!("{RELEASES}/{namespace}/{uid}/test/{name}"))
+}
+
+/// The folder of a phase's log.
+pub(crate) fn of_log(namespace: &str, uid: &str, phase: Phase) -> Path {
+    Path::from(format!("{RELEASES}/{namespace}/{uid}/log/{phase}"))
 }
 
 /// The build's JUnit report, as the status names it.

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 use zip::ZipArchive;
 
-use super::{Artifacts, content, copy, place, unreadable};
+use super::{Artifacts, NotAdded, content, copy, place, unreadable};
 use crate::trouble::Trouble;
 
 /// Which attempt hands in.
@@ -63,6 +63,15 @@ pub(super) enum Refused {
     Staging(#[from] std::io::Error),
 }
 
+impl From<NotAdded> for Refused {
+    fn from(error: NotAdded) -> Self {
+        match error {
+            NotAdded::Grown => Self::Sealed,
+            NotAdded::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl Artifacts {
     /// One part of a log, which must begin where the log ends. Parts are objects of their own, named by their offset.
     pub(super) async fn append_log(
@@ -76,14 +85,13 @@ impl Artifacts {
             return Err(Refused::Gone);
         }
         let folder = attempt.place(&format!("log/{container}"));
-        let parts: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
-        let length = parts.iter().map(|part| part.size).sum::<u64>();
+        let length = self.length(&folder).await?;
         if offset != length {
             return Err(Refused::Offset(length));
         }
         let added = part.len() as u64;
         if added > 0 {
-            self.create(&folder.join(format!("{offset:020}")), part).await?;
+            self.add(&folder, offset, part).await?;
         }
         Ok(LogState { length: length + added })
     }

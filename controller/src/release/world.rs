@@ -9,6 +9,7 @@ use super::observe::Look;
 use super::queue::Newer;
 use super::{act, events, observe};
 use crate::context::Context;
+use crate::log;
 use crate::phase::{Effect, Outcome, View};
 use crate::record;
 
@@ -119,6 +120,7 @@ impl World for Context {
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
         give_back(before, after, self);
+        log::tell(before, after, &self.log);
         events::tell(before, after, self).await;
     }
 }

@@ -1,8 +1,9 @@
 //! Carries out what `decide` asked for.
 
-use brickline_crds::DatabricksRelease;
+use brickline_crds::{DatabricksRelease, Phase};
 use futures::future::join_all;
 
+use super::identity::label;
 use super::{Call, Effect};
 use crate::context::Context;
 use crate::databricks::{Client, Error};
@@ -14,9 +15,27 @@ use crate::workspace;
 /// look shows what was done.
 pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
     let client = workspace::connect(release, context).await?.client;
-    let calls: Vec<_> = effect.calls.iter().map(|call| carry_out(&client, call)).collect();
+    let calls = effect.calls.iter().map(|call| async {
+        let done = carry_out(&client, call).await;
+        let said = done.as_ref().err().map(|error| format!(": {error}")).unwrap_or_default();
+        context.log.line(release, Phase::Install, format_args!("{}{said}", words(call)));
+        done
+    });
+    let calls: Vec<_> = calls.collect();
     join_all(calls).await.into_iter().collect::<Result<(), Error>>()?;
     Ok(Outcome::Done)
+}
+
+/// A call as the log tells it.
+fn words(call: &Call) -> String {
+    let (word, cluster, libraries) = match call {
+        Call::Start { cluster } => ("start", cluster, None),
+        Call::Restart { cluster } => ("restart", cluster, None),
+        Call::Uninstall { cluster, libraries } => ("uninstall", cluster, Some(libraries)),
+        Call::Install { cluster, libraries } => ("install", cluster, Some(libraries)),
+    };
+    let libraries: Vec<String> = libraries.into_iter().flatten().map(label).collect();
+    format!("cluster {cluster}: {word} {}", libraries.join(", ")).trim_end().to_owned()
 }
 
 async fn carry_out(client: &Client, call: &Call) -> Result<(), Error> {

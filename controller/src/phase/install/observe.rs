@@ -5,11 +5,13 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::cluster::restart_is_due;
+use super::identity::{label, same};
 use super::{Cluster, Installed, View, travelling};
 use crate::context::Context;
 use crate::databricks::clusters::Cluster as Sight;
 use crate::databricks::libraries::Library;
 use crate::databricks::{Client, Error};
+use crate::log::Logs;
 use crate::phase::Turn;
 use crate::trouble::Trouble;
 use crate::workspace::{self, Connection};
@@ -26,10 +28,27 @@ pub(crate) async fn observe(
     let looks = clusters.into_iter().map(|id| look(&connection.client, id));
     let clusters = try_join_all(looks).await?;
     let mut view = View { desired, clusters, runs: Vec::new() };
+    tell(release, &view, &context.log);
     if waits_for_runs(release, status, &view) {
         view.runs = connection.client.active_runs().await?;
     }
     Ok(view)
+}
+
+/// The states of the clusters and of the libraries that are wanted on them, when they have changed.
+fn tell(release: &DatabricksRelease, view: &View, log: &Logs) {
+    for cluster in &view.clusters {
+        let (id, state, said) = (&cluster.id, cluster.state, &cluster.message);
+        let colon = if said.is_empty() { "" } else { ": " };
+        log.news(release, Phase::Install, id, format_args!("cluster {id} is {state:?}{colon}{said}"));
+        let wanted = |one: &&Installed| view.desired.iter().any(|library| same(library, &one.library));
+        for one in cluster.libraries.iter().filter(wanted) {
+            let (name, state, said) = (label(&one.library), one.state, &one.messages);
+            let colon = if said.is_empty() { "" } else { ": " };
+            let line = format_args!("cluster {id}: {name} is {state:?}{colon}{said}");
+            log.news(release, Phase::Install, &format!("{id} {name}"), line);
+        }
+    }
 }
 
 fn cluster_ids(release: &DatabricksRelease, connection: &Connection) -> Result<Vec<String>, Trouble> {

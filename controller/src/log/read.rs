@@ -1,0 +1,101 @@
+//! Reading logs as HTTP, beside the endpoint of build pods. Following one is asking again from where the last answer ended.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/namespaces/NAMESPACE/releases/NAME/log/PHASE?offset=N` | the phase's log from byte N on, up to 1 MiB |
+//! | `GET .../releases/NAME/attempts/ATTEMPT/log/CONTAINER?offset=N` | the same of a build's container: `checkout` or `steps` |
+//!
+//! The header `brickline-log-length` has the log's whole length so far. 401 without a token of this cluster, 403 without the
+//! right to get `databricksreleases/log`, 404 for a release or phase that doesn't exist.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use brickline_artifact::{layout, upload};
+use serde::Deserialize;
+
+use super::door::{Door, Refusal};
+use super::keep::phase;
+use crate::artifact::{Artifacts, place};
+
+/// Where a phase's log is read.
+const ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/log/{phase}";
+/// The most bytes of one answer.
+const MOST: usize = 1024 * 1024;
+/// The answer's header with the log's whole length.
+const LENGTH: &str = "brickline-log-length";
+
+#[derive(Clone)]
+struct Endpoint {
+    door: Door,
+    artifacts: Artifacts,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    namespace: String,
+    name: String,
+    phase: Option<String>,
+    attempt: Option<u32>,
+    container: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Offset {
+    #[serde(default)]
+    offset: u64,
+}
+
+/// The routes of readers.
+pub(crate) fn router(kube: kube::Client, artifacts: Artifacts) -> Router {
+    let endpoint = Endpoint { door: Door::new(kube), artifacts };
+    Router::new().route(ROUTE, get(read)).route(upload::LOG_ROUTE, get(read)).with_state(endpoint)
+}
+
+async fn read(
+    State(endpoint): State<Endpoint>,
+    Path(address): Path<Address>,
+    Query(Offset { offset }): Query<Offset>,
+    headers: HeaderMap,
+) -> Response {
+    let read = async {
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated)?;
+        let uid = endpoint.door.admit(token, &address.namespace, &address.name).await?;
+        let Some(folder) = folder(&address, &uid) else { return Ok(StatusCode::NOT_FOUND.into_response()) };
+        Ok::<_, Refusal>(match endpoint.artifacts.part(&folder, offset, MOST).await {
+            Ok((part, length)) => {
+                let headers = [
+                    (header::CONTENT_TYPE.as_str(), "text/plain; charset=utf-8".to_owned()),
+                    (LENGTH, length.to_string()),
+                ];
+                (headers, part).into_response()
+            }
+            Err(trouble) => (StatusCode::SERVICE_UNAVAILABLE, trouble.message).into_response(),
+        })
+    };
+    read.await.unwrap_or_else(|refusal: Refusal| {
+        let status = match refusal {
+            Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Refusal::NoSuchRelease => StatusCode::NOT_FOUND,
+            Refusal::Kubernetes(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, format!("{refusal}\n")).into_response()
+    })
+}
+
+/// Where the log lies; none if there is none of that name.
+fn folder(address: &Address, uid: &str) -> Option<object_store::path::Path> {
+    let namespace = &address.namespace;
+    match (&address.phase, address.attempt, &address.container) {
+        (Some(word), ..) => Some(place::of_log(namespace, uid, phase(word)?)),
+        (None, Some(attempt), Some(container)) => {
+            let known = [layout::CONTAINER_CHECKOUT, layout::CONTAINER_STEPS].contains(&container.as_str());
+            known.then(|| place::of_attempt(namespace, uid, attempt, &format!("log/{container}")))
+        }
+        _ => None,
+    }
+}
