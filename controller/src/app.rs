@@ -137,6 +137,7 @@ fn context(
         builds: known.builds,
         given: Given::default(),
         versions: release::Versions::default(),
+        installation: Arc::default(),
         queue,
         secrets: Watches::new(kube.clone()),
         http,

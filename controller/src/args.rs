@@ -14,6 +14,11 @@ pub struct Args {
     #[arg(long, env = "BRICKLINE_NAMESPACE", default_value = "brickline")]
     pub namespace: String,
 
+    /// Id of this installation in what it leaves in workspaces; none: the uid of its namespace. One that moves to another
+    /// cluster keeps its workspaces by keeping its id
+    #[arg(long, env = "BRICKLINE_INSTALLATION")]
+    pub installation: Option<String>,
+
     /// Name of this replica, unique among the replicas
     #[arg(long, env = "BRICKLINE_IDENTITY", default_value = "brickline")]
     pub identity: String,

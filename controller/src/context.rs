@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::args::Args;
 use crate::artifact::Artifacts;
+use crate::installation;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::phase::build::Builds;
@@ -47,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) given: Given,
     /// The newest versions of releases that are known.
     pub(crate) versions: Versions,
+    /// Which installation this is, once it was asked for.
+    pub(crate) installation: Arc<installation::Id>,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,

@@ -24,6 +24,7 @@ mod creation;
 pub mod databricks;
 mod forge;
 mod health;
+mod installation;
 mod leader;
 #[cfg_attr(not(test), expect(unused_imports, reason = "releases begin to take locks with the next change"))]
 mod lock;

@@ -10,6 +10,12 @@ use crate::condition::truncate;
 /// `kubectl annotate --overwrite dbws/staging brickline.dev/requestedAt="$(date +%s)"`
 pub const REQUESTED_AT: &str = "brickline.dev/requestedAt";
 
+/// On a workspace: the id of another installation of the controller whose targets this one may deploy to from now on.
+/// The message of the condition says which; it may stay, since it names exactly one.
+///
+/// `kubectl annotate dbws/staging brickline.dev/takeOverFrom=<id>`
+pub const TAKE_OVER_FROM: &str = "brickline.dev/takeOverFrom";
+
 /// The release that built what this one releases: a promotion's first ancestor. Set by the controller.
 pub const ROOT: &str = "brickline.dev/root";
 

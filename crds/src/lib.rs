@@ -30,13 +30,13 @@ pub use pipeline::{
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
-    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Compute,
+    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Changes, Compute,
     ComputeKind, CranLibrary, DataSecurityMode, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus,
-    Deploy, DeployItem, DeployLibraries, FirstFailure, GitSource, Install, InstallLibrary, Issue, ItemKind, LockTicket,
-    MavenLibrary, NewCluster, NotebookSource, NotebookTest, OnFailure, PhaseRetries, PhaseStatus, PypiLibrary,
-    PythonWheel, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries,
-    RunTicket, Runs, RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping, Test, TestCounts,
-    TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, GitSource, Install, InstallLibrary, Issue,
+    ItemKind, LockTicket, MavenLibrary, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure, PhaseRetries,
+    PhaseStatus, PypiLibrary, PythonWheel, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart,
+    RestartTicket, Retries, RunTicket, Runs, RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping,
+    Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

@@ -165,6 +165,10 @@ pub enum Reason {
     ArtifactFailed,
     /// Something could not be written into the workspace.
     DeployFailed,
+    /// Somebody else changed what a release had put into the workspace.
+    Drifted,
+    /// Another installation of the controller, or another release, deploys to the same place.
+    TargetTaken,
     /// A library could not be installed.
     InstallFailed,
     /// The cluster can't run.

@@ -84,22 +84,16 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// An artifact that can be read. The temporary file goes with it.
 pub(crate) struct Content {
-    manifest: Manifest,
     zip: Zip,
 }
 
 impl From<Staged> for Content {
     fn from(staged: Staged) -> Self {
-        Self { manifest: staged.manifest, zip: staged.zip }
+        Self { zip: staged.zip }
     }
 }
 
 impl Content {
-    /// The table of contents.
-    pub(crate) fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     /// The bytes of one entry, part by part, each time from the beginning; many can be read at the same time. The last
     /// part only comes if all of them are what the manifest says: whoever sends them on never sends something else whole.
     pub(crate) fn parts(&self, entry: &Entry) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {

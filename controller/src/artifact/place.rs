@@ -5,6 +5,7 @@
 //! | `artifacts/<hex>.zip` | an artifact, by digest |
 //! | `artifacts/<hex>.manifest` | a copy of its manifest |
 //! | `releases/<namespace>/<uid>/<attempt>/...` | what one build attempt handed in |
+//! | `releases/<namespace>/<uid>/deploy/...` | what a deployment was about to change, and what it changed |
 //! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks |
 //! | `releases/<namespace>/<uid>/log/<phase>/<offset>` | the phase's log, in parts |
 
@@ -82,12 +83,22 @@ pub(crate) fn of_log(namespace: &str, uid: &str, phase: Phase) -> Path {
     Path::from(format!("{RELEASES}/{namespace}/{uid}/log/{phase}"))
 }
 
+/// One thing of the Deploy phase.
+pub(crate) fn of_deploy(release: &DatabricksRelease, name: &str) -> Path {
+    let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
+    Path::from(format!("{RELEASES}/{namespace}/{uid}/deploy/{name}"))
+}
+
 /// The build's JUnit report, as the status names it.
 pub(crate) fn report_uri(release: &DatabricksRelease, attempt: u32) -> String {
     let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
     of_attempt(&namespace, &uid, attempt, REPORT).to_string()
 }
 
+/// What a deployment is about to change.
+pub(crate) const PLAN: &str = "plan.json";
+/// The same, with what became of it.
+pub(crate) const DEPLOYED: &str = "result.json";
 /// The merged JUnit report of a build.
 pub(crate) const REPORT: &str = "report.xml";
 /// The sealed result of a build.

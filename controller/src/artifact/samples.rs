@@ -132,6 +132,6 @@ pub(crate) async fn read(content: &Content, entry: &Entry) -> std::io::Result<By
 }
 
 /// The entry of a file.
-pub(crate) fn file(content: &Content, path: &str) -> Entry {
-    Entry::of_file(content.manifest().files.iter().find(|file| file.path.as_str() == path).unwrap())
+pub(crate) fn file(manifest: &Manifest, path: &str) -> Entry {
+    Entry::of_file(manifest.files.iter().find(|file| file.path.as_str() == path).unwrap())
 }

@@ -1,6 +1,7 @@
 //! Files of Unity Catalog volumes. API page: "Files" (`/api/2.0/fs`). Paths begin with `/Volumes/<catalog>/<schema>/<volume>`.
 
 use reqwest::Method;
+use serde::Deserialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::limits::Family;
@@ -10,24 +11,46 @@ use super::upload::Upload;
 use super::workspace::gone_is_done;
 use super::{Client, Error, Once};
 
+/// The most pages of one folder that are read: a thousand entries each.
+const PAGES: usize = 1000;
+
+/// A file or folder of a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FileInfo {
+    /// Where it is.
+    #[serde(default, deserialize_with = "super::tolerant::text")]
+    pub path: String,
+    /// Whether it is a folder.
+    #[serde(default)]
+    pub is_directory: bool,
+    /// A file's size in bytes.
+    #[serde(default)]
+    pub file_size: Option<u64>,
+    /// A file's last change, in milliseconds since 1970.
+    #[serde(default, deserialize_with = "super::tolerant::integer")]
+    pub last_modified: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default, deserialize_with = "super::tolerant::list")]
+    contents: Vec<FileInfo>,
+    #[serde(default, deserialize_with = "super::tolerant::text")]
+    next_page_token: String,
+}
+
 impl Client {
-    /// `PUT fs/files`: a file of at most 5 GiB. Missing folders are made: for a stream beforehand, otherwise when they are missed.
+    /// `PUT fs/files`: a file of at most 5 GiB. A missing folder is made and the file sent again.
     /// Harmless when repeated: it overwrites.
     ///
     /// # Errors
     /// `NotFound` if the volume doesn't exist, `Permission`, the general ones.
     pub(super) async fn put_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
-        let operation = "fs/files/put";
-        let call = || files(operation, Method::PUT, path).query("overwrite", "true").transfer();
-        if !upload.is_small() {
-            self.make_directory(parent(path)).await?;
-            return self.send_file(call, upload).await;
-        }
-        let bytes = upload.whole(operation).await?;
-        match self.act(call().body("application/octet-stream", bytes.clone())).await {
+        let call = || files("fs/files/put", Method::PUT, path).query("overwrite", "true").transfer();
+        match self.send_file(call, upload).await {
             Err(error) if error.is_not_found() => {
                 self.make_directory(parent(path)).await?;
-                self.act(call().body("application/octet-stream", bytes)).await
+                self.send_file(call, upload).await
             }
             done => done,
         }
@@ -95,6 +118,26 @@ impl Client {
     /// `NotFound` if the volume doesn't exist, the general ones.
     pub async fn make_directory(&self, path: &str) -> Result<(), Error> {
         self.act(directories("fs/directories/put", Method::PUT, path)).await
+    }
+
+    /// `GET fs/directories`: what is directly in a folder, all pages. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, `Protocol` if it never ends, the general ones.
+    pub async fn list_directory(&self, path: &str) -> Result<Vec<FileInfo>, Error> {
+        let operation = "fs/directories/get";
+        let (mut all, mut token) = (Vec::new(), String::new());
+        for _ in 0..PAGES {
+            let call = directories(operation, Method::GET, path);
+            let call = if token.is_empty() { call } else { call.query("page_token", token) };
+            let page: Page = self.read(call).await?;
+            all.extend(page.contents);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            token = page.next_page_token;
+        }
+        Err(Error::Protocol { operation, message: format!("more than {PAGES} pages") })
     }
 
     /// `DELETE fs/directories`: an empty folder. Harmless when repeated: a folder that is gone counts as deleted.

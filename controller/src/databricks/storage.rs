@@ -69,8 +69,8 @@ impl LibraryRoot {
 }
 
 impl Client {
-    /// Puts a file at a location made by [`LibraryRoot::location`], replacing what is there. Harmless when repeated. Its
-    /// folder must be there, or is made when a small file misses it; a larger one makes it beforehand.
+    /// Puts a file at a location made by [`LibraryRoot::location`], replacing what is there. Harmless when repeated. A
+    /// missing folder is made, and the file sent again.
     ///
     /// # Errors
     /// `NotFound` if a volume is missing, `Permission` and `Invalid` where the store is switched off, `Protocol` for a location
@@ -109,7 +109,7 @@ impl Client {
         }
         match object.size {
             Some(size) => Ok(Some(size)),
-            None => self.exported_size(path).await.map(Some),
+            None => self.download(path).await.map(|content| Some(content.len() as u64)),
         }
     }
 

@@ -49,13 +49,11 @@ impl Upload {
         self.size
     }
 
-    /// Whether it is small enough to be read into memory.
-    pub(super) fn is_small(&self) -> bool {
-        self.size <= WHOLE
-    }
-
     /// All of it; refused if it is not as long as it was said to be.
-    pub(super) async fn whole(&self, operation: &'static str) -> Result<Bytes, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Source`] if it can't be read.
+    pub async fn whole(&self, operation: &'static str) -> Result<Bytes, Error> {
         let unread = |message: String| Error::Source { operation, message };
         let mut all = BytesMut::new();
         let mut parts = (self.open)();
@@ -98,6 +96,11 @@ impl Upload {
 impl Client {
     /// Sends a file with a call that is harmless when repeated, and repeats it on a passing fault, from the beginning.
     pub(super) async fn send_file(&self, call: impl Fn() -> Call, upload: &Upload) -> Result<(), Error> {
+        if upload.size <= WHOLE {
+            let call = call();
+            let bytes = upload.whole(call.operation).await?;
+            return self.act(call.body("application/octet-stream", bytes)).await;
+        }
         let once = || async {
             let (call, failure) = (call(), Failure::default());
             let operation = call.operation;

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +72,9 @@ pub struct ObjectInfo {
 }
 
 /// What an object of the workspace tree is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "lowercase")]
 pub enum ObjectType {
     /// A notebook.
     Notebook,
@@ -159,11 +161,14 @@ impl Client {
         BASE64_STANDARD.decode(exported.content).map_err(|error| protocol(OPERATION, &error))
     }
 
-    /// The size of a file whose status doesn't tell it: its content is read and counted. Harmless when repeated.
-    pub(super) async fn exported_size(&self, path: &str) -> Result<u64, Error> {
+    /// `GET workspace/export` as it is: a notebook's source or a file's bytes, at most 10 MB. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `NotFound`, the general ones.
+    pub async fn download(&self, path: &str) -> Result<Bytes, Error> {
         let call = Call::get("workspace/export", Family::Export, "/api/2.0/workspace/export").raw().transfer();
         let reply = self.send(call.query("path", path).query("direct_download", "true")).await?;
-        Ok(reply.body.len() as u64)
+        Ok(reply.body)
     }
 
     /// `GET workspace/get-status`. Harmless when repeated.
@@ -205,22 +210,17 @@ impl Client {
         gone_is_done(self.act(call.json(&PathBody { path, recursive: Some(recursive) })?).await)
     }
 
-    /// `POST workspace-files/import-file`: a file, up to 500 MB, which the documented import can't take. Missing
-    /// folders are made: for a stream beforehand, otherwise when they are missed. Harmless when repeated: it overwrites.
+    /// `POST workspace-files/import-file`: a file, up to 500 MB, which the documented import can't take. A missing
+    /// folder is made and the file sent again. Harmless when repeated: it overwrites.
     ///
     /// # Errors
     /// `Conflict` if a notebook or folder is in its place, the general ones.
     pub(super) async fn import_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
-        if !upload.is_small() {
-            self.make_folders(parent(path)).await?;
-            return self.send_file(|| import_call(path), upload).await;
-        }
-        let bytes = upload.whole("workspace-files/import-file").await?;
-        let send = || self.act(import_call(path).body("application/octet-stream", bytes.clone()));
-        match send().await {
+        let call = || import_call(path);
+        match self.send_file(call, upload).await {
             Err(error) if error.is_not_found() => {
                 self.make_folders(parent(path)).await?;
-                send().await
+                self.send_file(call, upload).await
             }
             done => done,
         }

@@ -37,8 +37,8 @@ pub(crate) enum Effect {
     Gate(gate::Effect),
     /// Something of the Build phase.
     Build(build::Effect),
-    /// Bring the artifact into the workspace.
-    Deploy,
+    /// Something of the Deploy phase.
+    Deploy(deploy::Effect),
     /// Something of the Install phase.
     Install(install::Effect),
     /// Something of the Test phase.
@@ -58,6 +58,8 @@ pub(crate) enum Outcome {
     Resolved(Box<begin::Resolved>),
     /// What became of a gate's effect.
     Gate(gate::Passage),
+    /// What the Deploy phase would write.
+    Planned(deploy::Planned),
     /// What the Deploy phase wrote.
     Deployed(deploy::Deployed),
     /// A notebook's run has an id.

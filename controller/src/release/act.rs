@@ -18,14 +18,9 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
         Effect::Begin(effect) => phase::begin::act(release, *effect, context).await,
         Effect::Gate(effect) => phase::gate::act(release, effect, context).await,
         Effect::Build(effect) => phase::build::act(release, effect, context).await,
-        Effect::Deploy => {
-            let work = in_time(release, &status, phase::deploy::act(release, &status, context));
-            // The next decision stops it properly; here it is only cut off.
-            let cut_off = || Trouble::passing(Reason::Canceled, "the deployment was cut off");
-            tokio::select! {
-                done = work => done,
-                () = context.queue.canceled(release) => Err(cut_off()),
-            }
+        Effect::Deploy(effect) => {
+            let stop = cut_off(release, &status, context);
+            phase::deploy::act(release, *effect, stop, context).await
         }
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
         Effect::Test(effect) => phase::test::act(release, &status, effect, context).await,
@@ -35,19 +30,20 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     outcome.unwrap_or_else(Outcome::Trouble)
 }
 
-/// Deploy is one effect: its timeout must end it, not only be looked at afterwards.
-async fn in_time(
-    release: &DatabricksRelease,
-    status: &DatabricksReleaseStatus,
-    work: impl Future<Output = Result<Outcome, Trouble>>,
-) -> Result<Outcome, Trouble> {
+/// Ends when a deployment must: its timeout, or a user, ends it, and is not only looked at afterwards. The next decision
+/// stops it properly; here it only learns that it has to write down how far it came.
+async fn cut_off(release: &DatabricksRelease, status: &DatabricksReleaseStatus, context: &Context) -> Trouble {
     let started = status.phase(Phase::Deploy).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
     let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
     let timeouts = &release.spec.timeouts;
     let left = timeouts.deploy.get().saturating_sub(elapsed.unwrap_or_default());
     let left = timeouts.deploy_attempt.map_or(left, |attempt| left.min(attempt.get()));
-    let late = || Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy or deployAttempt");
-    tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
+    tokio::select! {
+        () = tokio::time::sleep(left) => {
+            Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy or deployAttempt")
+        }
+        () = context.queue.canceled(release) => Trouble::passing(Reason::Canceled, "the deployment was cut off"),
+    }
 }
 
 /// Asks a phase's work to stop. Deploy and Install have nothing that goes on by itself.

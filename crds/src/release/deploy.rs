@@ -13,13 +13,46 @@ pub struct Deploy {
     pub items: Vec<DeployItem>,
     /// Where wheels and other libraries go.
     pub libraries: DeployLibraries,
+    /// How what is deployed already is compared with what the last release left. Default: `Listed`.
+    pub drift: Drift,
+    /// What becomes of files that somebody else changed. Default: `Overwrite`.
+    pub on_drift: OnDrift,
+}
+
+/// How far a release looks at what the last one left, before it writes what differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Drift {
+    /// Not at all: only the state file is read.
+    Off,
+    /// One list for each folder: what is gone, what became something else, files whose size or time changed. A notebook
+    /// that was edited is not noticed: Databricks' lists tell nothing of its content.
+    #[default]
+    Listed,
+    /// `Listed`, and the content of every notebook and file of at most 10 MB is read and compared. Of Jupyter notebooks
+    /// only what a list tells.
+    Full,
+}
+
+/// What becomes of files that somebody else changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnDrift {
+    /// They are written again, and named in `status.issues`.
+    #[default]
+    Overwrite,
+    /// The release fails and names them; nothing is written.
+    Fail,
 }
 
 impl Default for Deploy {
     fn default() -> Self {
         let notebooks =
             DeployItem { from: "notebooks/**".to_owned(), to: "/Shared".to_owned(), ..DeployItem::default() };
-        Self { items: vec![notebooks], libraries: DeployLibraries::default() }
+        Self {
+            items: vec![notebooks],
+            libraries: DeployLibraries::default(),
+            drift: Drift::default(),
+            on_drift: OnDrift::default(),
+        }
     }
 }
 
@@ -42,6 +75,10 @@ pub struct DeployItem {
     /// Whether notebooks lose their extension: `one.py` becomes `one`. Files keep theirs. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strip_extension: bool,
+    /// Whether what an earlier release of this pipeline and stage put below `to`, and this one doesn't have, is removed.
+    /// Nothing else ever is. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prune: bool,
 }
 
 /// What a file of the artifact becomes in the workspace.

@@ -20,13 +20,14 @@ use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
-pub use deploy::{Deploy, DeployItem, DeployLibraries, ItemKind};
+pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{CranLibrary, Install, InstallLibrary, MavenLibrary, PypiLibrary, Restart, WhenIdle};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
 pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
-    ApprovalRecord, Artifact, DatabricksReleaseStatus, FirstFailure, Issue, LockTicket, PhaseStatus, ReleaseResult,
-    ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waiting,
+    ApprovalRecord, Artifact, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue, LockTicket,
+    PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping, TestCounts, TestVerdict,
+    Tests, Ticket, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{NotebookTest, Test};

@@ -64,6 +64,9 @@ pub struct DatabricksReleaseStatus {
     /// What the build left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
+    /// What Deploy changes in the workspace, or has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// Test counts and the first failures.
     pub tests: Tests,
     /// What went wrong without failing the release: flaky tests, failures that `continueOnError` lets pass. The first
@@ -110,6 +113,7 @@ impl Default for DatabricksReleaseStatus {
             locks: Vec::new(),
             phases: Vec::new(),
             artifact: None,
+            changes: None,
             tests: Tests::default(),
             issues: Vec::new(),
             issue_count: 0,
@@ -346,6 +350,36 @@ impl PhaseStatus {
     }
 }
 
+/// What a deployment changes, in numbers. Its lists are in the artifact store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Changes {
+    /// Notebooks and files that were not there before.
+    pub added: u32,
+    /// Those with another content than the last release left.
+    pub changed: u32,
+    /// Those that the repository no longer has.
+    pub removed: u32,
+    /// Those that somebody else changed.
+    pub drifted: u32,
+    /// Those that are as they should be.
+    pub unchanged: u32,
+    /// Wheels and other libraries that are put to the library root.
+    pub libraries: u32,
+    /// Where the lists are in the artifact store.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub report: String,
+}
+
+/// What a deployment was planned on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeployTicket {
+    /// The sequence of the state file then; 0 if there was none.
+    pub sequence: u64,
+}
+
 /// What lets a phase find work it already started. Written before the work starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -354,6 +388,9 @@ pub struct Ticket {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub job: Option<String>,
+    /// Deploy: what it was planned on. Absent until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<DeployTicket>,
     /// Install: the clusters that must be restarted, with their Spark context before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]

@@ -1,8 +1,15 @@
-//! Small manifests.
+//! Small manifests, and what a release wants of them.
+
+use std::collections::BTreeMap;
 
 use brickline_artifact::manifest::{Change, File, Manifest, Origin, Source, VERSION};
 use brickline_artifact::notebook::Notebook;
 use brickline_artifact::{ArtifactPath, Digest};
+use brickline_crds::{Deploy, DeployItem, ItemKind};
+
+use super::key::key;
+use super::state::Author;
+use super::target::{Target, targets};
 
 /// A manifest of these files with their contents.
 pub(super) fn manifest(files: &[(&str, &str)]) -> Manifest {
@@ -37,5 +44,26 @@ pub(super) fn manifest(files: &[(&str, &str)]) -> Manifest {
 pub(super) fn with_mark(manifest: &mut Manifest, path: &str, notebook: Notebook) {
     for file in manifest.files.iter_mut().filter(|file| file.path.as_str() == path) {
         file.notebook = Some(notebook);
+    }
+}
+
+/// Where these files of the repository go, all of them below one folder.
+pub(super) fn below(to: &str, kind: ItemKind, files: &[(&str, &str)]) -> Vec<Target> {
+    let item = DeployItem { from: "**".into(), to: to.into(), kind, ..DeployItem::default() };
+    targets(&Deploy { items: vec![item], ..Deploy::default() }, &manifest(files))
+}
+
+/// The same by place.
+pub(super) fn by_place(targets: &[Target]) -> BTreeMap<String, &Target> {
+    targets.iter().map(|target| (key(&target.to), target)).collect()
+}
+
+/// A release of this uid.
+pub(super) fn author(uid: &str) -> Author {
+    Author {
+        installation: "installation".into(),
+        owner: "pipeline dbxdemo of namespace data".into(),
+        release: format!("data/{uid}"),
+        uid: uid.into(),
     }
 }

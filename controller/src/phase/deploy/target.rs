@@ -19,6 +19,13 @@ pub(crate) struct Target {
     pub(crate) entry: Entry,
 }
 
+impl Target {
+    /// Whether it becomes a file.
+    pub(super) fn is_file(&self) -> bool {
+        self.kind == ItemKind::File
+    }
+}
+
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {

@@ -8,7 +8,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::clusters::Clusters;
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
-use crate::phase::{Trouble, deploy, test};
+use crate::phase::deploy::simulation::Simulated;
+use crate::phase::{Trouble, test};
 
 /// How long it takes, in seconds.
 const CANCELLATION: i64 = 2;
@@ -68,7 +69,8 @@ pub(crate) struct Databricks {
     tokens: BTreeMap<String, i64>,
     /// Notebooks whose verdict is kept.
     verdicts: BTreeSet<u32>,
-    pub(crate) deployed: bool,
+    /// What is deployed to.
+    pub(crate) workspace: Simulated,
 }
 
 impl Databricks {
@@ -79,13 +81,8 @@ impl Databricks {
             runs: BTreeMap::new(),
             tokens: BTreeMap::new(),
             verdicts: BTreeSet::new(),
-            deployed: false,
+            workspace: Simulated::default(),
         }
-    }
-
-    pub(super) fn deploy(&mut self) -> deploy::Deployed {
-        self.deployed = true;
-        deploy::Deployed { notebooks: self.behaviour.notebooks as usize, files: 0, libraries: 1 }
     }
 
     /// The same token answers the same run; one whose run was deleted is refused.

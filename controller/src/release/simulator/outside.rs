@@ -64,11 +64,13 @@ impl Outside {
             }
             Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
             Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
-            Effect::Deploy if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
+            Effect::Deploy(_) if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
                 self.wait(release.spec.timeouts.deploy.get().try_into().expect("a time"));
                 return Err(Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy"));
             }
-            Effect::Deploy => return Ok(Outcome::Deployed(self.databricks.deploy())),
+            Effect::Deploy(effect) => {
+                return self.databricks.workspace.act(*effect, &release.uid().unwrap_or_default());
+            }
             Effect::Install(effect) => self.databricks.clusters.change(effect, now)?,
             Effect::Test(effect) => return self.test(release, effect),
             Effect::Stop(phase) => self.stop(release, *phase)?,

@@ -1,6 +1,6 @@
 //! What must hold when a run is over, wherever it was killed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brickline_crds::condition::{READY, find};
 use brickline_crds::{DatabricksRelease, Phase, PhaseState, Provider, Reason, ReleaseResult, TestCounts, labels};
@@ -21,7 +21,8 @@ pub(super) struct Verdict {
     artifact: Option<String>,
     label: Option<String>,
     libraries: Vec<Vec<Installed>>,
-    deployed: bool,
+    /// What lies in the workspace, if the deployment succeeded.
+    deployed: Option<BTreeMap<String, String>>,
     restarts: Vec<usize>,
     starts: Vec<usize>,
 }
@@ -41,7 +42,7 @@ impl Verdict {
             artifact: status.artifact.as_ref().map(|artifact| artifact.digest.clone()),
             label: run.release.labels().get(labels::RESULT).cloned(),
             libraries: databricks.clusters.all.iter().map(|cluster| cluster.libraries.clone()).collect(),
-            deployed: databricks.deployed && succeeded(Phase::Deploy),
+            deployed: succeeded(Phase::Deploy).then(|| databricks.workspace.files.clone()),
             restarts: databricks.clusters.all.iter().map(|cluster| cluster.restarts).collect(),
             starts: databricks.clusters.all.iter().map(|cluster| cluster.starts).collect(),
         }
@@ -65,6 +66,9 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
         broken.push(format!("another verdict: {verdict:?} instead of {expected:?}"));
     }
     broken.extend(jobs(run));
+    if verdict.deployed.is_some() && !run.outside.databricks.workspace.is_deployed() {
+        broken.push("the workspace does not hold what was deployed, or something else is gone".to_owned());
+    }
     broken.extend(runs(run));
     broken.extend(clusters(run));
     broken.extend(told(run));

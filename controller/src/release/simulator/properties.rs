@@ -259,6 +259,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         ".{0,12}".prop_map(|run| Outcome::Resolved(Box::new(begin::Resolved { run, ..begin::Resolved::default() }))),
         select(passages()).prop_map(Outcome::Gate),
         Just(Outcome::Deployed(deploy::Deployed::default())),
+        Just(Outcome::Planned(deploy::Planned::default())),
         (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
         (0..9_u32, any_collected()).prop_map(|(index, one)| Outcome::Collected { index, collected: Box::new(one) }),
         ".{0,40}".prop_map(|uri| Outcome::Published { uri }),

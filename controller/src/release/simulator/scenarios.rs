@@ -1,5 +1,6 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
+mod deploys;
 mod gated;
 mod installing;
 mod ways;
@@ -66,6 +67,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_at_the_begin(),
         suspended_on_the_way(),
     ];
+    all.extend(deploys::all());
     all.extend(gated::all());
     all.extend(installing::all());
     all.extend(ways::all());
@@ -161,7 +163,7 @@ fn machines_lost() -> Scenario {
 
 fn deploy_refused() -> Scenario {
     let trouble = Trouble::lasting(Reason::DeployFailed, "the path is protected");
-    let script = failing(Fault { of: |effect| *effect == Effect::Deploy, times: 9, trouble, is_done: false });
+    let script = failing(Fault { of: |effect| matches!(effect, Effect::Deploy(_)), times: 9, trouble, is_done: false });
     scenario("deployment refused", ReleaseResult::Failed, Reason::DeployFailed, script)
 }
 
@@ -196,7 +198,7 @@ fn too_slow() -> Scenario {
 
 /// Whatever Databricks does.
 pub(super) fn at_databricks(effect: &Effect) -> bool {
-    matches!(effect, Effect::Deploy | Effect::Install(_) | Effect::Test(_))
+    matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_))
 }
 
 pub(super) fn unavailable(times: u32, is_done: bool, of: fn(&Effect) -> bool) -> Fault {
@@ -205,7 +207,7 @@ pub(super) fn unavailable(times: u32, is_done: bool, of: fn(&Effect) -> bool) ->
 
 fn faults_healed() -> Scenario {
     let faults = vec![
-        unavailable(2, false, |effect| *effect == Effect::Deploy),
+        unavailable(2, false, |effect| matches!(effect, Effect::Deploy(_))),
         unavailable(2, false, |effect| matches!(effect, Effect::Install(_))),
         unavailable(2, false, |effect| matches!(effect, Effect::Test(_))),
     ];
@@ -222,7 +224,7 @@ fn faults_that_last() -> Scenario {
 fn answers_lost() -> Scenario {
     let kinds: [fn(&Effect) -> bool; 6] = [
         |effect| matches!(effect, Effect::Build(_)),
-        |effect| *effect == Effect::Deploy,
+        |effect| matches!(effect, Effect::Deploy(_)),
         |effect| matches!(effect, Effect::Install(install) if restarts(install)),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Submit { .. })),
         |effect| matches!(effect, Effect::Test(crate::phase::test::Effect::Publish { .. })),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
 use kube::ResourceExt;
 
-use crate::phase::{Effect, begin, build, finish, finish::ReportState, gate, install, test};
+use crate::phase::{Effect, begin, build, deploy, finish, finish::ReportState, gate, install, test};
 
 /// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
 pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effect: &Effect) -> Option<String> {
@@ -24,7 +24,7 @@ pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effe
 
 /// Whoever works in the workspace holds every lock that stands in its status.
 pub(super) fn unlocked(stored: &DatabricksRelease, effect: &Effect, held: &BTreeSet<String>) -> Option<String> {
-    if !matches!(effect, Effect::Deploy | Effect::Install(_) | Effect::Test(_)) {
+    if !matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_)) {
         return None;
     }
     let mut wanted = stored.status.iter().flat_map(|status| &status.locks).map(|lock| &lock.name);
@@ -43,7 +43,10 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         Effect::Build(build::Effect::CreateJob { name, .. }) => {
             runs(Phase::Build) && ticket(Phase::Build).job.as_ref() == Some(name)
         }
-        Effect::Deploy => runs(Phase::Deploy),
+        Effect::Deploy(deploy::Effect::Plan) => runs(Phase::Deploy) && ticket(Phase::Deploy).deploy.is_none(),
+        Effect::Deploy(deploy::Effect::Write(planned)) => {
+            runs(Phase::Deploy) && ticket(Phase::Deploy).deploy == Some(*planned)
+        }
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
         Effect::Test(effect) => runs(Phase::Test) && tests(&ticket(Phase::Test), effect),
         Effect::Stop(phase) => status.phase(*phase).is_some_and(|phase| phase.stopping.is_some()),

@@ -77,7 +77,13 @@ fn an_extension_is_only_stripped_where_it_is_asked_for(
 
 #[test]
 fn files_keep_their_extension() {
-    let item = DeployItem { from: "**".into(), to: "/Shared/d".into(), kind: ItemKind::File, strip_extension: true };
+    let item = DeployItem {
+        from: "**".into(),
+        to: "/Shared/d".into(),
+        kind: ItemKind::File,
+        strip_extension: true,
+        prune: false,
+    };
     let targets = of_item(&item, &manifest(&[("conf/a.json", "{}")]));
     assert_eq!(targets[0].to, "/Shared/d/conf/a.json");
 }

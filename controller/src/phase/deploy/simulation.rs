@@ -1,0 +1,116 @@
+//! A workspace in memory, for the simulator: deployed to with the real state and the real plan.
+
+use std::collections::BTreeMap;
+
+use brickline_crds::{DeployTicket, ItemKind, Reason};
+
+use super::plan::{Plan, Seen, Wanted, plan};
+use super::samples::{author, below, by_place};
+use super::state::{Progress, State};
+use super::target::Target;
+use super::{Deployed, Effect, Planned, guard};
+use crate::phase::Outcome;
+use crate::trouble::Trouble;
+
+/// What lies there, with its content's digest, and what the state file says of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Simulated {
+    state: State,
+    pub(crate) files: BTreeMap<String, String>,
+    /// How often a deployment still breaks off half-way, without a word.
+    pub(crate) breaks: u32,
+}
+
+/// What is deployed. The library is there already.
+const ARTIFACT: &str = "sha256:0123";
+const FOLDER: &str = "/Shared/dbxdemo";
+
+fn wanted() -> Vec<Target> {
+    let files: Vec<(String, String)> = (0..4).map(|n| (format!("{n:02}.py"), format!("print({n})"))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    below(FOLDER, ItemKind::Notebook, &files)
+}
+
+impl Simulated {
+    /// What an earlier release has left: one notebook of today's with another content, one that is gone since, and one
+    /// that somebody else put beside them.
+    pub(crate) fn used() -> Self {
+        let mut workspace = Self::default();
+        let targets = below(FOLDER, ItemKind::Notebook, &[("00.py", "print('old')"), ("gone.py", "print('gone')")]);
+        let places = by_place(&targets);
+        let plan = workspace.compare(&places);
+        let begun = workspace.state.begun(&plan, &author("another"));
+        workspace.apply(&plan, usize::MAX);
+        let progress = Progress { written: plan.write.keys().cloned().collect(), ..Progress::default() };
+        workspace.state = begun.settled(&workspace.state, &plan, &progress).completed("sha256:old", &[]);
+        workspace.files.insert(format!("{FOLDER}/theirs.py"), "theirs".into());
+        workspace
+    }
+
+    /// Everything is there already.
+    pub(crate) fn up_to_date() -> Self {
+        let mut workspace = Self::default();
+        let targets = wanted();
+        let plan = workspace.compare(&by_place(&targets));
+        let ticket = DeployTicket::default();
+        workspace.write(ticket, &plan, "another").expect("nothing breaks");
+        workspace
+    }
+
+    /// What a release leaves, wherever it begins: its own files, and what others put there.
+    pub(crate) fn is_deployed(&self) -> bool {
+        let targets = wanted();
+        let (places, state) = (by_place(&targets), &self.state);
+        let own = |place: &&String| !place.ends_with("theirs.py");
+        let files: Vec<&String> = self.files.keys().filter(own).collect();
+        state.is_complete() && self.compare(&places).is_empty() && files.into_iter().eq(places.keys())
+    }
+
+    /// Does what `decide` asked for.
+    pub(crate) fn act(&mut self, effect: Effect, uid: &str) -> Result<Outcome, Trouble> {
+        let targets = wanted();
+        let places = by_place(&targets);
+        let plan = self.compare(&places);
+        match effect {
+            Effect::Plan if plan.is_empty() => Ok(Outcome::Deployed(Deployed::default())),
+            Effect::Plan => {
+                let ticket = DeployTicket { sequence: self.state.sequence };
+                Ok(Outcome::Planned(Planned { changes: plan.changes(), ticket }))
+            }
+            Effect::Write(ticket) => self.write(ticket, &plan, uid),
+        }
+    }
+
+    fn write(&mut self, ticket: DeployTicket, plan: &Plan, uid: &str) -> Result<Outcome, Trouble> {
+        let author = author(uid);
+        guard::expected(&self.state, &author, ticket)?;
+        let before = self.state.clone();
+        self.state = before.begun(plan, &author);
+        if self.breaks > 0 {
+            self.breaks -= 1;
+            self.apply(plan, plan.len() / 2);
+            return Err(Trouble::passing(Reason::WorkspaceUnreachable, "the connection broke off"));
+        }
+        self.apply(plan, usize::MAX);
+        let (written, removed) = (plan.write.keys().cloned().collect(), plan.remove.iter().cloned().collect());
+        let progress = Progress { written, removed, ..Progress::default() };
+        self.state = self.state.settled(&before, plan, &progress).completed(ARTIFACT, &[]);
+        Ok(Outcome::Deployed(Deployed { changes: plan.changes(), issues: Vec::new() }))
+    }
+
+    fn apply(&mut self, plan: &Plan, most: usize) {
+        let (writes, removes) = (plan.write.iter(), plan.remove.iter());
+        for (place, write) in writes.take(most) {
+            self.files.insert(place.clone(), write.digest.clone());
+        }
+        for place in removes.take(most.saturating_sub(plan.write.len())) {
+            self.files.remove(place);
+        }
+    }
+
+    fn compare(&self, places: &BTreeMap<String, &Target>) -> Plan {
+        let prune = [FOLDER.to_owned()];
+        let wanted = Wanted { places, libraries: &[], prune: &prune, back_to: None };
+        plan(&self.state, &wanted, &Seen::default())
+    }
+}

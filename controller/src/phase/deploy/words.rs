@@ -1,0 +1,48 @@
+//! What people are told of a deployment: pure.
+
+use brickline_crds::{Issue, Reason};
+
+use super::plan::{Plan, Why};
+use super::report::{Done, Report};
+use crate::trouble::Trouble;
+
+/// How many drifted places a message names.
+const NAMED: usize = 10;
+
+/// What somebody else changed, as issues of the release.
+pub(super) fn issues(plan: &Plan) -> Vec<Issue> {
+    let drifted = plan.write.iter().filter_map(|(place, write)| match &write.why {
+        Why::Drifted(what) => Some(Issue {
+            reason: Reason::Drifted,
+            name: place.clone(),
+            message: format!("somebody else changed it: it {what}. It was written again"),
+        }),
+        _ => None,
+    });
+    drifted.collect()
+}
+
+/// Why nothing is written although something differs.
+pub(super) fn forbidden(report: &Report, uri: &str) -> Trouble {
+    let named: Vec<String> = report.drifted.iter().take(NAMED).map(|(place, what)| format!("{place} {what}")).collect();
+    let message = format!(
+        "somebody else changed {} of what was deployed, onDrift is Fail, and nothing was written: {}; all of them: {uri}",
+        report.drifted.len(),
+        named.join(", ")
+    );
+    Trouble::lasting(Reason::Drifted, message)
+}
+
+/// What went wrong, and how far it came.
+pub(super) fn failed(trouble: &Trouble, plan: &Plan, done: &Done, settled: bool, uri: &str) -> Trouble {
+    let all = plan.len();
+    let (made, unknown, untouched) =
+        (done.written.len() + done.removed.len(), done.unknown.len(), done.untouched.len());
+    let listed =
+        if settled { format!("the lists are in {uri}") } else { "and that could not be written down".to_owned() };
+    let message = format!(
+        "{}; of {all} changes {made} were made, {untouched} were not, and of {unknown} it is not known; {listed}",
+        trouble.message
+    );
+    Trouble { message, ..trouble.clone() }
+}

@@ -1,0 +1,314 @@
+//! What a deployment asks of the workspace, what it leaves there, and what it says when it could not.
+
+mod fake;
+
+use brickline_crds::{Artifact, DatabricksReleaseSpec, DatabricksReleaseStatus, DeployItem, ItemKind};
+use futures::future::pending;
+use rstest::rstest;
+use serde_json::json;
+
+use super::super::plan::Seen;
+use super::super::samples::{author, by_place};
+use super::*;
+use crate::artifact::samples::{Shop, built, named, zipped};
+use fake::Fake;
+
+const FOLDER: &str = "/Shared/dbxdemo";
+
+/// A release of a pipeline.
+fn release(uid: &str, artifact: Artifact) -> DatabricksRelease {
+    let mut spec: DatabricksReleaseSpec = serde_json::from_value(json!({"source": {}})).unwrap();
+    let item = DeployItem { from: "notebooks/**".into(), to: FOLDER.into(), prune: true, ..DeployItem::default() };
+    spec.deploy.items = vec![item];
+    spec.deploy.drift = Drift::Off;
+    let mut release = DatabricksRelease::new(uid, spec);
+    release.metadata.uid = Some(uid.into());
+    release.metadata.namespace = Some("data".into());
+    release.metadata.labels = Some([(labels::PIPELINE.to_owned(), "dbxdemo".to_owned())].into());
+    release.status = Some(DatabricksReleaseStatus { artifact: Some(artifact), ..DatabricksReleaseStatus::default() });
+    release
+}
+
+/// So many notebooks, of which the first `changed` are of this release.
+fn notebooks(count: usize, changed: usize, version: &str) -> Vec<(String, String)> {
+    let text = |n| if n < changed { format!("print({n}, '{version}')") } else { format!("print({n})") };
+    (0..count).map(|n| (format!("notebooks/{}/{n:04}.py", n % 10), text(n))).collect()
+}
+
+/// What is deployed to, and from where.
+struct Stand {
+    fake: Fake,
+    shop: Shop,
+}
+
+impl Stand {
+    async fn new() -> Self {
+        Self { fake: Fake::start().await, shop: Shop::new() }
+    }
+
+    async fn built(&self, uid: &str, files: &[(String, String)], wheels: &[(&str, &str)]) -> DatabricksRelease {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        release(uid, named(&self.shop.hand_in(uid, &built(uid, &files, wheels)).await))
+    }
+
+    async fn work<'a>(&'a self, release: &'a DatabricksRelease, annotations: &[(&str, &str)]) -> Work<'a> {
+        let connection = self.fake.connection(annotations);
+        Work::begin(release, connection, &self.shop.artifacts, "installation".into()).await.unwrap()
+    }
+
+    /// All of the phase: compares, and writes what differs.
+    async fn deploy(&self, release: &DatabricksRelease) -> Result<Deployed, Trouble> {
+        let work = self.work(release, &[]).await;
+        match work.plan().await? {
+            Outcome::Planned(planned) => deployed(work.write(planned.ticket, pending()).await),
+            outcome => deployed(Ok(outcome)),
+        }
+    }
+
+    /// What an earlier release of the same pipeline left.
+    fn leave(&self, work: &Work<'_>) {
+        let places = by_place(&work.targets);
+        let plan = plan(&State::default(), &work.wanted(&places), &Seen::default());
+        let begun = State::default().begun(&plan, &author("earlier"));
+        let written = plan.write.keys().chain(&plan.put).cloned().collect();
+        let progress = Progress { written, ..Progress::default() };
+        let state = begun.settled(&State::default(), &plan, &progress).completed(&work.artifact, &work.locations);
+        self.fake.inside().put(&work.place, "FILE", &state.write().unwrap());
+        for place in places.keys() {
+            self.fake.inside().put(place, "NOTEBOOK", b"");
+        }
+    }
+
+    fn report(&self, release: &DatabricksRelease) -> Report {
+        let file = self.shop.file(&place::of_deploy(release, place::DEPLOYED));
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    }
+}
+
+fn deployed(outcome: Result<Outcome, Trouble>) -> Result<Deployed, Trouble> {
+    match outcome? {
+        Outcome::Deployed(deployed) => Ok(deployed),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn count(calls: &[String], of: &str) -> usize {
+    calls.iter().filter(|call| call.starts_with(of)).count()
+}
+
+#[tokio::test]
+async fn the_first_release_makes_each_folder_once_and_the_next_one_asks_once() {
+    let stand = Stand::new().await;
+    let first = stand.built("one", &notebooks(40, 0, ""), &[("dbxdemo-0.1.0-py3-none-any.whl", "wheel")]).await;
+    let done = stand.deploy(&first).await.unwrap();
+    assert_eq!((done.changes.added, done.changes.libraries), (40, 1));
+    let calls = stand.fake.calls();
+    let folders = calls.iter().filter(|call| call.starts_with("workspace/mkdirs /Shared/dbxdemo/")).count();
+    assert_eq!((count(&calls, "workspace/import"), folders), (40, 10), "{calls:?}");
+    assert_eq!(stand.fake.below(FOLDER).len(), 40);
+
+    assert_eq!(stand.deploy(&first).await.unwrap().changes.unchanged, 40);
+    assert_eq!(stand.fake.calls().len(), 1, "the same artifact needs one look");
+    let again = stand.built("two", &notebooks(40, 0, ""), &[("dbxdemo-0.1.0-py3-none-any.whl", "wheel")]).await;
+    assert_eq!(stand.deploy(&again).await.unwrap().changes.unchanged, 40);
+    assert!(stand.fake.calls().len() <= 2, "another one with the same content is written down");
+}
+
+#[tokio::test]
+async fn ten_changed_of_two_thousand_cost_fifteen_calls() {
+    let stand = Stand::new().await;
+    let old = stand.built("one", &notebooks(2000, 0, ""), &[]).await;
+    stand.leave(&stand.work(&old, &[]).await);
+    let new = stand.built("two", &notebooks(2000, 10, "new"), &[]).await;
+    let changes = stand.deploy(&new).await.unwrap().changes;
+    assert_eq!((changes.changed, changes.unchanged), (10, 1990));
+    let calls = stand.fake.calls();
+    assert!(calls.len() <= 15, "{calls:?}");
+}
+
+#[tokio::test]
+async fn listed_drift_costs_one_list_for_each_folder_and_shows_what_is_gone() {
+    let stand = Stand::new().await;
+    let mut release = stand.built("one", &notebooks(40, 0, ""), &[]).await;
+    release.spec.deploy.drift = Drift::Listed;
+    stand.leave(&stand.work(&release, &[]).await);
+    stand.deploy(&release).await.unwrap();
+    let calls = stand.fake.calls();
+    assert_eq!((calls.len(), count(&calls, "workspace/list")), (11, 10), "{calls:?}");
+    stand.fake.inside().objects.remove("/Shared/dbxdemo/3/0003.py");
+    let done = stand.deploy(&release).await.unwrap();
+    assert_eq!(done.issues.len(), 1);
+    assert_eq!(done.issues[0].name, "/Shared/dbxdemo/3/0003.py");
+    assert!(done.issues[0].message.contains("is gone"), "{}", done.issues[0].message);
+    assert_eq!(stand.fake.below(FOLDER).len(), 40);
+}
+
+#[tokio::test]
+async fn full_drift_finds_an_edited_notebook_and_fail_writes_nothing() {
+    let stand = Stand::new().await;
+    let mut release = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    stand.deploy(&release).await.unwrap();
+    let edited = "/Shared/dbxdemo/1/0001.py";
+    stand.fake.inside().put(edited, "NOTEBOOK", b"print('by hand')");
+    (release.spec.deploy.drift, release.spec.deploy.on_drift) = (Drift::Full, OnDrift::Fail);
+    let trouble = stand.deploy(&release).await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::Drifted, false));
+    assert!(trouble.message.contains(edited) && trouble.message.contains("another content"), "{}", trouble.message);
+    assert_eq!(stand.fake.inside().objects[edited].content, b"print('by hand')");
+    release.spec.deploy.on_drift = OnDrift::Overwrite;
+    assert_eq!(stand.deploy(&release).await.unwrap().issues[0].name, edited);
+    assert_eq!(stand.fake.inside().objects[edited].content, b"print(1)");
+}
+
+#[tokio::test]
+async fn what_the_repository_removed_goes_and_what_others_put_there_stays() {
+    let stand = Stand::new().await;
+    stand.deploy(&stand.built("one", &notebooks(3, 0, ""), &[]).await).await.unwrap();
+    stand.fake.inside().put("/Shared/dbxdemo/0/theirs.py", "NOTEBOOK", b"");
+    let done = stand.deploy(&stand.built("two", &notebooks(2, 0, ""), &[]).await).await.unwrap();
+    assert_eq!(done.changes.removed, 1);
+    let left = stand.fake.below(FOLDER);
+    assert_eq!(left, ["/Shared/dbxdemo/0/0000.py", "/Shared/dbxdemo/0/theirs.py", "/Shared/dbxdemo/1/0001.py"]);
+}
+
+#[tokio::test]
+async fn a_failed_deployment_says_what_was_and_was_not_changed_and_the_next_does_the_rest() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(30, 0, ""), &[]).await;
+    stand.fake.inside().refuses = Some("/Shared/dbxdemo/5/0005.py".into());
+    let trouble = stand.deploy(&release).await.unwrap_err();
+    assert_eq!(trouble.reason, Reason::NotAuthorized);
+    assert!(trouble.message.starts_with("/Shared/dbxdemo/5/0005.py: "), "{}", trouble.message);
+    assert!(trouble.message.contains("of 30 changes") && trouble.message.contains("deploy/result.json"));
+    let result = stand.report(&release).result.unwrap();
+    assert_eq!(result.unknown, ["/Shared/dbxdemo/5/0005.py"]);
+    assert_eq!(result.written.len() + result.untouched.len(), 29);
+    let written: std::collections::BTreeSet<String> = result.written.iter().cloned().collect();
+    assert!(stand.fake.below(FOLDER).iter().eq(&written));
+
+    stand.fake.inside().refuses = None;
+    stand.fake.calls();
+    let done = stand.deploy(&release).await.unwrap();
+    assert_eq!(usize::try_from(done.changes.unchanged).unwrap(), result.written.len());
+    assert_eq!(count(&stand.fake.calls(), "workspace/import"), 30 - result.written.len());
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_cut_off_names_what_it_does_not_know() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    let hangs = "/Shared/dbxdemo/1/0001.py";
+    stand.fake.inside().hangs = Some(hangs.into());
+    let work = stand.work(&release, &[]).await;
+    let Outcome::Planned(planned) = work.plan().await.unwrap() else { panic!("nothing to do") };
+    // It is stopped once the other two are there.
+    let stop = async {
+        while stand.fake.below(FOLDER).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        Trouble::passing(Reason::Canceled, "the deployment was cut off")
+    };
+    let trouble = work.write(planned.ticket, stop).await.unwrap_err();
+    assert!(trouble.message.contains("of 3 changes"), "{}", trouble.message);
+    let result = stand.report(&release).result.unwrap();
+    assert!(result.unknown.contains(&hangs.to_owned()), "{result:?}");
+    assert!(!result.written.contains(&hangs.to_owned()));
+}
+
+#[tokio::test]
+async fn another_installation_is_not_fought() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(1, 0, ""), &[]).await;
+    let work = stand.work(&release, &[]).await;
+    let mut foreign = State::default().begun(&Plan::default(), &author("two"));
+    foreign.installation = "elsewhere".into();
+    stand.fake.inside().put(&work.place, "FILE", &foreign.write().unwrap());
+    let trouble = work.plan().await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::TargetTaken, false));
+    assert_eq!(stand.fake.calls().len(), 1, "nothing was written");
+    let allowed = stand.work(&release, &[(TAKE_OVER_FROM, "elsewhere")]).await;
+    assert!(matches!(allowed.plan().await, Ok(Outcome::Planned(_))));
+}
+
+#[tokio::test]
+async fn a_release_that_writes_in_between_is_found_out() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    let work = stand.work(&release, &[]).await;
+    let Outcome::Planned(planned) = work.plan().await.unwrap() else { panic!("nothing to do") };
+    let other = State::default().begun(&Plan::default(), &author("two")).write().unwrap();
+    stand.fake.inside().meanwhile = Some((work.place.clone(), other.clone()));
+    let trouble = work.write(planned.ticket, pending()).await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::TargetTaken, false));
+    assert_eq!(stand.fake.inside().objects[&super::super::key::key(&work.place)].content, other, "theirs stays");
+}
+
+/// Of the documents' holes: a wheel that is not what was built.
+#[tokio::test]
+async fn a_wheel_whose_bytes_no_longer_match_the_manifest_is_never_put() {
+    let stand = Stand::new().await;
+    let name = "dbxdemo-0.1.0-py3-none-any.whl";
+    let honest = built("one", &[("notebooks/a.py", "print(1)")], &[(name, "wheel")]);
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(honest)).unwrap();
+    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+    for at in 0..zip.len() {
+        let mut entry = zip.by_index(at).unwrap();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        let path = entry.name().unwrap().into_owned();
+        let content = if path.ends_with(name) { b"other".to_vec() } else { content };
+        entries.push((path, content));
+    }
+    let release = release("one", named(&stand.shop.hand_in("one", &zipped(&entries)).await));
+    let trouble = stand.deploy(&release).await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::ArtifactFailed, false));
+    assert!(trouble.message.contains("is not what its manifest says"), "{}", trouble.message);
+    assert!(stand.fake.below("/Shared/.brickline/libraries").is_empty());
+}
+
+#[tokio::test]
+async fn an_artifact_whose_bytes_no_longer_match_its_digest_deploys_nothing() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(1, 0, ""), &[]).await;
+    let digest = release.status.as_ref().unwrap().artifact.as_ref().unwrap().digest.parse().unwrap();
+    stand.shop.flip(&place::artifact(&digest), 600);
+    let trouble = stand.deploy(&release).await.unwrap_err();
+    assert_eq!((trouble.reason, trouble.transient), (Reason::ArtifactFailed, false));
+    assert!(trouble.message.contains("damaged"), "{}", trouble.message);
+    assert!(stand.fake.below(FOLDER).is_empty());
+}
+
+#[rstest]
+#[case(false, false, true)]
+#[case(true, false, false)]
+#[case(false, true, false)]
+#[tokio::test]
+async fn an_old_wheel_goes_when_nobody_uses_it(#[case] installed: bool, #[case] remembered: bool, #[case] goes: bool) {
+    let stand = Stand::new().await;
+    for number in 0..7 {
+        let wheel = (format!("dbxdemo-0.{number}.0-py3-none-any.whl"), format!("wheel {number}"));
+        let release = stand.built(&format!("r{number}"), &[], &[(&wheel.0, &wheel.1)]).await;
+        stand.deploy(&release).await.unwrap();
+        let first = stand.work(&release, &[]).await.locations[0].clone();
+        if number == 0 && installed {
+            stand.fake.inside().libraries.push(first.clone());
+        }
+        if number == 0 && remembered {
+            let other = State::default().completed("other", &[first]);
+            let other = other.begun(&Plan::default(), &author("other"));
+            stand.fake.inside().put(&state::place(&["other"]), "FILE", &other.write().unwrap());
+        }
+    }
+    let left = stand.fake.below("/Shared/.brickline/libraries");
+    assert_eq!(left.len(), if goes { 5 } else { 6 }, "{left:?}");
+    assert_eq!(left.iter().any(|place| place.contains("dbxdemo-0.0.0")), !goes);
+}
+
+#[tokio::test]
+async fn a_file_with_a_notebooks_mark_stays_a_file() {
+    let stand = Stand::new().await;
+    let mut release = stand.built("one", &[("notebooks/lib.py".into(), "x = 1".into())], &[]).await;
+    release.spec.deploy.items[0].kind = ItemKind::File;
+    stand.deploy(&release).await.unwrap();
+    assert_eq!(stand.fake.inside().objects["/Shared/dbxdemo/lib.py"].kind, "FILE");
+}

@@ -1,0 +1,180 @@
+//! Carries a plan out: folders, libraries, files, and last what has to go. Harmless when repeated: everything overwrites.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::key::{folder, is_below};
+use super::plan::Plan;
+use super::state::{Progress, State};
+use super::target::{Form, Library, Target, in_volume};
+use crate::artifact::{Content, Entry};
+use crate::databricks::workspace::Format;
+use crate::databricks::{Client, Error, Upload};
+use crate::trouble::Trouble;
+
+/// What a deployment works with.
+pub(super) struct Site<'a> {
+    pub(super) client: &'a Client,
+    pub(super) content: &'a Arc<Content>,
+    pub(super) places: &'a BTreeMap<String, &'a Target>,
+    pub(super) libraries: &'a [Library],
+    /// Calls at the same time.
+    pub(super) parallel: usize,
+}
+
+/// One thing to do, by its name.
+enum Task<'a> {
+    Put(&'a Library),
+    Write { target: &'a Target, replaces: bool },
+    Remove,
+}
+
+/// Does what the plan says, until something goes wrong or `stop` says why to stop. Answers how far it came, and what
+/// went wrong first. What runs is never cut off half-way without being named.
+pub(super) async fn carry_out(
+    site: &Site<'_>,
+    state: &State,
+    plan: &Plan,
+    stop: impl Future<Output = Trouble>,
+) -> (Progress, Option<Trouble>) {
+    let mut progress = Progress::default();
+    let mut stop = std::pin::pin!(stop);
+    if let Err(error) = make_folders(site, state, plan).await {
+        return (progress, Some(error.into()));
+    }
+    let puts = site.libraries.iter().filter(|library| plan.put.contains(&library.location));
+    let puts = puts.map(|library| (library.location.as_str(), Task::Put(library)));
+    let writes = plan.write.iter().filter_map(|(place, write)| {
+        let target: &Target = site.places.get(place)?;
+        Some((place.as_str(), Task::Write { target, replaces: write.replaces }))
+    });
+    let (written, trouble) = all(site, puts.chain(writes).collect(), stop.as_mut(), &mut progress.unknown).await;
+    progress.written = written;
+    if trouble.is_some() {
+        return (progress, trouble);
+    }
+    let rest = plan.remove.iter().map(|place| (place.as_str(), Task::Remove)).collect();
+    let (removed, trouble) = all(site, rest, stop, &mut progress.unknown).await;
+    progress.removed = removed;
+    (progress, trouble)
+}
+
+/// Every folder in which nothing lies yet, once: not one found missing by each file.
+async fn make_folders(site: &Site<'_>, state: &State, plan: &Plan) -> Result<(), Error> {
+    let known: BTreeSet<&str> =
+        state.files.iter().filter(|(_, left)| left.digest.is_some()).filter_map(|(place, _)| folder(place)).collect();
+    let needed: BTreeSet<&str> = plan.write.keys().filter_map(|place| folder(place)).collect();
+    // A folder is made with those above it.
+    let is_inner = |outer: &str| needed.range(outer..).nth(1).is_some_and(|next| is_below(next, outer));
+    let missing = needed.iter().filter(|folder| !known.contains(**folder) && !is_inner(folder));
+    let makes: Vec<_> = missing.map(|folder| make(site.client, folder)).collect();
+    stream::iter(makes).buffer_unordered(site.parallel).try_collect().await
+}
+
+async fn make(client: &Client, folder: &str) -> Result<(), Error> {
+    if in_volume(folder) { client.make_directory(folder).await } else { client.make_folders(folder).await }
+}
+
+/// Does all of these, `parallel` at the same time. After the first fault none is begun any more, and those under way
+/// come to their end; `stop` cuts them off.
+async fn all<'a>(
+    site: &Site<'_>,
+    tasks: Vec<(&'a str, Task<'a>)>,
+    mut stop: Pin<&mut impl Future<Output = Trouble>>,
+    unknown: &mut Vec<String>,
+) -> (Vec<String>, Option<Trouble>) {
+    let (halted, open) = (AtomicBool::new(false), Mutex::new(BTreeSet::new()));
+    let begin = |name: &'a str| open.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+    let running: Vec<_> = tasks
+        .into_iter()
+        .map(|(name, task)| {
+            let (halted, begin) = (&halted, &begin);
+            async move {
+                if halted.load(Ordering::Relaxed) {
+                    return None;
+                }
+                begin(name);
+                Some((name, do_one(site, name, &task).await))
+            }
+        })
+        .collect();
+    let mut running = stream::iter(running).buffer_unordered(site.parallel);
+    let (mut done, mut trouble) = (Vec::new(), None);
+    loop {
+        let next = tokio::select! {
+            next = running.next() => next,
+            why = &mut stop => {
+                trouble.get_or_insert(why);
+                break;
+            }
+        };
+        match next {
+            None => break,
+            Some(None) => {}
+            Some(Some((name, Ok(())))) => {
+                open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                done.push(name.to_owned());
+            }
+            Some(Some((name, Err(error)))) => {
+                halted.store(true, Ordering::Relaxed);
+                let error = Trouble::from(error);
+                trouble.get_or_insert(Trouble { message: format!("{name}: {}", error.message), ..error });
+            }
+        }
+    }
+    drop(running);
+    let open = open.into_inner().unwrap_or_else(PoisonError::into_inner);
+    unknown.extend(open.into_iter().map(str::to_owned));
+    (done, trouble)
+}
+
+async fn do_one(site: &Site<'_>, name: &str, task: &Task<'_>) -> Result<(), Error> {
+    match task {
+        Task::Put(library) => put(site, library).await,
+        Task::Write { target, replaces } => {
+            if *replaces {
+                remove(site.client, name).await?;
+            }
+            write(site, target).await
+        }
+        Task::Remove => remove(site.client, name).await,
+    }
+}
+
+/// Never a folder with something in it.
+async fn remove(client: &Client, place: &str) -> Result<(), Error> {
+    if in_volume(place) { client.delete_file(place).await } else { client.delete_object(place, false).await }
+}
+
+async fn write(site: &Site<'_>, target: &Target) -> Result<(), Error> {
+    let upload = upload(site.content, &target.entry);
+    match target.form {
+        Form::Notebook(format, language) => site.client.import(&target.to, format, language, &upload).await,
+        Form::Raw => site.client.import(&target.to, Format::Raw, None, &upload).await,
+        Form::File => site.client.upload(&file_location(&target.to), &upload).await,
+    }
+}
+
+/// A library lies at a place named by its content: what is there with this size is the library, whoever put it.
+async fn put(site: &Site<'_>, library: &Library) -> Result<(), Error> {
+    if site.client.stored_size(&library.location).await? == Some(library.entry.size) {
+        return Ok(());
+    }
+    site.client.upload(&library.location, &upload(site.content, &library.entry)).await
+}
+
+/// An entry of the artifact as something to send.
+pub(super) fn upload(content: &Arc<Content>, entry: &Entry) -> Upload {
+    let (content, entry) = (Arc::clone(content), entry.clone());
+    Upload::new(entry.size, move || content.parts(&entry))
+}
+
+/// Workspace files live below `/Workspace`, whatever short form the target has.
+fn file_location(to: &str) -> String {
+    let rooted = to.starts_with("/Workspace/") || to.starts_with("/Volumes/");
+    if rooted { to.to_owned() } else { format!("/Workspace{to}") }
+}
