@@ -5,6 +5,7 @@
 //! | `book.rs` | the lines of one phase that are not stored yet, within bounds. Pure |
 //! | `keep.rs` | stores them, a second after they were written |
 //! | `tell.rs` | what every phase says of itself: its begin, what it waits for, its end |
+//! | `outcome.rs` | what effects brought back |
 //! | `door.rs` | who may read |
 //! | `read.rs` | reading as HTTP |
 //!
@@ -15,6 +16,7 @@
 mod book;
 mod door;
 mod keep;
+mod outcome;
 mod read;
 mod tell;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use kube::ResourceExt;
 
 use book::Book;
 pub(crate) use keep::keep;
+pub(crate) use outcome::outcome;
 pub(crate) use read::router;
 pub(crate) use tell::tell;
 

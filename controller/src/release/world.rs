@@ -64,7 +64,9 @@ impl World for Context {
     }
 
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
-        act::act(release, effect, self).await
+        let outcome = act::act(release, effect, self).await;
+        log::outcome(release, &outcome, &self.log);
+        outcome
     }
 
     async fn write(
