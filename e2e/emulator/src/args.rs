@@ -139,7 +139,8 @@ pub struct Setup {
     #[arg(long, default_value = "python3", value_name = "PATH")]
     pub python: PathBuf,
 
-    /// Also install what the emulator's own tests need: Databricks' SDK, setuptools and wheel.
+    /// Also install what the emulator's own tests need: Databricks' SDK, setuptools and wheel, and beside it the
+    /// legacy command line in `DIR-legacy-cli`.
     #[arg(long)]
     pub tests: bool,
 }

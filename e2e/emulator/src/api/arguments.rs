@@ -83,7 +83,8 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     match Value::deserialize(deserializer)? {
         Value::Bool(flag) => Ok(flag),
         Value::Null => Ok(false),
-        Value::String(text) => match text.as_str() {
+        // The old command line writes Python's `True`.
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
             "false" | "" => Ok(false),
             _ => Err(de::Error::custom(format!("{text} is neither true nor false"))),

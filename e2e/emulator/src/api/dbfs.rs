@@ -75,7 +75,8 @@ async fn read_multipart(tree: &Tree, request: Request) -> Result<(Put, tempfile:
     let (mut values, mut file, mut size) = (serde_json::Map::new(), tree.stage()?, 0_u64);
     while let Some(mut field) = form.next_field().await.map_err(|error| malformed(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
-        if name != "contents" {
+        // Some call it `contents`, the old command line calls it `file`.
+        if name != "contents" && field.file_name().is_none() {
             values.insert(name, field.text().await.map_err(|error| malformed(&error))?.into());
             continue;
         }

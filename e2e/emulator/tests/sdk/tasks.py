@@ -106,21 +106,22 @@ def python_files():
 
 def wheels_on_a_cluster_of_their_own():
     path = tool_wheel()
-    task = lambda key, point, libraries, **more: SubmitTask(
-        key, new_cluster=NEW_CLUSTER, libraries=libraries, python_wheel_task=PythonWheelTask("dbx-tool", point, **more)
-    )
     wheel = [Library(whl=path)]
+    own = {"new_cluster": NEW_CLUSTER}
+    shared = {"existing_cluster_id": CLUSTER, "libraries": wheel}
     ended, outputs = run(
-        task("list", "tool", wheel, parameters=["a", "b"]),
-        task("named", "tool", wheel, named_parameters={"day": "monday"}),
-        task("function", "other", wheel),
-        task("without", "tool", []),
+        SubmitTask("list", python_wheel_task=PythonWheelTask("dbx-tool", "tool", parameters=["a", "b"]), libraries=wheel, **own),
+        SubmitTask("named", python_wheel_task=PythonWheelTask("dbx-tool", "tool", named_parameters={"day": "monday"}), **shared),
+        SubmitTask("function", python_wheel_task=PythonWheelTask("dbx-tool", "other"), **shared),
+        SubmitTask("without", python_wheel_task=PythonWheelTask("dbx-tool", "tool"), **own),
     )
     assert outputs["list"].logs == "main ['a', 'b']\n" and outputs["named"].logs == "main ['--day=monday']\n"
     assert outputs["function"].logs == "other\n" and outputs["function"].error == "SystemExit: 3"
     assert "wheel with name dbx-tool could not be found" in outputs["without"].error, "libraries are for their task alone"
     for task in ended.tasks:
         cluster = w.clusters.get(task.cluster_instance.cluster_id)
+        if cluster.cluster_id == CLUSTER:
+            continue
         assert (cluster.state, cluster.termination_reason.code.value) == (State.TERMINATED, "JOB_FINISHED")
 
 
@@ -248,8 +249,39 @@ def a_schedule():
     w.jobs.delete(job.job_id)
 
 
+def files_and_widgets_in_a_notebook():
+    put_notebook(
+        "/Shared/files.py",
+        """\
+        # Databricks notebook source
+        dbutils.widgets.text("word", "default")
+        dbutils.widgets.dropdown("size", "s", ["s", "m"])
+        dbutils.fs.put("dbfs:/notes/a.txt", dbutils.widgets.get("word"), True)
+        dbutils.fs.cp("dbfs:/notes/a.txt", "/notes/b.txt")
+        dbutils.fs.mkdirs("/Volumes/main/default/scripts/from_notebook")
+
+        # COMMAND ----------
+
+        # MAGIC %fs ls dbfs:/notes
+
+        # COMMAND ----------
+
+        names = [file.name for file in dbutils.fs.ls("dbfs:/notes")]
+        text = dbutils.fs.head("dbfs:/notes/b.txt")
+        dbutils.fs.rm("dbfs:/notes/a.txt")
+        dbutils.notebook.exit(f"{names} {text} {dbutils.widgets.get('size')}")
+        """,
+    )
+    notebook = NotebookTask("/Shared/files.py", base_parameters={"word": "given"})
+    _, outputs = run(SubmitTask("files", existing_cluster_id=CLUSTER, notebook_task=notebook))
+    assert outputs["files"].notebook_output.result == "['a.txt', 'b.txt'] given s", outputs["files"]
+    assert [file.path for file in w.dbfs.list("/notes")] == ["/notes/b.txt"]
+    assert w.files.get_directory_metadata("/Volumes/main/default/scripts/from_notebook") is None
+
+
 CHAPTERS = [
     python_files,
+    files_and_widgets_in_a_notebook,
     wheels_on_a_cluster_of_their_own,
     tasks_share_a_cluster,
     serverless,

@@ -138,3 +138,10 @@ pub fn python() -> PathBuf {
     assert!(status.success(), "the Python environment could not be made");
     venv.join("bin/python")
 }
+
+/// The legacy command line that `setup` has put beside that Python.
+pub fn legacy_cli(python: &Path) -> PathBuf {
+    let venv = python.ancestors().nth(2).unwrap();
+    let name = venv.file_name().unwrap().to_str().unwrap();
+    venv.with_file_name(format!("{name}-legacy-cli")).join("bin/databricks")
+}
