@@ -31,12 +31,13 @@ pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Changes, Compute,
-    ComputeKind, CranLibrary, DataSecurityMode, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus,
-    Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, GitSource, Install, InstallLibrary, Issue,
-    ItemKind, LockTicket, MavenLibrary, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure, PhaseRetries,
-    PhaseStatus, PypiLibrary, PythonWheel, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart,
-    RestartTicket, Retries, RunTicket, Runs, RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping,
-    Test, TestCounts, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    ComputeKind, CranLibrary, DataSecurityMode, DatabricksJob, DatabricksRelease, DatabricksReleaseSpec,
+    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, GitSource,
+    Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MavenLibrary, NewCluster,
+    NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel,
+    ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket, Runs,
+    RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping, Test, TestCounts, TestVerdict, Tests,
+    Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

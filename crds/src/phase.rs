@@ -171,6 +171,8 @@ pub enum Reason {
     TargetTaken,
     /// A library could not be installed.
     InstallFailed,
+    /// A job could not be created, set right or deleted.
+    OperateFailed,
     /// The cluster can't run.
     ClusterNotReady,
     /// A notebook's run did not succeed.

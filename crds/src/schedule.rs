@@ -7,11 +7,12 @@ use crate::pattern;
 
 /// The shape of a cron expression: one of the words, or minute, hour, day of the month, month and day of the week.
 /// Whether each number is in its range is told by the pipeline's condition.
-const CRON: &str = "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || \
+pub(crate) const CRON: &str = "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || \
     self.matches('^((^| +)([*?]|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?(,([*?]|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?)*){3}\
     ( +([*?]|([0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?)(/[0-9]{1,2})?\
     (,([*?]|([0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?)(/[0-9]{1,2})?)*){2}$')";
-const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the \
+/// What a user reads whose cron expression is another.
+pub(crate) const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the \
     week), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
 
 /// A branch, not a pattern of branches.

@@ -12,7 +12,8 @@ use crate::{
 /// Plays the story; an error means that something in it went wrong. With `keep` everything stays up.
 pub(crate) async fn play(progress: &Progress, context: Option<&str>, keep: bool) -> anyhow::Result<()> {
     let cluster = Cluster::reach(progress, context).await?;
-    let told = tell(progress, &cluster).await;
+    // On the heap: it holds several versions of the release.
+    let told = Box::pin(tell(progress, &cluster)).await;
     match (&told, keep) {
         (Ok(namespace), true) => println!("{}", next_steps(namespace, cluster.is_local())),
         (Err(_), true) => println!("Everything stays up: `cargo e2e kubectl get dbrel -A`, `cargo e2e logs`."),

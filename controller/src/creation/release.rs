@@ -148,6 +148,8 @@ impl Draft {
             deploy: overrides.deploy.unwrap_or(template.deploy),
             install: overrides.install.unwrap_or(template.install),
             test: overrides.test.unwrap_or(template.test),
+            // Jobs belong to a workspace: a release that only builds leaves none.
+            operate: stage.map(|_| overrides.operate.unwrap_or(template.operate)).unwrap_or_default(),
             reporting: pipeline.spec.reporting.clone(),
             timeouts: overrides.timeouts.unwrap_or(template.timeouts),
             waiting: overrides.waiting.unwrap_or(template.waiting),

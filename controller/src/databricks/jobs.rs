@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
+use super::compute::{Environment, NewCluster};
 use super::limits::Family;
 use super::tasks::Task;
 use super::transport::{Call, protocol};
@@ -33,7 +34,7 @@ pub struct JobSettings {
     pub job_clusters: Vec<JobCluster>,
     /// Environments of its serverless tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub environments: Vec<serde_json::Value>,
+    pub environments: Vec<Environment>,
     /// When it runs by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<CronSchedule>,
@@ -76,7 +77,7 @@ pub struct JobCluster {
     /// The cluster's name within the job.
     pub job_cluster_key: String,
     /// What it is made of.
-    pub new_cluster: serde_json::Value,
+    pub new_cluster: Box<NewCluster>,
 }
 
 /// When a job runs by itself.

@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 use super::name::Lock;
 use super::work::Work;
 
-/// Label: `cluster` or `target`. It keeps locks apart from the controller's other Leases.
+/// Label: `cluster`, `target` or `jobs`. It keeps locks apart from the controller's other Leases.
 pub(super) const LOCK: &str = "brickline.dev/lock";
 /// Label: the holder's uid, to find all of its locks.
 pub(super) const RELEASE_UID: &str = "brickline.dev/release-uid";

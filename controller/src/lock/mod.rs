@@ -1,4 +1,4 @@
-//! Locks: one writer for each cluster and each target root, from Deploy through Test.
+//! Locks: one writer for each cluster, each target root and each stage's jobs, from Deploy through Operate.
 //!
 //! A lock is a Lease in the controller's namespace that never expires. Whoever created it holds it until it is deleted.
 //! It changes hands by `resourceVersion` only, and only when its holder has ended and nothing that the holder started
@@ -29,7 +29,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
 pub(crate) use lease::Holder;
-pub(crate) use name::{Lock, locks_of};
+pub(crate) use name::{Lock, lock_of_jobs, locks_of};
 pub(crate) use take::{Held, Taken};
 pub(crate) use work::{Outside, Witness, Work};
 

@@ -24,7 +24,7 @@ pub(crate) struct Lock {
     name: String,
     kind: Kind,
     host: String,
-    /// The cluster's id, or the root folder.
+    /// The cluster's id, the root folder, or whose jobs they are.
     id: String,
 }
 
@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Cluster,
     /// A folder that files are written to.
     Target,
+    /// The jobs that a pipeline's stage keeps.
+    Jobs,
 }
 
 impl Lock {
@@ -88,6 +90,11 @@ pub(crate) fn locks_of<'a>(
     }
     let clusters = clusters.into_iter().map(|id| Lock::new(Kind::Cluster, host, id));
     Ok(clusters.chain(roots.iter().map(|root| Lock::new(Kind::Target, host, root))).collect())
+}
+
+/// The lock of a stage's jobs. `owner` is the pipeline and stage.
+pub(crate) fn lock_of_jobs(host: &Url, owner: &str) -> Lock {
+    Lock::new(Kind::Jobs, host, &format!("of {owner}"))
 }
 
 /// Every field with its length before it, so that no two locks run together into the same bytes.

@@ -13,6 +13,7 @@ pub(crate) mod deploy;
 pub(crate) mod finish;
 pub(crate) mod gate;
 pub(crate) mod install;
+pub(crate) mod operate;
 pub(crate) mod test;
 
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(crate) enum Effect {
     Install(install::Effect),
     /// Something of the Test phase.
     Test(test::Effect),
+    /// Something of the Operate phase.
+    Operate(operate::Effect),
     /// Ask the work of a phase to stop.
     Stop(Phase),
     /// Something that is owed at the begin or the end.
@@ -68,6 +71,8 @@ pub(crate) enum Outcome {
     Collected { index: u32, collected: Box<test::Collected> },
     /// The test report stands in the artifact store.
     Published { uri: String },
+    /// The jobs are as they were asked for; what was done for that.
+    Operated { jobs: Vec<operate::Operated>, changes: operate::Changes },
     /// The locks were given back, or kept.
     Unlocked,
     /// The forge was told, or could not be: that holds no release up.
@@ -91,6 +96,8 @@ pub(crate) enum View {
     Install(install::View),
     /// The notebooks and their runs.
     Test(test::View),
+    /// The workspace's jobs.
+    Operate(operate::View),
     /// Looking failed.
     Trouble(Trouble),
 }

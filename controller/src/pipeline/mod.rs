@@ -25,7 +25,7 @@ mod reconcile;
 mod retention;
 mod rollback;
 mod round;
-mod schedule;
+pub(crate) mod schedule;
 mod stage;
 mod step;
 #[cfg(test)]

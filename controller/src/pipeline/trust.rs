@@ -1,8 +1,8 @@
 //! Which releases count: what follows from a release must not follow from one that only looks like it. Pure.
 //!
 //! The controller's own releases count. One that a person made (`manual`, `retry`) counts if it did what the pipeline as
-//! it stands now would have done: the same build, items, libraries, tests and parameters to the stage's own workspace, of
-//! a branch of the pipeline or an artifact that it built. Otherwise a release without tests could carry an artifact past
+//! it stands now would have done: the same build, items, libraries, tests, jobs and parameters to the stage's own workspace,
+//! of a branch of the pipeline or an artifact that it built. Otherwise a release without tests could carry an artifact past
 //! the stage that should have tested it. A rollback never counts: what was promoted once is not promoted again.
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, Phase, ReleasePipeline, ReleaseReason, labels};
@@ -48,6 +48,7 @@ fn does_the_same(spec: &DatabricksReleaseSpec, wanted: &DatabricksReleaseSpec) -
         && spec.deploy == wanted.deploy
         && spec.install == wanted.install
         && spec.test == wanted.test
+        && spec.operate == wanted.operate
 }
 
 /// Whether it builds a branch of the pipeline, or releases what the pipeline built.

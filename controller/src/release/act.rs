@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, GoDuration, Phase, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -24,6 +24,9 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
         }
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
         Effect::Test(effect) => phase::test::act(release, &status, effect, context).await,
+        Effect::Operate(effect) => {
+            in_time(release, &status, phase::operate::act(release, &status, effect, context)).await
+        }
         Effect::Finish(effect) => phase::finish::act(release, effect, context).await,
         Effect::Stop(phase) => stop(release, *phase, context).await,
     };
@@ -33,10 +36,8 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
 /// Ends when a deployment must: its timeout, or a user, ends it, and is not only looked at afterwards. The next decision
 /// stops it properly; here it only learns that it has to write down how far it came.
 async fn cut_off(release: &DatabricksRelease, status: &DatabricksReleaseStatus, context: &Context) -> Trouble {
-    let started = status.phase(Phase::Deploy).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
-    let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
     let timeouts = &release.spec.timeouts;
-    let left = timeouts.deploy.get().saturating_sub(elapsed.unwrap_or_default());
+    let left = left(status, Phase::Deploy, timeouts.deploy);
     let left = timeouts.deploy_attempt.map_or(left, |attempt| left.min(attempt.get()));
     tokio::select! {
         () = tokio::time::sleep(left) => {
@@ -46,7 +47,25 @@ async fn cut_off(release: &DatabricksRelease, status: &DatabricksReleaseStatus, 
     }
 }
 
-/// Asks a phase's work to stop. Deploy and Install have nothing that goes on by itself.
+/// Operate is one effect too.
+async fn in_time(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    work: impl Future<Output = Result<Outcome, Trouble>>,
+) -> Result<Outcome, Trouble> {
+    let left = left(status, Phase::Operate, release.spec.timeouts.operate);
+    let late = || Trouble::passing(Reason::TimedOut, "the change of jobs was cut off by timeouts.operate");
+    tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// How long the phase may still work.
+fn left(status: &DatabricksReleaseStatus, phase: Phase, limit: GoDuration) -> Duration {
+    let started = status.phase(phase).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
+    let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
+    limit.get().saturating_sub(elapsed.unwrap_or_default())
+}
+
+/// Asks a phase's work to stop. Deploy, Install and Operate have nothing that goes on by itself.
 async fn stop(release: &DatabricksRelease, phase: Phase, context: &Context) -> Result<Outcome, Trouble> {
     match phase {
         Phase::Build => phase::build::stop(release, context).await?,

@@ -166,6 +166,7 @@ fn step(turn: &Turn, view: &View) -> Step {
         (Phase::Deploy, _) => phase::deploy::decide(turn),
         (Phase::Install, View::Install(view)) => phase::install::decide(turn, view),
         (Phase::Test, View::Test(view)) => phase::test::decide(turn, view),
+        (Phase::Operate, View::Operate(view)) => phase::operate::decide(turn, view),
         // Another phase was looked at than the one under way: look again.
         _ => Step::Wait(Some(Duration::ZERO)),
     }

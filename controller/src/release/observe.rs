@@ -43,7 +43,7 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
     }
 }
 
-/// Looks. Deploy and Operate have nothing that goes on by itself.
+/// Looks. Deploy has nothing that goes on by itself.
 pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &Context) -> View {
     let status = release.status.clone().unwrap_or_default();
     match look {
@@ -53,10 +53,11 @@ pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &C
         }
         Look::Work(Phase::Install) => seen(phase::install::observe(release, &status, context).await, View::Install),
         Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
+        Look::Work(Phase::Operate) => seen(phase::operate::observe(release, &status, context).await, View::Operate),
         Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
         Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Alive),
         Look::Alive(_) => View::Alive(Vec::new()),
-        Look::Work(Phase::Deploy | Phase::Operate) => View::Nothing,
+        Look::Work(Phase::Deploy) => View::Nothing,
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn limit(spec: &DatabricksReleaseSpec, phase: Phase) -> u32 {
         Phase::Deploy => limits.deploy,
         Phase::Install => limits.install,
         Phase::Test => limits.test,
-        Phase::Operate => None,
+        Phase::Operate => limits.operate,
     };
     own.unwrap_or(spec.retries.limit)
 }
@@ -71,6 +71,7 @@ fn reason(turn: &Turn, reason: Reason) -> Reason {
     match (reason, turn.phase.name) {
         (Reason::DeployFailed, Phase::Install) => Reason::InstallFailed,
         (Reason::DeployFailed, Phase::Test) => Reason::NotebookFailed,
+        (Reason::DeployFailed, Phase::Operate) => Reason::OperateFailed,
         (reason, _) => reason,
     }
 }

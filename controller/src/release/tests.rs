@@ -189,6 +189,7 @@ impl World {
             }
             Effect::Test(test::Effect::Collect { index, .. }) => self.collect(*index),
             Effect::Test(test::Effect::Publish { .. }) => Outcome::Published { uri: "report".into() },
+            Effect::Operate(_) => unreachable!("no jobs are asked for"),
             Effect::Stop(_) | Effect::Begin(begin::Effect::Adopt) | Effect::Finish(finish::Effect::Settle) => {
                 Outcome::Done
             }

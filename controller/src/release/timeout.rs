@@ -51,7 +51,8 @@ fn phase(turn: &Turn) -> Option<Ending> {
         Phase::Build => timeouts.build.get() + BEYOND,
         Phase::Deploy => timeouts.deploy.get(),
         Phase::Install => timeouts.install.get(),
-        Phase::Test | Phase::Operate => timeouts.test.get(),
+        Phase::Test => timeouts.test.get(),
+        Phase::Operate => timeouts.operate.get(),
     };
     (worked(turn.phase, turn.now) > limit).then(|| {
         let name: &str = turn.phase.name.into();

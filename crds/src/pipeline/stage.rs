@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::release::same_cluster;
-use crate::{Deploy, Install, LocalRef, OnFailure, Retries, Test, Timeouts, WaitLimits, pattern};
+use crate::{Deploy, Install, LocalRef, OnFailure, Operate, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// One place to release to.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Overrides {
     /// Instead of `template.spec.test`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
+    /// Instead of `template.spec.operate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operate: Option<Operate>,
     /// Instead of `template.spec.timeouts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,

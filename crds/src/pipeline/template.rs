@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::release::same_cluster;
-use crate::{Build, Deploy, Install, OnFailure, Retries, Test, Timeouts, WaitLimits, pattern};
+use crate::{Build, Deploy, Install, OnFailure, Operate, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// What every release of a pipeline is made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,8 @@ pub struct TemplateSpec {
     pub install: Install,
     /// Notebooks that are run as tests.
     pub test: Test,
+    /// The jobs that run what was tested.
+    pub operate: Operate,
     /// How long the release, each phase and each attempt may take.
     pub timeouts: Timeouts,
     /// How long a release may wait for what others hold.

@@ -20,6 +20,8 @@ pub struct Timeouts {
     pub install: GoDuration,
     /// Test, all notebooks together; a single run has `test.notebooks[].timeout`. Default: `2h`.
     pub test: GoDuration,
+    /// Operate. Default: `10m`.
+    pub operate: GoDuration,
     /// One attempt of Build: its Job's deadline. Default: that of `build`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_attempt: Option<GoDuration>,
@@ -41,6 +43,7 @@ impl Default for Timeouts {
             deploy: GoDuration::from_secs(1800),
             install: GoDuration::from_secs(1800),
             test: GoDuration::from_secs(7200),
+            operate: GoDuration::from_secs(600),
             build_attempt: None,
             deploy_attempt: None,
             restart: GoDuration::from_secs(600),
@@ -118,6 +121,10 @@ pub struct PhaseRetries {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub test: Option<u32>,
+    /// Further attempts of Operate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
+    pub operate: Option<u32>,
 }
 
 /// The pause before another attempt: `initial`, then `factor` times longer with each one up to `max`, and up to a fifth

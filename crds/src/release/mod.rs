@@ -5,6 +5,7 @@ mod compute;
 mod deploy;
 mod install;
 mod limits;
+mod operate;
 pub(crate) mod same_cluster;
 mod source;
 mod status;
@@ -23,11 +24,12 @@ pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster,
 pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{CranLibrary, Install, InstallLibrary, MavenLibrary, PypiLibrary, Restart, WhenIdle};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
+pub use operate::{DatabricksJob, JobSchedule, JobTask, Operate};
 pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
-    ApprovalRecord, Artifact, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue, LockTicket,
-    PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping, TestCounts, TestVerdict,
-    Tests, Ticket, Waiting,
+    ApprovalRecord, Artifact, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue, JobStatus,
+    LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping, TestCounts,
+    TestVerdict, Tests, Ticket, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{NotebookTest, Test};
@@ -70,6 +72,7 @@ pub use test::{NotebookTest, Test};
 #[x_kube(validation = Rule::new("!has(self.startAt) || (has(self.source.artifactFrom) && has(self.workspaceRef))").message("startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release"))]
 #[x_kube(validation = Rule::new("!(self.reason in ['promotion', 'rollback', 'buildCompletion']) || has(self.source.artifactFrom)").message("reasons promotion, rollback and buildCompletion need source.artifactFrom: they release what another release built"))]
 #[x_kube(validation = Rule::new(same_cluster::RELEASE).message(same_cluster::MESSAGE))]
+#[x_kube(validation = Rule::new("has(self.workspaceRef) || !has(self.operate) || ((!has(self.operate.jobs) || size(self.operate.jobs) == 0) && (!has(self.operate.prune) || !self.operate.prune))").message("operate needs workspaceRef: a job belongs to a workspace"))]
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.
     #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]
@@ -120,7 +123,7 @@ pub struct DatabricksReleaseSpec {
     /// one phase on, with the artifact it built before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("startAt is immutable: create another release"))]
-    #[x_kube(validation = Rule::new("self in ['Deploy', 'Install', 'Test']").message("startAt is Deploy, Install or Test"))]
+    #[x_kube(validation = Rule::new("self in ['Deploy', 'Install', 'Test', 'Operate']").message("startAt is Deploy, Install, Test or Operate"))]
     pub start_at: Option<Phase>,
     /// Approvals that the pipeline's stage asks for beyond the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +145,10 @@ pub struct DatabricksReleaseSpec {
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == oldSelf").message("test is immutable: create another release"))]
     pub test: Test,
+    /// The jobs that run what was tested.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("operate is immutable: create another release"))]
+    pub operate: Operate,
     /// What the forge is told.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == oldSelf").message("reporting is immutable"))]

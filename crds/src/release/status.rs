@@ -69,6 +69,11 @@ pub struct DatabricksReleaseStatus {
     pub changes: Option<Changes>,
     /// Test counts and the first failures.
     pub tests: Tests,
+    /// The jobs that Operate has left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub jobs: Vec<JobStatus>,
     /// What went wrong without failing the release: flaky tests, failures that `continueOnError` lets pass. The first
     /// twenty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -115,6 +120,7 @@ impl Default for DatabricksReleaseStatus {
             artifact: None,
             changes: None,
             tests: Tests::default(),
+            jobs: Vec::new(),
             issues: Vec::new(),
             issue_count: 0,
             last_handled_requested_at: String::new(),
@@ -303,6 +309,20 @@ pub struct ApprovalRecord {
     pub comment: String,
     /// When.
     pub time: Time,
+}
+
+/// A job of Databricks that runs what the release tested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatus {
+    /// Its name. Example: `dbxdemo nightly`.
+    #[schemars(length(max = 128))]
+    pub name: String,
+    /// Databricks' id for it.
+    pub id: i64,
+    /// When it comes next, as seen when it was left; none without a schedule that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<Time>,
 }
 
 /// Something that went wrong without failing the release.

@@ -19,6 +19,10 @@ fn artifact() -> Value {
     json!({"artifactFrom": [{"release": "dbxdemo-4f2c91d0a7be", "digest": DIGEST}]})
 }
 
+fn job() -> Value {
+    json!({"name": "nightly", "tasks": [{"key": "load", "notebook": {"path": "notebooks/load.py"}}]})
+}
+
 /// A release whose spec has these fields besides its source.
 fn release(source: &Value, fields: Value) -> DatabricksRelease {
     let mut spec = json!({"source": source});
@@ -33,6 +37,7 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 #[case(&git(), json!({}))]
 #[case(&git(), json!({"stage": "staging", "tags": ["nightly"], "parameters": {"env": "staging"}}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Deploy", "reason": "retry"}))]
+#[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Operate", "operate": {"jobs": [job()]}}))]
 #[case(&artifact(), json!({"reason": "promotion", "cause": {"release": "dbxdemo-4f2c91d0a7be"}}))]
 #[case(&git(), json!({"install": {"libraries": [
     {"wheelsFromArtifact": true}, {"whl": "/Volumes/a/b.whl"}, {"jar": "dbfs:/a.jar"}, {"requirements": "/Workspace/r.txt"},
@@ -57,7 +62,9 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"stage": "Staging"}), "stage is a lower-case word")]
 #[case(&git(), json!({"startAt": "Deploy"}), "startAt needs source.artifactFrom")]
 #[case(&artifact(), json!({"startAt": "Deploy"}), "startAt needs source.artifactFrom")]
-#[case(&artifact(), json!({"startAt": "Build", "workspaceRef": {"name": "a"}}), "startAt is Deploy, Install or Test")]
+#[case(&artifact(), json!({"startAt": "Build", "workspaceRef": {"name": "a"}}), "startAt is Deploy, Install, Test or Operate")]
+#[case(&git(), json!({"operate": {"jobs": [job()]}}), "operate needs workspaceRef")]
+#[case(&git(), json!({"operate": {"prune": true}}), "operate needs workspaceRef")]
 #[case(&git(), json!({"reason": "promotion"}), "need source.artifactFrom")]
 #[case(&git(), json!({"reason": "rollback"}), "need source.artifactFrom")]
 #[case(&git(), json!({"cause": {"release": "A"}}), "the name of an object")]
@@ -87,6 +94,7 @@ fn is_refused_with_a_sentence(#[case] source: &Value, #[case] fields: Value, #[c
 #[case(json!({"parameters": {"env": "b"}}), "parameters are immutable")]
 #[case(json!({"startAt": "Test"}), "startAt is immutable")]
 #[case(json!({"approvals": {"required": 2}}), "approvals are immutable")]
+#[case(json!({"operate": {"prune": true}}), "operate is immutable")]
 #[case(json!({"waiting": {"slot": "1h"}}), "waiting is immutable")]
 #[case(json!({"onFailure": "Rollback"}), "onFailure is immutable")]
 #[case(json!({"tags": null}), "a release is immutable but for suspend and cancel")]

@@ -74,6 +74,7 @@ fn changed() -> Vec<Change> {
         refused("spec.deploy.libraries.to", json!("/Volumes/a/b"), "deploy is immutable: create another release"),
         refused("spec.install.restart", json!("IfNeeded"), "install is immutable: create another release"),
         refused("spec.test.maxParallel", json!(3), "test is immutable: create another release"),
+        refused("spec.operate.prune", json!(true), "operate is immutable: create another release"),
         refused("spec.reporting.commitStatus", json!(true), "reporting is immutable"),
         refused("spec.timeouts.build", json!("1h"), "timeouts are immutable: create another release"),
         refused("spec.retries.limit", json!(2), "retries are immutable: create another release"),

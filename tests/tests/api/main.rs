@@ -10,6 +10,7 @@ mod defaults;
 mod definitions;
 mod examples;
 mod immutable;
+mod jobs;
 mod lock;
 mod pipeline;
 mod plan;

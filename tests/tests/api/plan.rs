@@ -3,6 +3,8 @@
 use brickline_tests::Table;
 use serde_json::{Value, json};
 
+use crate::jobs;
+
 const DURATION: &str = "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)";
 const PYTHON: &str = "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\"";
 const FROM: &str = "from is a glob relative to the repository's root, without '..'";
@@ -49,6 +51,7 @@ pub fn base() -> Value {
     json!({
         "deploy": {"items": [{"from": "notebooks/**", "to": "/Shared/dbxdemo"}]},
         "test": {"notebooks": [{"match": "notebooks/**"}]},
+        "operate": jobs::base(),
     })
 }
 
@@ -61,6 +64,7 @@ pub fn examples(table: &mut Table, at: &str) {
     libraries(table, at);
     install(table, at);
     test(table, at);
+    jobs::examples(table, &format!("{at}.operate"));
     retries(table, at);
     tags(table, at);
 }
@@ -82,6 +86,7 @@ fn durations(table: &mut Table, at: &str) {
         "timeouts.deploy",
         "timeouts.install",
         "timeouts.test",
+        "timeouts.operate",
         "timeouts.buildAttempt",
         "timeouts.deployAttempt",
         "timeouts.restart",
@@ -393,7 +398,7 @@ fn retries(table: &mut Table, at: &str) {
         .takes([json!(0), json!(20)])
         .refuses("should be greater than or equal to 0", [json!(-1)])
         .refuses("should be less than or equal to 20", [json!(21)]);
-    for phase in ["build", "deploy", "install", "test"] {
+    for phase in ["build", "deploy", "install", "test", "operate"] {
         table
             .field(format!("{at}.retries.limits.{phase}"))
             .takes([json!(0), json!(20)])

@@ -3,14 +3,14 @@
 use brickline_tests::{Table, object};
 use serde_json::{Map, Value, json};
 
-use crate::{pipeline, plan};
+use crate::{jobs, pipeline, plan};
 
 const COMMIT: &str = "commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)";
 const REF: &str = "ref is a full ref such as refs/heads/release or refs/tags/v1";
 const SOURCE: &str = "source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose \
                       artifacts are deployed)";
 const DIGEST: &str = "digest is status.artifact.digest of that release: sha256: and 64 hex characters";
-const START: &str = "startAt is Deploy, Install or Test";
+const START: &str = "startAt is Deploy, Install, Test or Operate";
 const START_NEEDS: &str =
     "startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release";
 const REASON: &str =
@@ -21,7 +21,7 @@ const NAME: &str = "metadata.name may have at most 63 characters: it is a label 
 
 /// Examples of its fields.
 pub fn table() -> Table {
-    let mut base = object::release("example");
+    let mut base = object::with(object::release("example"), "spec.workspaceRef", json!({"name": "staging"}));
     for (part, value) in plan::base().as_object().into_iter().flatten() {
         base = object::with(base, &format!("spec.{part}"), value.clone());
     }
@@ -126,9 +126,16 @@ fn what_for(table: &mut Table) {
     table
         .field("spec")
         .takes(["promotion", "rollback", "buildCompletion", "retry", "manual"].map(reason))
-        .takes(["Deploy", "Install", "Test"].map(|phase| of_artifact(&json!({"startAt": phase}))))
+        .takes(["Deploy", "Install", "Test", "Operate"].map(|phase| of_artifact(&json!({"startAt": phase}))))
         .refuses(START, [of_artifact(&json!({"startAt": "Build"}))])
-        .refuses(START_NEEDS, [of_artifact(&json!({"startAt": "Deploy", "workspaceRef": null}))]);
+        .refuses(START_NEEDS, [of_artifact(&json!({"startAt": "Deploy", "workspaceRef": null}))])
+        .refuses(
+            "operate needs workspaceRef: a job belongs to a workspace",
+            [
+                of_artifact(&json!({"operate": {"prune": true}, "workspaceRef": null})),
+                of_artifact(&json!({"operate": jobs::base(), "workspaceRef": null})),
+            ],
+        );
     table
         .field("spec.reason")
         .takes(["push", "manual", "schedule", "retry"].map(Value::from))

@@ -138,6 +138,7 @@ fn release() -> Value {
             "firstFailures": [{"name": "notebooks/a.py: TestA.test_b", "message": "1 != 2"}],
             "report": "releases/data/0b7c2c1e/1/junit.xml",
         },
+        "jobs": [{"name": "nightly", "id": 901_234_567_890_123_i64, "nextRun": TIME}],
         "issues": [{"reason": "NotebookFailed", "name": "notebooks/a.py", "message": "passed when run again"}],
         "issueCount": 1,
         "lastHandledRequestedAt": "1",

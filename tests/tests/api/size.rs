@@ -60,6 +60,7 @@ fn status() -> Value {
             "firstFailures": many(10, |_| json!({"name": text(160), "message": text(1024)})),
             "report": text(120),
         },
+        "jobs": many(16, |n| json!({"name": format!("{}{n}", text(100)), "id": 901_234_567_890_123_i64, "nextRun": TIME})),
         "issues": many(20, |_| json!({"reason": "NotebookFailed", "name": text(160), "message": text(256)})),
         "issueCount": 5000,
         "traceId": "0af7651916cd43dd8448eb211c80319c",

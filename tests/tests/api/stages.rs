@@ -90,6 +90,10 @@ fn overrides(table: &mut Table) {
     let both = |test: &str| json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": test}}});
     table.field("spec.stages.0.overrides").takes([both("etl")]).refuses(plan::OTHER_CLUSTER, [both("main")]);
     table
+        .field(at("operate"))
+        .takes([json!({}), plan::base()["operate"].clone()])
+        .refuses("should have at least 1 items", [json!({"jobs": [{"name": "nightly", "tasks": []}]})]);
+    table
         .field(at("deploy"))
         .takes([plan::base()["deploy"].clone()])
         .refuses("to is an absolute path below", [json!({"items": [{"from": "a", "to": "/Shared/../x"}]})])

@@ -18,7 +18,7 @@ async fn misspelled(lab: &Lab) -> anyhow::Result<()> {
         (object::workspace("wrong"), "spec.hots"),
         (object::workspace("wrong"), "spec.auth.pat"),
         (object::pipeline("wrong"), "spec.trigger.branch"),
-        (object::pipeline("wrong"), "spec.template.spec.timeouts.operate"),
+        (object::pipeline("wrong"), "spec.template.spec.timeouts.finish"),
         (object::pipeline("wrong"), "spec.template.spec.source"),
         (object::release("wrong"), "spec.source.git.sha"),
         (object::release("wrong"), "spec.deploy.librarys"),

@@ -5,6 +5,7 @@ use wiremock::matchers::{path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::super::Category;
+use super::super::compute::NewCluster;
 use super::super::jobs::{
     CronSchedule, Dependency, EmailNotifications, JobCluster, JobParameter, JobSettings, JobTask, PauseStatus,
 };
@@ -59,6 +60,7 @@ fn settings() -> JobSettings {
     let load = Task::new("load", notebook, 0);
     let (package_name, entry_point) = ("dbxdemo".to_owned(), "report".to_owned());
     let wheel = PythonWheelTask { package_name, entry_point, ..PythonWheelTask::default() };
+    let new_cluster = Box::new(NewCluster { num_workers: Some(1), ..NewCluster::default() });
     let report = Task::new("report", Work::PythonWheelTask(wheel), 60);
     JobSettings {
         name: "nightly".to_owned(),
@@ -71,7 +73,7 @@ fn settings() -> JobSettings {
                 job_cluster_key: None,
             },
         ],
-        job_clusters: vec![JobCluster { job_cluster_key: "job".to_owned(), new_cluster: json!({"num_workers": 1}) }],
+        job_clusters: vec![JobCluster { job_cluster_key: "job".to_owned(), new_cluster }],
         schedule: Some(CronSchedule {
             quartz_cron_expression: "0 0 3 ? * MON-FRI".to_owned(),
             timezone_id: "Europe/Lisbon".to_owned(),

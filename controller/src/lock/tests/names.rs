@@ -8,7 +8,7 @@ use rstest::rstest;
 use url::Url;
 
 use super::super::root::root_of_file;
-use super::super::{Lock, locks_of};
+use super::super::{Lock, lock_of_jobs, locks_of};
 use super::{HOST, clusters, only};
 
 fn of_files(host: &str, files: &[String]) -> BTreeSet<Lock> {
@@ -53,6 +53,15 @@ fn kind_host_and_thing_all_count() {
     all.extend(locks_of(&other, ["abc"], []).unwrap());
     let names: BTreeSet<&str> = all.iter().map(Lock::name).collect();
     assert_eq!((all.len(), names.len()), (5, 5));
+}
+
+#[test]
+fn the_jobs_of_a_stage_are_one_thing() {
+    let host = Url::parse(HOST).unwrap();
+    let lock = lock_of_jobs(&host, "pipeline data/dbxdemo");
+    assert_eq!(lock.to_string(), "jobs of pipeline data/dbxdemo of https://adb-1.2.azuredatabricks.net");
+    assert_eq!(lock, lock_of_jobs(&host, "pipeline data/dbxdemo"));
+    assert_ne!(lock.name(), lock_of_jobs(&host, "pipeline data/other").name());
 }
 
 #[rstest]

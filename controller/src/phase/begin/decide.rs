@@ -67,10 +67,10 @@ pub(crate) fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus 
     let why = match phase {
         Phase::Build if spec.source.git.is_none() => Some("the artifact comes from other releases"),
         Phase::Build => None,
-        Phase::Operate => Some("no jobs to operate"),
         _ if spec.workspace_ref.is_none() => Some("the release names no workspace"),
         _ if spec.start_at.is_some_and(|first| phase < first) => Some("spec.startAt begins after it"),
         Phase::Install if spec.install.clusters.is_empty() => Some("install.clusters is empty"),
+        Phase::Operate if !spec.operate.is_asked_for() => Some("operate.jobs is empty"),
         Phase::Test if spec.test.notebooks.is_empty() => Some("test.notebooks is empty"),
         _ => None,
     };

@@ -34,7 +34,8 @@ use brickline_crds::{Changes, DeployTicket, Issue};
 
 pub(crate) use act::act;
 pub(crate) use decide::decide;
-pub(crate) use target::targets;
+pub(crate) use target::{Target, targets};
+pub(crate) use write::file_location;
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

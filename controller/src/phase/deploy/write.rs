@@ -174,7 +174,7 @@ pub(super) fn upload(content: &Arc<Content>, entry: &Entry) -> Upload {
 }
 
 /// Workspace files live below `/Workspace`, whatever short form the target has.
-fn file_location(to: &str) -> String {
+pub(crate) fn file_location(to: &str) -> String {
     let rooted = to.starts_with("/Workspace/") || to.starts_with("/Volumes/");
     if rooted { to.to_owned() } else { format!("/Workspace{to}") }
 }

@@ -13,7 +13,9 @@ use kube::ResourceExt;
 
 use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
-use crate::lock::{Lock, locks_of};
+use crate::installation;
+use crate::lock::{Lock, lock_of_jobs, locks_of};
+use crate::phase::operate::{self, Owner};
 use crate::phase::{deploy, origin};
 use crate::trouble::Trouble;
 use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
@@ -97,7 +99,23 @@ impl Wanted {
                 Vec::new()
             };
             let ids = clusters.iter().map(|name| connection.cluster(name)).collect::<Result<Vec<_>, _>>()?;
-            locks = locks_of(&connection.host()?, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
+            let host = connection.host()?;
+            locks = locks_of(&host, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
+            if asked(Phase::Operate) {
+                let owner = Owner::of(release, &installation::id(context).await?);
+                operate::check(release, &manifest, connection, &owner)?;
+                locks.insert(lock_of_jobs(&host, &owner.to_string()));
+            }
+        }
+        // Jobs run where they are allowed to, but whoever leaves one there changes nothing on the cluster.
+        if asked(Phase::Operate) {
+            for compute in operate::computes(&spec.operate) {
+                match compute.kind() {
+                    ComputeKind::Cluster(name) => clusters.push(name.to_owned()),
+                    ComputeKind::New(new) => new_clusters.push(new.policy_id.clone()),
+                    ComputeKind::Serverless(_) => {}
+                }
+            }
         }
         Ok(Self { clusters, new_clusters, paths, locks })
     }

@@ -18,6 +18,7 @@ pub(crate) use act::act;
 pub(crate) use act::token;
 pub(crate) use decide::decide;
 pub(crate) use observe::observe;
+pub(crate) use plan::travelling;
 pub(crate) use stop::{alive, stop};
 
 /// What can be done.

@@ -37,7 +37,7 @@ pub(super) fn plan(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<Not
 }
 
 /// The release's libraries, for a cluster or environment that is made for the run: all that Install would put on a cluster.
-pub(super) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Result<Vec<Library>, Trouble> {
+pub(crate) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Result<Vec<Library>, Trouble> {
     let libraries = install::travelling(&spec.install, &manifest.wheels, &spec.deploy.libraries.to);
     libraries.map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
 }

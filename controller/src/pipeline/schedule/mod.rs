@@ -43,6 +43,19 @@ pub(crate) fn due(
     clock.latest(floor, now)
 }
 
+/// What a cron expression means.
+///
+/// # Errors
+/// A sentence for the user if it is none.
+pub(crate) fn parse(cron: &str) -> Result<Cron, String> {
+    let text = cron.trim();
+    // The same to Kubernetes; croner knows only the other.
+    let text = if text.eq_ignore_ascii_case("@midnight") { "@daily" } else { text };
+    // `5/15` is "from 5 on" to Kubernetes.
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true).build();
+    parser.parse(text).map_err(|error| format!("cron '{cron}' can't be read: {error}"))
+}
+
 /// A schedule that was understood.
 struct Clock {
     cron: Cron,
@@ -53,13 +66,7 @@ struct Clock {
 
 impl Clock {
     fn read(schedule: &Schedule) -> Result<Self, String> {
-        let text = schedule.cron.trim();
-        // The same to Kubernetes; croner knows only the other.
-        let text = if text.eq_ignore_ascii_case("@midnight") { "@daily" } else { text };
-        // `5/15` is "from 5 on" to Kubernetes.
-        let parser =
-            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).sloppy_ranges(true).build();
-        let cron = parser.parse(text).map_err(|error| format!("cron '{}' can't be read: {error}", schedule.cron))?;
+        let cron = parse(&schedule.cron)?;
         let zone = TimeZone::get(&schedule.time_zone).map_err(|_| {
             format!("timeZone '{}' is not in the IANA time zone database; Europe/Lisbon is", schedule.time_zone)
         })?;

@@ -46,7 +46,12 @@ fn cost(effect: &Effect, locks: usize) -> Vec<(&'static str, usize)> {
         Effect::Gate(gate::Effect::Lock) => vec![("create leases", locks)],
         Effect::Finish(finish::Effect::Unlock { .. }) => vec![("list leases", 1), ("delete leases", locks)],
         Effect::Finish(finish::Effect::Report(_)) => vec![("get secrets", 1)],
-        Effect::Gate(_) | Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_) | Effect::Stop(_) => Vec::new(),
+        Effect::Gate(_)
+        | Effect::Deploy(_)
+        | Effect::Install(_)
+        | Effect::Test(_)
+        | Effect::Operate(_)
+        | Effect::Stop(_) => Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use brickline_crds::{FirstFailure, Phase, Reason, TestCounts};
 use jiff::{Timestamp, ToSpan};
 
 use super::clusters::Clusters;
+use super::saved::{self, Saved};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
 use crate::phase::deploy::simulation::Simulated;
 use crate::phase::{Trouble, test};
@@ -23,7 +24,7 @@ pub(crate) struct Behaviour {
     pub(crate) failing: Option<u32>,
     /// The one that takes longer than its limit.
     pub(crate) slow: Option<u32>,
-    /// The phase whose work never ends by itself: a deployment, a restart, or the runs.
+    /// The phase whose work never ends by itself: a deployment, a restart, the runs, or a change of jobs.
     pub(crate) hangs: Option<Phase>,
     /// The one whose tests fail the first time only.
     pub(crate) flaky: Option<u32>,
@@ -33,6 +34,8 @@ pub(crate) struct Behaviour {
     pub(crate) deaf: bool,
     /// A notebook that fails does not fail the release.
     pub(crate) lenient: bool,
+    /// How it takes changes of jobs.
+    pub(crate) saved: saved::Behaviour,
 }
 
 impl Default for Behaviour {
@@ -46,6 +49,7 @@ impl Default for Behaviour {
             install_fails: false,
             deaf: false,
             lenient: false,
+            saved: saved::Behaviour::default(),
         }
     }
 }
@@ -71,12 +75,15 @@ pub(crate) struct Databricks {
     verdicts: BTreeSet<u32>,
     /// What is deployed to.
     pub(crate) workspace: Simulated,
+    /// Its jobs.
+    pub(crate) saved: Saved,
 }
 
 impl Databricks {
     pub(super) fn new(behaviour: Behaviour) -> Self {
         Self {
             clusters: Clusters::new(behaviour.hangs == Some(Phase::Install), behaviour.install_fails),
+            saved: Saved::new(behaviour.saved.clone()),
             behaviour,
             runs: BTreeMap::new(),
             tokens: BTreeMap::new(),

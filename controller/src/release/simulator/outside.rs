@@ -9,7 +9,7 @@ use super::super::status::result;
 use super::script::runs_of;
 use super::ticket;
 use super::world::Outside;
-use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, test};
+use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, operate, test};
 
 impl Outside {
     pub(super) fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<View, Trouble> {
@@ -27,7 +27,8 @@ impl Outside {
                 let runs = runs.collect::<Result<_, Trouble>>()?;
                 View::Test(test::View { notebooks: self.databricks.notebooks(), most: 20, runs })
             }
-            Phase::Deploy | Phase::Operate => View::Nothing,
+            Phase::Operate => View::Operate(self.databricks.saved.view(release)),
+            Phase::Deploy => View::Nothing,
         })
     }
 
@@ -73,6 +74,11 @@ impl Outside {
             }
             Effect::Install(effect) => self.databricks.clusters.change(effect, now)?,
             Effect::Test(effect) => return self.test(release, effect),
+            Effect::Operate(_) if self.databricks.behaviour.hangs == Some(Phase::Operate) => {
+                self.wait(release.spec.timeouts.operate.get().try_into().expect("a time"));
+                return Err(Trouble::passing(Reason::TimedOut, "Operate was cut off"));
+            }
+            Effect::Operate(operate::Effect::Apply(changes)) => return self.databricks.saved.apply(changes),
             Effect::Stop(phase) => self.stop(release, *phase)?,
             Effect::Finish(finish::Effect::Report(report)) => {
                 let sent = self.forge.tell(report, self.script.forge_is_down).is_ok();

@@ -7,7 +7,9 @@ use brickline_crds::{DatabricksRelease, Phase, PhaseState, Provider, Reason, Rel
 use kube::ResourceExt;
 
 use super::run::Run;
+use super::saved::{Saved, US, digest};
 use super::scenarios::Scenario;
+use crate::phase::Effect;
 use crate::phase::finish::ReportState;
 use crate::phase::install::Installed;
 
@@ -23,6 +25,10 @@ pub(super) struct Verdict {
     libraries: Vec<Vec<Installed>>,
     /// What lies in the workspace, if the deployment succeeded.
     deployed: Option<BTreeMap<String, String>>,
+    /// All jobs of the workspace, unless they were being changed when it ended.
+    jobs: Vec<(String, String, bool)>,
+    /// Those that the status names.
+    operated: Vec<String>,
     restarts: Vec<usize>,
     starts: Vec<usize>,
 }
@@ -34,6 +40,10 @@ impl Verdict {
         let databricks = &run.outside.databricks;
         // One that was cut off may have written something or not.
         let succeeded = |name| status.phase(name).is_some_and(|phase| phase.state == PhaseState::Succeeded);
+        let cut_off = |name| {
+            let state = status.phase(name).map(|phase| phase.state);
+            matches!(state, Some(PhaseState::Canceled | PhaseState::TimedOut))
+        };
         Self {
             result: status.result,
             phases: status.phases.iter().map(|phase| (phase.name, phase.state, phase.reason)).collect(),
@@ -43,6 +53,8 @@ impl Verdict {
             label: run.release.labels().get(labels::RESULT).cloned(),
             libraries: databricks.clusters.all.iter().map(|cluster| cluster.libraries.clone()).collect(),
             deployed: succeeded(Phase::Deploy).then(|| databricks.workspace.files.clone()),
+            jobs: if cut_off(Phase::Operate) { Vec::new() } else { databricks.saved.all() },
+            operated: status.jobs.iter().map(|job| job.name.clone()).collect(),
             restarts: databricks.clusters.all.iter().map(|cluster| cluster.restarts).collect(),
             starts: databricks.clusters.all.iter().map(|cluster| cluster.starts).collect(),
         }
@@ -71,6 +83,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     }
     broken.extend(runs(run));
     broken.extend(clusters(run));
+    broken.extend(saved(run));
     broken.extend(told(run));
     broken.extend(locks(run));
     let asked = run.effects().count();
@@ -114,6 +127,29 @@ fn clusters(run: &Run) -> Vec<String> {
         broken.push(format!("{} libraries were installed while they were on their way", clusters.repeated));
     }
     broken
+}
+
+/// Exactly one job per name, the one that the status names, and nobody else's is touched.
+fn saved(run: &Run) -> Option<String> {
+    let status = run.release.status.as_ref()?;
+    let Saved { jobs, foreign, .. } = &run.outside.databricks.saved;
+    if *foreign > 0 {
+        return Some(format!("{foreign} jobs of others were changed"));
+    }
+    let began = status.phase(Phase::Operate).is_some_and(|phase| phase.attempts > 0);
+    if !began && run.effects().any(|effect| matches!(effect, Effect::Operate(_))) {
+        return Some("jobs were changed although Operate never began".to_owned());
+    }
+    if status.phase(Phase::Operate).is_none_or(|phase| phase.state != PhaseState::Succeeded) {
+        return (!status.jobs.is_empty()).then(|| "a status names jobs that Operate has not left".to_owned());
+    }
+    let right = run.release.spec.operate.jobs.iter().zip(&status.jobs).all(|(wanted, named)| {
+        let ours = jobs.iter().filter(|(_, job)| job.ours && job.creator == US && job.name == wanted.name);
+        let ids: Vec<i64> = ours.filter(|(_, job)| job.digest == digest(&job.name)).map(|(id, _)| *id).collect();
+        ids == [named.id] && named.name == wanted.name && named.next_run.is_some()
+    });
+    let complete = status.jobs.len() == run.release.spec.operate.jobs.len();
+    (!right || !complete).then(|| format!("the jobs are {jobs:?}, and the status says {:?}", status.jobs))
 }
 
 /// The locks are free at the end, or kept on purpose; and nobody is kept from deleting the release.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Phase, PhaseState, PhaseStatus, Reason,
-    ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
+    DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Operate, Phase, PhaseState, PhaseStatus,
+    Reason, ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -25,7 +25,7 @@ use super::{rules, scenarios::at_databricks};
 use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
-use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, test};
+use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, operate, test};
 use crate::release::queue::Newer;
 
 const NOON: &str = "2026-11-21T12:00:00Z";
@@ -78,6 +78,8 @@ fn impatient() -> DatabricksRelease {
     let mut release = release();
     let (timeouts, limit) = (&mut release.spec.timeouts, GoDuration::from_secs(60));
     (timeouts.build, timeouts.deploy, timeouts.install, timeouts.test) = (limit, limit, limit, limit);
+    timeouts.operate = limit;
+    release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: true };
     release
 }
 
@@ -85,7 +87,7 @@ fn script() -> impl Strategy<Value = Script> {
     let builds =
         vec![Build::Succeeds, Build::Fails, Build::LeavesNothing, Build::IsLost(1), Build::IsLost(9), Build::Hangs];
     let notebook = || proptest::option::of(0..6_u32);
-    let hangs = proptest::option::of(select(vec![Phase::Deploy, Phase::Install, Phase::Test]));
+    let hangs = proptest::option::of(select(vec![Phase::Deploy, Phase::Install, Phase::Test, Phase::Operate]));
     let behaviour = (0..6_u32, notebook(), notebook(), hangs, any::<bool>());
     let jumps = proptest::collection::vec((0..60_usize, -600..6_000_i64), 0..4);
     (select(builds), behaviour, jumps, 0..12_u32, any::<bool>(), 0..9_u32).prop_map(
@@ -134,6 +136,9 @@ fn any_release() -> impl Strategy<Value = DatabricksRelease> {
         release.spec.install.clusters = vec!["main".to_owned(); clusters];
         release.spec.install.start_if_terminated = starts;
         release.spec.timeouts.test = GoDuration::from_secs(60);
+        if !notebooks {
+            release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: starts };
+        }
         if workspace {
             release.spec.workspace_ref = None;
         }
@@ -258,6 +263,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         any::<bool>().prop_map(|sent| Outcome::Told { sent }),
         ".{0,12}".prop_map(|run| Outcome::Resolved(Box::new(begin::Resolved { run, ..begin::Resolved::default() }))),
         select(passages()).prop_map(Outcome::Gate),
+        any_changes().prop_map(|changes| Outcome::Operated { jobs: changes.keep.clone(), changes }),
         Just(Outcome::Deployed(deploy::Deployed::default())),
         Just(Outcome::Planned(deploy::Planned::default())),
         (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
@@ -284,6 +290,7 @@ fn any_view() -> impl Strategy<Value = View> {
         any_build().prop_map(|view| View::Build(Box::new(view))),
         any_cluster().prop_map(View::Install),
         any_runs().prop_map(View::Test),
+        any_jobs().prop_map(View::Operate),
     ]
 }
 
@@ -365,6 +372,39 @@ fn any_cluster() -> impl Strategy<Value = install::View> {
             install::View { desired, clusters: vec![cluster; count], runs: Vec::new() }
         },
     )
+}
+
+fn any_changes() -> impl Strategy<Value = operate::Changes> {
+    let known = |name: &str, id| operate::Operated { name: name.to_owned(), id };
+    let jobs = (select(vec!["nightly", "hourly", "other"]), any::<i64>(), any::<bool>());
+    proptest::collection::vec(jobs, 0..4).prop_map(move |jobs| operate::Changes {
+        keep: jobs.iter().filter(|(.., right)| *right).map(|(name, id, _)| known(name, *id)).collect(),
+        create: jobs.iter().filter(|(.., right)| !right).map(|(name, ..)| (*name).to_owned()).collect(),
+        ..operate::Changes::default()
+    })
+}
+
+fn any_jobs() -> impl Strategy<Value = operate::View> {
+    let text = || select(vec!["nightly", "hourly", "other", ""]);
+    let found = proptest::collection::vec((any::<i64>(), text(), text(), text(), any::<i64>()), 0..5);
+    let wanted = proptest::collection::vec((text(), text()), 0..3);
+    (wanted, found).prop_map(|(wanted, found)| operate::View {
+        wanted: wanted
+            .into_iter()
+            .map(|(key, digest)| operate::Wanted {
+                name: key.to_owned(),
+                key: key.to_owned(),
+                digest: digest.to_owned(),
+            })
+            .collect(),
+        found: found
+            .into_iter()
+            .map(|(id, key, digest, creator, created)| {
+                let [key, digest, creator] = [key, digest, creator].map(str::to_owned);
+                operate::Found { id, key, digest, creator, created }
+            })
+            .collect(),
+    })
 }
 
 fn any_runs() -> impl Strategy<Value = test::View> {

@@ -3,6 +3,7 @@
 mod deploys;
 mod gated;
 mod installing;
+pub(super) mod jobs;
 mod ways;
 
 use brickline_crds::{
@@ -71,6 +72,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(gated::all());
     all.extend(installing::all());
     all.extend(ways::all());
+    all.extend(jobs::all());
     all
 }
 
@@ -198,7 +200,7 @@ fn too_slow() -> Scenario {
 
 /// Whatever Databricks does.
 pub(super) fn at_databricks(effect: &Effect) -> bool {
-    matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_))
+    matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_) | Effect::Operate(_))
 }
 
 pub(super) fn unavailable(times: u32, is_done: bool, of: fn(&Effect) -> bool) -> Fault {
@@ -304,6 +306,7 @@ fn timed_out(name: &'static str, script: Script) -> Scenario {
     let timeouts = &mut timed_out.release.spec.timeouts;
     let limit = GoDuration::from_secs(60);
     (timeouts.build, timeouts.deploy, timeouts.install, timeouts.test) = (limit, limit, limit, limit);
+    timeouts.operate = limit;
     timed_out
 }
 

@@ -24,7 +24,7 @@ pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effe
 
 /// Whoever works in the workspace holds every lock that stands in its status.
 pub(super) fn unlocked(stored: &DatabricksRelease, effect: &Effect, held: &BTreeSet<String>) -> Option<String> {
-    if !matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_)) {
+    if !matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_) | Effect::Operate(_)) {
         return None;
     }
     let mut wanted = stored.status.iter().flat_map(|status| &status.locks).map(|lock| &lock.name);
@@ -49,6 +49,8 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         }
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
         Effect::Test(effect) => runs(Phase::Test) && tests(&ticket(Phase::Test), effect),
+        // Jobs are found again by their tags.
+        Effect::Operate(_) => runs(Phase::Operate),
         Effect::Stop(phase) => status.phase(*phase).is_some_and(|phase| phase.stopping.is_some()),
         Effect::Finish(finish::Effect::Report(report)) => match report.state {
             ReportState::Pending => {

@@ -1,0 +1,62 @@
+//! Creates, resets and deletes jobs, one after the other: a stage has few of them.
+
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Reason};
+
+use super::plan::plan;
+use super::{Changes, Effect, Operated, Owner};
+use crate::context::Context;
+use crate::databricks::jobs::JobSettings;
+use crate::databricks::{Client, Error};
+use crate::installation;
+use crate::phase::Outcome;
+use crate::trouble::Trouble;
+use crate::workspace;
+
+/// Does what `decide` asked for.
+pub(crate) async fn act(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    effect: &Effect,
+    context: &Context,
+) -> Result<Outcome, Trouble> {
+    let Effect::Apply(changes) = effect;
+    let connection = workspace::connect(release, context).await?;
+    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+    let owner = Owner::of(release, &installation::id(context).await?);
+    let planned = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
+    let planned: Vec<JobSettings> = planned.into_iter().map(|(_, settings)| settings).collect();
+    let jobs = apply(&connection.client, changes, &planned).await?;
+    Ok(Outcome::Operated { jobs, changes: changes.clone() })
+}
+
+/// New jobs first: a fault in between leaves rather one job too many than one too few.
+pub(super) async fn apply(
+    client: &Client,
+    changes: &Changes,
+    planned: &[JobSettings],
+) -> Result<Vec<Operated>, Trouble> {
+    let mut jobs = changes.keep.clone();
+    for name in &changes.create {
+        let id = client.create_job(settings(planned, name)?).await.map_err(|error| refused(name, error))?;
+        jobs.push(Operated { name: name.clone(), id });
+    }
+    for job in &changes.reset {
+        let settings = settings(planned, &job.name)?;
+        client.reset_job(job.id, settings).await.map_err(|error| refused(&job.name, error))?;
+        jobs.push(job.clone());
+    }
+    for id in &changes.delete {
+        client.delete_job(*id).await?;
+    }
+    Ok(jobs)
+}
+
+fn settings<'a>(planned: &'a [JobSettings], name: &str) -> Result<&'a JobSettings, Trouble> {
+    let found = planned.iter().find(|settings| settings.name == name);
+    found.ok_or_else(|| Trouble::lasting(Reason::InternalError, format!("there is no job {name}")))
+}
+
+fn refused(name: &str, error: Error) -> Trouble {
+    let trouble = Trouble::from(error);
+    Trouble { message: format!("job {name}: {}", trouble.message), ..trouble }
+}

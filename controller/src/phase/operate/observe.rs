@@ -1,0 +1,38 @@
+//! Looks at the jobs of the workspace, and at what the release wants of them.
+
+use brickline_artifact::Manifest;
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus};
+
+use super::plan::plan;
+use super::{Owner, View};
+use crate::context::Context;
+use crate::installation;
+use crate::trouble::Trouble;
+use crate::workspace::{self, Connection};
+
+/// What the Operate phase's `decide` needs to know.
+pub(crate) async fn observe(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    context: &Context,
+) -> Result<View, Trouble> {
+    let connection = workspace::connect(release, context).await?;
+    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+    let owner = Owner::of(release, &installation::id(context).await?);
+    let wanted = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
+    let found = owner.own(connection.client.jobs().await?);
+    Ok(View { wanted: wanted.into_iter().map(|(wanted, _)| wanted).collect(), found })
+}
+
+/// Whether the jobs can be what the spec asks for: told before anything is deployed.
+///
+/// # Errors
+/// `InvalidSpec`, as [`plan`].
+pub(crate) fn check(
+    release: &DatabricksRelease,
+    manifest: &Manifest,
+    connection: &Connection,
+    owner: &Owner,
+) -> Result<(), Trouble> {
+    plan(&release.spec, manifest, owner, |name| connection.cluster(name)).map(drop)
+}

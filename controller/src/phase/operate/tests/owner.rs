@@ -1,0 +1,69 @@
+//! A job is found by its tags alone, and by nobody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::super::Owner;
+use super::{owner, planned, with};
+use crate::databricks::jobs::{Job, Listed};
+
+/// What a workspace lists after the job of `tags` was created.
+fn listed(tags: &BTreeMap<String, String>) -> Job {
+    let settings = Listed { name: "renamed by hand".to_owned(), tags: tags.clone() };
+    Job { job_id: 7, creator_user_name: "sp".to_owned(), created_time: 5, settings }
+}
+
+#[test]
+fn a_job_is_found_again_whatever_its_name() {
+    let release = with(&json!({}));
+    let (wanted, settings) = planned(&release).unwrap().remove(0);
+    let found = owner(&release).own(vec![listed(&settings.tags), listed(&BTreeMap::new())]);
+    let [found] = &found[..] else { panic!("one is ours: {found:?}") };
+    assert_eq!((found.id, &found.key, &found.digest), (7, &wanted.key, &wanted.digest));
+    assert_eq!((found.creator.as_str(), found.created), ("sp", 5));
+}
+
+#[test]
+fn another_pipeline_stage_namespace_or_installation_is_another_owner() {
+    let mut owners = BTreeSet::from([owner(&with(&json!({}))).id()]);
+    let mut others = Vec::new();
+    let mut change = |alter: &dyn Fn(&mut brickline_crds::DatabricksRelease)| {
+        let mut release = with(&json!({}));
+        alter(&mut release);
+        others.push(Owner::of(&release, "brickline").id());
+    };
+    change(&|release| release.spec.stage = Some("production".to_owned()));
+    change(&|release| release.spec.stage = None);
+    change(&|release| release.metadata.namespace = Some("other".to_owned()));
+    change(&|release| release.metadata.labels = None);
+    others.push(Owner::of(&with(&json!({})), "another").id());
+    owners.extend(others);
+    assert_eq!(owners.len(), 6);
+}
+
+/// They become labels of machines, and the strictest cloud takes no other.
+#[test]
+fn tags_are_ones_that_every_cloud_takes() {
+    let (_, settings) = planned(&with(&json!({}))).unwrap().remove(0);
+    let plain =
+        |text: &str| text.len() <= 63 && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    assert_eq!(settings.tags.len(), 3);
+    assert!(settings.tags.iter().all(|(name, value)| plain(name) && plain(value)), "{:?}", settings.tags);
+}
+
+#[test]
+fn the_digest_is_another_with_other_settings_and_only_then() {
+    let digest = |fields| planned(&with(&fields)).unwrap().remove(0).0.digest;
+    let same = digest(json!({}));
+    assert_eq!(same, digest(json!({})));
+    for other in [
+        json!({"tags": {"team": "data"}}),
+        json!({"schedule": {"cron": "@daily"}}),
+        json!({"schedule": {"cron": "@daily", "paused": true}}),
+        json!({"maxConcurrentRuns": 2}),
+        json!({"compute": {"newCluster": {"policyId": "A"}}}),
+    ] {
+        assert_ne!(same, digest(other.clone()), "{other}");
+    }
+}
