@@ -19,7 +19,7 @@ mod look;
 mod plan;
 mod report;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod source;

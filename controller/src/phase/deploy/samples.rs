@@ -12,7 +12,7 @@ use super::state::Author;
 use super::target::{Target, targets};
 
 /// A manifest of these files with their contents.
-pub(super) fn manifest(files: &[(&str, &str)]) -> Manifest {
+pub(crate) fn manifest(files: &[(&str, &str)]) -> Manifest {
     let file = |(path, content): &(&str, &str)| File {
         path: ArtifactPath::new(*path).unwrap(),
         digest: Digest::of(content.as_bytes()),

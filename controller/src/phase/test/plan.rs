@@ -41,3 +41,6 @@ pub(crate) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> R
     let libraries = install::travelling(&spec.install, &manifest.wheels, &spec.deploy.libraries.to);
     libraries.map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
 }
+
+#[cfg(test)]
+mod tests;
