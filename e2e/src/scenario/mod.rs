@@ -5,6 +5,7 @@
 mod client;
 mod cluster;
 mod contract;
+mod databricks;
 mod faults;
 mod forge;
 mod official_clients;
@@ -86,6 +87,12 @@ pub fn all() -> Vec<Scenario> {
             about: "Faults that pass hold no release up; a wrong token and an unreachable workspace are named in a condition",
             place: Place::SideBySide,
             tell: |stage| faults::tell(stage).boxed(),
+        },
+        Scenario {
+            name: "databricks",
+            about: "Wheels, files, compute, setup and teardown, and jobs do in a workspace what the documentation says",
+            place: Place::SideBySide,
+            tell: |stage| databricks::tell(stage).boxed(),
         },
         Scenario {
             name: "official-clients",
