@@ -19,7 +19,7 @@ pub(crate) async fn act(
 ) -> Result<Outcome, Trouble> {
     let connection = workspace::connect(release, context).await?;
     let installation = installation::id(context).await?;
-    let work = Work::begin(release, connection, &context.artifacts, installation).await?;
+    let work = Work::begin(release, connection, &context.artifacts, context.log.clone(), installation).await?;
     match effect {
         Effect::Plan => {
             tokio::select! {

@@ -22,6 +22,19 @@ pub(super) fn issues(plan: &Plan) -> Vec<Issue> {
     drifted.collect()
 }
 
+/// What a deployment is about to do, for its log.
+pub(super) fn planned(report: &Report, uri: &str) -> String {
+    let Report { added, changed, removed, drifted, libraries, unchanged, .. } = report;
+    format!(
+        "planned: {} added, {} changed, {} changed by others, {} removed, {} libraries, {unchanged} unchanged: {uri}",
+        added.len(),
+        changed.len(),
+        drifted.len(),
+        removed.len(),
+        libraries.len()
+    )
+}
+
 /// Why nothing is written although something differs.
 pub(super) fn forbidden(report: &Report, uri: &str) -> Trouble {
     let named: Vec<String> = report.drifted.iter().take(NAMED).map(|(place, what)| format!("{place} {what}")).collect();

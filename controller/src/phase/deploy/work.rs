@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use brickline_artifact::Manifest;
 use brickline_crds::annotations::TAKE_OVER_FROM;
-use brickline_crds::{DatabricksRelease, DeployTicket, Drift, OnDrift, Reason, ReleaseReason, labels};
+use brickline_crds::{DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels};
 use kube::ResourceExt;
 
 use super::check::check;
@@ -18,10 +18,11 @@ use super::report::{Done, Report};
 use super::state::{self, Author, Progress, State};
 use super::store::Store;
 use super::target::{Library, Target, libraries, targets};
-use super::words::{failed, forbidden, issues};
+use super::words::{self, failed, forbidden, issues};
 use super::write::{Site, carry_out};
 use super::{Deployed, Planned};
 use crate::artifact::{Artifacts, Content, place};
+use crate::log::Logs;
 use crate::phase::{Outcome, origin};
 use crate::trouble::Trouble;
 use crate::workspace::Connection;
@@ -33,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 pub(super) struct Work<'a> {
     release: &'a DatabricksRelease,
     artifacts: &'a Artifacts,
+    log: Logs,
     connection: Connection,
     author: Author,
     /// Where the state file is.
@@ -49,6 +51,7 @@ impl<'a> Work<'a> {
         release: &'a DatabricksRelease,
         connection: Connection,
         artifacts: &'a Artifacts,
+        log: Logs,
         installation: String,
     ) -> Result<Self, Trouble> {
         let artifact = release.status.as_ref().and_then(|status| status.artifact.as_ref());
@@ -59,7 +62,11 @@ impl<'a> Work<'a> {
         let locations = libraries.iter().map(|library| library.location.clone()).collect();
         let prune = release.spec.deploy.items.iter().filter(|item| item.prune).map(|item| item.to.clone()).collect();
         let artifact = artifact.map(|artifact| artifact.digest.clone()).unwrap_or_default();
-        Ok(Self { release, artifacts, connection, author, place, artifact, targets, libraries, locations, prune })
+        Ok(Self { release, artifacts, log, connection, author, place, artifact, targets, libraries, locations, prune })
+    }
+
+    fn tell(&self, line: &str) {
+        self.log.line(self.release, Phase::Deploy, format_args!("{line}"));
     }
 
     /// The artifact, to be read file by file.
@@ -103,6 +110,7 @@ impl<'a> Work<'a> {
             ..Report::of_plan(&plan, &seen)
         };
         let uri = self.keep(place::PLAN, &report).await?;
+        self.tell(&words::planned(&report, &uri));
         if deploy.on_drift == OnDrift::Fail && !report.drifted.is_empty() {
             return Err(forbidden(&report, &uri));
         }
@@ -143,7 +151,8 @@ impl<'a> Work<'a> {
         }
         let (content, parallel) = (self.open().await?, self.connection.uploads());
         let (client, content) = (&self.connection.client, &content);
-        let site = Site { client, content, places: &places, libraries: &self.libraries, parallel };
+        let tell = |line: String| self.tell(&line);
+        let site = Site { client, content, places: &places, libraries: &self.libraries, parallel, tell: &tell };
         let (mut progress, trouble) = carry_out(&site, &before, &plan, stop).await;
         progress.modified = self.modified(&places, &progress).await;
         let done = Done::of(&plan, &progress, trouble.as_ref().map(|trouble| trouble.message.clone()));
@@ -172,6 +181,7 @@ impl<'a> Work<'a> {
         if done.error.is_none() {
             done.collected = collect(&self.connection, &self.place, &state, self.connection.uploads()).await;
             state.forget(&done.collected);
+            done.collected.iter().for_each(|library| self.tell(&format!("old library deleted: {library}")));
         }
         self.store().write(&state).await?;
         report.result = Some(done);

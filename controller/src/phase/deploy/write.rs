@@ -24,6 +24,8 @@ pub(super) struct Site<'a> {
     pub(super) libraries: &'a [Library],
     /// Calls at the same time.
     pub(super) parallel: usize,
+    /// Told of each thing that was done.
+    pub(super) tell: &'a (dyn Fn(String) + Sync),
 }
 
 /// One thing to do, by its name.
@@ -133,16 +135,22 @@ async fn all<'a>(
 }
 
 async fn do_one(site: &Site<'_>, name: &str, task: &Task<'_>) -> Result<(), Error> {
-    match task {
-        Task::Put(library) => put(site, library).await,
-        Task::Write { target, replaces } => {
-            if *replaces {
-                remove(site.client, name).await?;
-            }
-            write(site, target).await
-        }
-        Task::Remove => remove(site.client, name).await,
+    let (word, done) = match task {
+        Task::Put(library) => ("library in place", put(site, library).await),
+        Task::Write { target, replaces: false } => ("written", write(site, target).await),
+        Task::Write { target, replaces: true } => ("replaced", replace(site, name, target).await),
+        Task::Remove => ("removed", remove(site.client, name).await),
+    };
+    match &done {
+        Ok(()) => (site.tell)(format!("{word}: {name}")),
+        Err(error) => (site.tell)(format!("not {word}: {name}: {error}")),
     }
+    done
+}
+
+async fn replace(site: &Site<'_>, name: &str, target: &Target) -> Result<(), Error> {
+    remove(site.client, name).await?;
+    write(site, target).await
 }
 
 /// Never a folder with something in it.

@@ -39,11 +39,12 @@ fn notebooks(count: usize, changed: usize, version: &str) -> Vec<(String, String
 struct Stand {
     fake: Fake,
     shop: Shop,
+    log: Logs,
 }
 
 impl Stand {
     async fn new() -> Self {
-        Self { fake: Fake::start().await, shop: Shop::new() }
+        Self { fake: Fake::start().await, shop: Shop::new(), log: Logs::default() }
     }
 
     async fn built(&self, uid: &str, files: &[(String, String)], wheels: &[(&str, &str)]) -> DatabricksRelease {
@@ -53,7 +54,7 @@ impl Stand {
 
     async fn work<'a>(&'a self, release: &'a DatabricksRelease, annotations: &[(&str, &str)]) -> Work<'a> {
         let connection = self.fake.connection(annotations);
-        Work::begin(release, connection, &self.shop.artifacts, "installation".into()).await.unwrap()
+        Work::begin(release, connection, &self.shop.artifacts, self.log.clone(), "installation".into()).await.unwrap()
     }
 
     /// All of the phase: compares, and writes what differs.
@@ -112,6 +113,25 @@ async fn the_first_release_makes_each_folder_once_and_the_next_one_asks_once() {
     let again = stand.built("two", &notebooks(40, 0, ""), &[("dbxdemo-0.1.0-py3-none-any.whl", "wheel")]).await;
     assert_eq!(stand.deploy(&again).await.unwrap().changes.unchanged, 40);
     assert!(stand.fake.calls().len() <= 2, "another one with the same content is written down");
+}
+
+#[tokio::test]
+async fn the_log_names_what_was_planned_and_each_thing_that_was_done() {
+    let stand = Stand::new().await;
+    let first = stand.built("one", &notebooks(1, 0, ""), &[("dbxdemo-0.1.0-py3-none-any.whl", "wheel")]).await;
+    stand.deploy(&first).await.unwrap();
+    stand.log.flush(&stand.shop.artifacts).await;
+    let log = place::of_log("data", "one", Phase::Deploy);
+    let (text, _) = stand.shop.artifacts.part(&log, 0, usize::MAX).await.unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let told: Vec<&str> = text.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert!(
+        told[0].starts_with("planned: 1 added, 0 changed, 0 changed by others, 0 removed, 1 libraries"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|line| line.starts_with("written: /Shared/dbxdemo/0/0000.py")), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("library in place: ")), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
 }
 
 #[tokio::test]
