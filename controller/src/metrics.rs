@@ -17,6 +17,16 @@ const LONG: [f64; 10] = [1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0
 #[derive(Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
+    work: Work,
+    traffic: Traffic,
+    leader: IntGauge,
+    store_bytes: IntGauge,
+    artifacts_collected: IntCounter,
+}
+
+/// What is worked on.
+#[derive(Clone)]
+struct Work {
     reconciles: IntCounterVec,
     reconcile_seconds: HistogramVec,
     phases: IntCounterVec,
@@ -24,107 +34,138 @@ pub(crate) struct Metrics {
     releases: IntCounterVec,
     release_failed: IntGaugeVec,
     release_running_since: IntGaugeVec,
+}
+
+impl Work {
+    fn new(make: &Maker) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            reconciles: make.counter(
+                "brickline_reconciles_total",
+                "Reconciles by kind and outcome.",
+                &["kind", "outcome"],
+            )?,
+            reconcile_seconds: make.histogram(
+                "brickline_reconcile_seconds",
+                "How long a reconcile took.",
+                &["kind"],
+                &SHORT,
+            )?,
+            phases: make.counter(
+                "brickline_phases_total",
+                "Phases that ended, by state and reason.",
+                &["namespace", "phase", "state", "reason"],
+            )?,
+            phase_seconds: make.histogram(
+                "brickline_phase_seconds",
+                "How long a phase took, from its start to its end.",
+                &["namespace", "phase"],
+                &LONG,
+            )?,
+            releases: make.counter(
+                "brickline_releases_total",
+                "Releases that ended, by result.",
+                &["namespace", "pipeline", "result"],
+            )?,
+            release_failed: make.gauge(
+                "brickline_pipeline_last_release_failed",
+                "1 while the last finished release of the pipeline did not succeed.",
+                &["namespace", "pipeline"],
+            )?,
+            release_running_since: make.gauge(
+                "brickline_pipeline_oldest_unfinished_release_timestamp_seconds",
+                "When the oldest unfinished release of the pipeline was created, in seconds since 1970; absent if none is.",
+                &["namespace", "pipeline"],
+            )?,
+        })
+    }
+}
+
+/// What comes from outside and goes there.
+#[derive(Clone)]
+struct Traffic {
     webhooks: IntCounterVec,
     kubernetes: IntCounterVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     uploads: IntCounterVec,
-    leader: IntGauge,
-    store_bytes: IntGauge,
-    artifacts_collected: IntCounter,
+}
+
+impl Traffic {
+    fn new(make: &Maker) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            webhooks: make.counter(
+                "brickline_webhooks_total",
+                "Webhook deliveries, by provider and outcome.",
+                &["provider", "outcome"],
+            )?,
+            kubernetes: make.counter(
+                "brickline_kubernetes_requests_total",
+                "Requests to Kubernetes, by verb and resource.",
+                &["verb", "resource"],
+            )?,
+            requests: make.counter(
+                "brickline_databricks_requests_total",
+                "Requests to Databricks, each attempt counted.",
+                &["operation", "outcome"],
+            )?,
+            request_seconds: make.histogram(
+                "brickline_databricks_request_seconds",
+                "How long a request to Databricks took.",
+                &["operation"],
+                &SHORT,
+            )?,
+            uploads: make.counter(
+                "brickline_artifact_uploads_total",
+                "Requests of build pods to the artifact endpoint, by part and status.",
+                &["part", "status"],
+            )?,
+        })
+    }
+}
+
+/// Makes metrics and registers them.
+struct Maker<'a>(&'a Registry);
+
+impl Maker<'_> {
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        let metric = IntCounterVec::new(opts!(name, help), labels)?;
+        self.0.register(Box::new(metric.clone())).map(|()| metric)
+    }
+
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let metric = IntGaugeVec::new(opts!(name, help), labels)?;
+        self.0.register(Box::new(metric.clone())).map(|()| metric)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let metric = HistogramVec::new(histogram_opts!(name, help, buckets.to_vec()), labels)?;
+        self.0.register(Box::new(metric.clone())).map(|()| metric)
+    }
 }
 
 impl Metrics {
     /// Registers every metric. Fails only if two share a name.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(opts!(name, help), labels)?;
-            registry.register(Box::new(metric.clone())).map(|()| metric)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(opts!(name, help), labels)?;
-            registry.register(Box::new(metric.clone())).map(|()| metric)
-        };
-        let histogram = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
-            let metric = HistogramVec::new(histogram_opts!(name, help, buckets.to_vec()), labels)?;
-            registry.register(Box::new(metric.clone())).map(|()| metric)
-        };
-        let metrics = Self {
-            reconciles: counter("brickline_reconciles_total", "Reconciles by kind and outcome.", &["kind", "outcome"])?,
-            reconcile_seconds: histogram(
-                "brickline_reconcile_seconds",
-                "How long a reconcile took.",
-                &["kind"],
-                &SHORT,
-            )?,
-            phases: counter(
-                "brickline_phases_total",
-                "Phases that ended, by state and reason.",
-                &["namespace", "phase", "state", "reason"],
-            )?,
-            phase_seconds: histogram(
-                "brickline_phase_seconds",
-                "How long a phase took, from its start to its end.",
-                &["namespace", "phase"],
-                &LONG,
-            )?,
-            releases: counter(
-                "brickline_releases_total",
-                "Releases that ended, by result.",
-                &["namespace", "pipeline", "result"],
-            )?,
-            release_failed: gauge(
-                "brickline_pipeline_last_release_failed",
-                "1 while the last finished release of the pipeline did not succeed.",
-                &["namespace", "pipeline"],
-            )?,
-            release_running_since: gauge(
-                "brickline_pipeline_oldest_unfinished_release_timestamp_seconds",
-                "When the oldest unfinished release of the pipeline was created, in seconds since 1970; absent if none is.",
-                &["namespace", "pipeline"],
-            )?,
-            webhooks: counter(
-                "brickline_webhooks_total",
-                "Webhook deliveries, by provider and outcome.",
-                &["provider", "outcome"],
-            )?,
-            kubernetes: counter(
-                "brickline_kubernetes_requests_total",
-                "Requests to Kubernetes, by verb and resource.",
-                &["verb", "resource"],
-            )?,
-            requests: counter(
-                "brickline_databricks_requests_total",
-                "Requests to Databricks, each attempt counted.",
-                &["operation", "outcome"],
-            )?,
-            request_seconds: histogram(
-                "brickline_databricks_request_seconds",
-                "How long a request to Databricks took.",
-                &["operation"],
-                &SHORT,
-            )?,
-            uploads: counter(
-                "brickline_artifact_uploads_total",
-                "Requests of build pods to the artifact endpoint, by part and status.",
-                &["part", "status"],
-            )?,
-            leader: IntGauge::new("brickline_leader", "1 on the replica that reconciles.")?,
-            store_bytes: IntGauge::new(
-                "brickline_artifact_store_bytes",
-                "Bytes in the artifact store after the last sweep of the replica that reconciles.",
-            )?,
-            artifacts_collected: IntCounter::new(
-                "brickline_artifacts_collected_total",
-                "Artifacts deleted because no release needs them.",
-            )?,
-            registry: registry.clone(),
-        };
-        registry.register(Box::new(metrics.leader.clone()))?;
-        registry.register(Box::new(metrics.store_bytes.clone()))?;
-        registry.register(Box::new(metrics.artifacts_collected.clone()))?;
-        Ok(metrics)
+        let make = Maker(&registry);
+        let (work, traffic) = (Work::new(&make)?, Traffic::new(&make)?);
+        let leader = IntGauge::new("brickline_leader", "1 on the replica that reconciles.")?;
+        let store_bytes = IntGauge::new(
+            "brickline_artifact_store_bytes",
+            "Bytes in the artifact store after the last sweep of the replica that reconciles.",
+        )?;
+        let artifacts_collected =
+            IntCounter::new("brickline_artifacts_collected_total", "Artifacts deleted because no release needs them.")?;
+        registry.register(Box::new(leader.clone()))?;
+        registry.register(Box::new(store_bytes.clone()))?;
+        registry.register(Box::new(artifacts_collected.clone()))?;
+        Ok(Self { registry, work, traffic, leader, store_bytes, artifacts_collected })
     }
 
     /// The text format that Prometheus scrapes.
@@ -138,53 +179,53 @@ impl Metrics {
 
     /// One reconcile.
     pub(crate) fn reconciled(&self, kind: &str, ok: bool, seconds: f64) {
-        self.reconciles.with_label_values(&[kind, if ok { "ok" } else { "error" }]).inc();
-        self.reconcile_seconds.with_label_values(&[kind]).observe(seconds);
+        self.work.reconciles.with_label_values(&[kind, if ok { "ok" } else { "error" }]).inc();
+        self.work.reconcile_seconds.with_label_values(&[kind]).observe(seconds);
     }
 
     /// One phase ended.
     pub(crate) fn phase_ended(&self, namespace: &str, phase: Phase, state: PhaseState, reason: Reason, seconds: f64) {
-        self.phases.with_label_values(&[namespace, phase.into(), state.into(), reason.into()]).inc();
-        self.phase_seconds.with_label_values(&[namespace, phase.into()]).observe(seconds);
+        self.work.phases.with_label_values(&[namespace, phase.into(), state.into(), reason.into()]).inc();
+        self.work.phase_seconds.with_label_values(&[namespace, phase.into()]).observe(seconds);
     }
 
     /// One release ended.
     pub(crate) fn release_ended(&self, namespace: &str, pipeline: &str, result: ReleaseResult) {
-        self.releases.with_label_values(&[namespace, pipeline, result.into()]).inc();
+        self.work.releases.with_label_values(&[namespace, pipeline, result.into()]).inc();
         self.last_release(namespace, pipeline, !result.is_good());
     }
 
     /// Whether the last finished release of a pipeline failed.
     pub(crate) fn last_release(&self, namespace: &str, pipeline: &str, failed: bool) {
-        self.release_failed.with_label_values(&[namespace, pipeline]).set(i64::from(failed));
+        self.work.release_failed.with_label_values(&[namespace, pipeline]).set(i64::from(failed));
     }
 
     /// The creation time of the pipeline's oldest unfinished release, or none.
     pub(crate) fn oldest_unfinished(&self, namespace: &str, pipeline: &str, since: Option<i64>) {
         match since {
-            Some(since) => self.release_running_since.with_label_values(&[namespace, pipeline]).set(since),
+            Some(since) => self.work.release_running_since.with_label_values(&[namespace, pipeline]).set(since),
             // An error here only means that the series was not there.
-            None => drop(self.release_running_since.remove_label_values(&[namespace, pipeline])),
+            None => drop(self.work.release_running_since.remove_label_values(&[namespace, pipeline])),
         }
     }
 
     /// Drops the series of a pipeline that is gone.
     pub(crate) fn forget_pipeline(&self, namespace: &str, pipeline: &str) {
         for result in <ReleaseResult as strum::IntoEnumIterator>::iter() {
-            drop(self.releases.remove_label_values(&[namespace, pipeline, result.into()]));
+            drop(self.work.releases.remove_label_values(&[namespace, pipeline, result.into()]));
         }
-        drop(self.release_failed.remove_label_values(&[namespace, pipeline]));
-        drop(self.release_running_since.remove_label_values(&[namespace, pipeline]));
+        drop(self.work.release_failed.remove_label_values(&[namespace, pipeline]));
+        drop(self.work.release_running_since.remove_label_values(&[namespace, pipeline]));
     }
 
     /// One webhook delivery.
     pub(crate) fn webhook(&self, provider: &str, outcome: &str) {
-        self.webhooks.with_label_values(&[provider, outcome]).inc();
+        self.traffic.webhooks.with_label_values(&[provider, outcome]).inc();
     }
 
     /// One request of a build pod.
     pub(crate) fn upload(&self, part: &str, status: u16) {
-        self.uploads.with_label_values(&[part, &status.to_string()]).inc();
+        self.traffic.uploads.with_label_values(&[part, &status.to_string()]).inc();
     }
 
     /// One sweep of the artifact store.
@@ -195,7 +236,7 @@ impl Metrics {
 
     /// One request to Kubernetes.
     pub(crate) fn kubernetes_request(&self, verb: &'static str, resource: &'static str) {
-        self.kubernetes.with_label_values(&[verb, resource]).inc();
+        self.traffic.kubernetes.with_label_values(&[verb, resource]).inc();
     }
 
     /// Whether this replica reconciles.
@@ -206,7 +247,7 @@ impl Metrics {
 
 impl crate::databricks::Observer for Metrics {
     fn request(&self, operation: &'static str, outcome: &'static str, seconds: f64) {
-        self.requests.with_label_values(&[operation, outcome]).inc();
-        self.request_seconds.with_label_values(&[operation]).observe(seconds);
+        self.traffic.requests.with_label_values(&[operation, outcome]).inc();
+        self.traffic.request_seconds.with_label_values(&[operation]).observe(seconds);
     }
 }

@@ -30,6 +30,8 @@ use kube::Api;
 
 pub(crate) use lease::Holder;
 pub(crate) use name::{Lock, lock_of_jobs, locks_of};
+#[cfg(test)]
+pub(crate) use take::is_for_rollback;
 pub(crate) use take::{Held, Taken};
 pub(crate) use work::{Outside, Witness, Work};
 

@@ -168,7 +168,7 @@ fn is_unfinished(release: &DatabricksRelease) -> bool {
 
 /// Whether the lock of a release that failed is still its rollback's: the pipeline makes one within moments, and what it
 /// would undo must not be built upon before. A rollback that never comes keeps nobody for long.
-fn is_for_rollback(release: &DatabricksRelease, now: Timestamp) -> bool {
+pub(crate) fn is_for_rollback(release: &DatabricksRelease, now: Timestamp) -> bool {
     let Some(status) = release.status.as_ref().filter(|_| release.spec.on_failure == OnFailure::Rollback) else {
         return false;
     };

@@ -29,7 +29,7 @@ pub(crate) mod schedule;
 mod stage;
 mod step;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timetable;
 mod trust;
 

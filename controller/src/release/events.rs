@@ -65,15 +65,25 @@ pub(super) async fn tell(before: &DatabricksRelease, after: &DatabricksRelease, 
             changed(after, phase, news, context).await;
         }
     }
-    let deploys =
-        |status: &DatabricksReleaseStatus| status.phase(Phase::Deploy).is_some_and(|p| p.start_time.is_some());
-    let ends = new.state == ReleaseState::Finished && old.state != ReleaseState::Finished;
-    if ends {
+    if ends(old, new) {
         finished(after, new.result, context);
     }
-    if ends || deploys(new) != deploys(old) {
+    if concerns_pipeline(before, after) {
         context.follow.note(after);
     }
+}
+
+fn ends(old: &DatabricksReleaseStatus, new: &DatabricksReleaseStatus) -> bool {
+    new.state == ReleaseState::Finished && old.state != ReleaseState::Finished
+}
+
+/// Whether a write changes something for the release's pipeline: it has ended, or begins to change its workspace.
+pub(super) fn concerns_pipeline(before: &DatabricksRelease, after: &DatabricksRelease) -> bool {
+    let empty = DatabricksReleaseStatus::default();
+    let (old, new) = (before.status.as_ref().unwrap_or(&empty), after.status.as_ref().unwrap_or(&empty));
+    let deploys =
+        |status: &DatabricksReleaseStatus| status.phase(Phase::Deploy).is_some_and(|p| p.start_time.is_some());
+    ends(old, new) || deploys(new) != deploys(old)
 }
 
 async fn changed(release: &DatabricksRelease, phase: &PhaseStatus, news: News, context: &Context) {

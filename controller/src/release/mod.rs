@@ -11,8 +11,6 @@ mod retry;
 #[cfg(test)]
 mod simulator;
 mod status;
-#[cfg(test)]
-mod tests;
 mod timeout;
 pub(crate) mod variables;
 mod versions;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use super::observe::Look;
-use super::queue::Newer;
+use super::queue::{Newer, Queue};
 use super::{act, events, observe};
 use crate::context::Context;
 use crate::log;
@@ -121,25 +121,30 @@ impl World for Context {
     }
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
-        give_back(before, after, self);
+        if is_over(after) {
+            self.versions.forget(after);
+        }
+        give_back(before, after, &self.queue);
         log::tell(before, after, &self.log);
         events::tell(before, after, self).await;
     }
 }
 
 /// What the release needs no more goes to the next in line.
-fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, context: &Context) {
-    let state = |release: &DatabricksRelease| release.status.as_ref().map(|status| status.state).unwrap_or_default();
+pub(super) fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, queue: &Queue) {
     let builds = |release: &DatabricksRelease| {
         let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
         build.is_some_and(|build| build.state == PhaseState::Running)
     };
-    if state(after) == ReleaseState::Finished {
-        context.versions.forget(after);
-        context.queue.ended(after);
+    if is_over(after) {
+        queue.ended(after);
     } else if builds(before) && !builds(after) {
-        context.queue.built(after);
+        queue.built(after);
     }
+}
+
+fn is_over(release: &DatabricksRelease) -> bool {
+    release.status.as_ref().is_some_and(|status| status.state == ReleaseState::Finished)
 }
 
 /// Whether the object is not there any more.

@@ -12,15 +12,50 @@ mod trust;
 
 use brickline_crds::{
     Artifact, ArtifactFrom, DatabricksRelease, GitSource, LocalRef, Phase, PhaseState, PhaseStatus, PipelineStage,
-    Reason, ReleasePipeline, ReleaseReason, ReleaseResult, ReleaseState, labels,
+    Reason, ReleasePipeline, ReleasePipelineStatus, ReleaseReason, ReleaseResult, ReleaseState, labels,
 };
 use jiff::{Timestamp, ToSpan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::runtime::events::{Recorder, Reporter};
 
+use super::ask::Forge;
+use super::follow::Follow;
 use super::lineage::{Releases, by_name};
+use super::round::Round;
 use crate::creation::{Draft, Occasion};
+use crate::forge::refs::Refs;
 use crate::receiver::push::Push;
 use crate::receiver::samples;
+use crate::trouble::Trouble;
+
+/// A repository that is never asked.
+struct Nowhere;
+
+impl Forge for Nowhere {
+    async fn tips(&self, _: &ReleasePipeline, _: &[String]) -> Result<Refs, Trouble> {
+        Err(Trouble::passing(Reason::DependencyNotReady, "away"))
+    }
+}
+
+/// One round, as the reconciler does it: the status to write, and what to call once it is written.
+pub(crate) async fn round(
+    pipeline: &ReleasePipeline,
+    kube: &kube::Client,
+    follow: &Follow,
+    now: Timestamp,
+) -> (ReleasePipelineStatus, impl FnOnce()) {
+    let recorder = Recorder::new(kube.clone(), Reporter { controller: "brickline".to_owned(), instance: None });
+    let mut status = pipeline.status.clone().unwrap_or_default();
+    let round = Round { pipeline, kube, recorder: &recorder, follow, forge: &Nowhere, start: true, now };
+    let outcome = round.run(&mut status).await.expect("an API server that answers");
+    status.observed_generation = pipeline.metadata.generation.unwrap_or_default();
+    let remember = move || {
+        if let Some(memory) = outcome.memory {
+            follow.remember(pipeline, memory);
+        }
+    };
+    (status, remember)
+}
 
 /// Minutes after the pipeline was created.
 pub(super) fn at(minute: i64) -> Timestamp {
@@ -33,7 +68,7 @@ pub(super) fn digest(letter: char) -> String {
 }
 
 /// A pipeline with these stages, each after the ones named.
-pub(super) fn pipeline(stages: &[(&str, &[&str])]) -> ReleasePipeline {
+pub(crate) fn pipeline(stages: &[(&str, &[&str])]) -> ReleasePipeline {
     let mut pipeline = samples::pipeline();
     let stage = |(name, after): &(&str, &[&str])| PipelineStage {
         name: (*name).to_owned(),
@@ -47,7 +82,7 @@ pub(super) fn pipeline(stages: &[(&str, &[&str])]) -> ReleasePipeline {
 }
 
 /// First staging, then production.
-pub(super) fn two_stages() -> ReleasePipeline {
+pub(crate) fn two_stages() -> ReleasePipeline {
     pipeline(&[("staging", &[]), ("production", &["staging"])])
 }
 

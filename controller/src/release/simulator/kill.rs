@@ -68,6 +68,6 @@ pub(super) fn tally(scenario: &Scenario) -> Tally {
     tally
 }
 
-fn named(what: &str, problems: Vec<String>) -> Vec<String> {
+pub(super) fn named(what: &str, problems: Vec<String>) -> Vec<String> {
     problems.into_iter().map(|problem| format!("{what}: {problem}")).collect()
 }

@@ -11,6 +11,8 @@
 //! | `run.rs` | one run from a release's creation to its end |
 //! | `kill.rs`, `promises.rs` | all points of a scenario, and what must hold after each |
 //! | `properties.rs` | several kills in a row, clocks that jump, and `decide` shown anything at all |
+//! | `many` | several releases of one pipeline |
+//! | `stories.rs` | what users see of one release, told one by one |
 //! | `budget.rs` | how many requests to Kubernetes a release costs |
 //! | `scenarios.rs` and below, `report.rs` | the scenarios and the closing table |
 
@@ -23,6 +25,7 @@ mod forge;
 pub(super) mod jobs;
 mod kill;
 mod locks;
+mod many;
 mod outside;
 mod promises;
 mod properties;
@@ -33,5 +36,6 @@ pub(super) mod saved;
 pub(super) mod scenarios;
 pub(super) mod script;
 mod server;
+mod stories;
 mod ticket;
 pub(super) mod world;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::thread;
 
 use super::kill::{Tally, tally};
-use super::scenarios;
+use super::{many, scenarios};
 
 /// The table with its total.
 fn table(tallies: &[Tally]) -> String {
@@ -28,8 +28,10 @@ fn table(tallies: &[Tally]) -> String {
 #[test]
 fn simulator_table() {
     let scenarios = scenarios::all();
+    let stories = many::all();
     let tallies = thread::scope(|scope| {
-        let running: Vec<_> = scenarios.iter().map(|scenario| scope.spawn(|| tally(scenario))).collect();
+        let mut running: Vec<_> = scenarios.iter().map(|scenario| scope.spawn(|| tally(scenario))).collect();
+        running.extend(stories.iter().map(|story| scope.spawn(|| many::tally(story))));
         running.into_iter().map(|one| one.join().expect("no panic")).collect::<Vec<Tally>>()
     });
     println!("\n{}", table(&tallies));

@@ -295,7 +295,7 @@ fn canceled_in_test() -> Scenario {
     canceled("canceled in Test", all_submitted, script)
 }
 
-fn all_submitted(release: &DatabricksRelease) -> bool {
+pub(super) fn all_submitted(release: &DatabricksRelease) -> bool {
     let test = release.status.as_ref().and_then(|status| status.phase(Phase::Test)).cloned();
     let flying = test.and_then(|phase| phase.ticket).unwrap_or_default().in_flight;
     flying.len() == 2 && flying.iter().all(|run| run.run_id.is_some())

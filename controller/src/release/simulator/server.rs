@@ -26,7 +26,9 @@ impl Server {
             return Err(409);
         }
         object["metadata"]["generation"] = json!(1);
-        object["metadata"]["uid"] = json!(format!("uid-{}", self.version + 1));
+        if !object["metadata"]["uid"].is_string() {
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.version + 1));
+        }
         Ok(self.store(&name, object))
     }
 

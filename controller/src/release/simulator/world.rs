@@ -255,7 +255,7 @@ impl Outside {
     }
 
     /// Time passes, and users act.
-    fn pass(&mut self) {
+    pub(super) fn pass(&mut self) {
         self.jobs.tick(self.script.build, self.now);
         self.databricks.clusters.tick(self.now);
         let Some(user) = self.users.front().copied() else { return };
@@ -276,7 +276,7 @@ impl Outside {
         self.kills.len() < before
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         release: &DatabricksRelease,
         status: &DatabricksReleaseStatus,

@@ -1,0 +1,120 @@
+//! The API server as the pipeline sees it: it lists releases and creates them. What a round creates is done after it, one
+//! by one, so that a kill can fall before and after each.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use brickline_crds::DatabricksRelease;
+use http::{Method, Request, Response};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use super::super::kill::Side;
+use super::Many;
+use crate::pipeline::{self, Follow};
+
+/// What is stored, and what was created since.
+#[derive(Default)]
+struct Table {
+    releases: BTreeMap<String, Value>,
+    created: Vec<Value>,
+}
+
+impl Table {
+    /// What is new since the last round.
+    fn store(&mut self, many: &Many) {
+        for release in many.releases() {
+            let known = self.releases.entry(release.name_any()).or_default();
+            if known["metadata"]["resourceVersion"].as_str() != release.resource_version().as_deref() {
+                *known = json!(*release);
+            }
+        }
+    }
+
+    fn answer(&mut self, method: &Method, path: &str, body: &[u8]) -> (u16, Value) {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let taken =
+            |release: &Value| self.releases.contains_key(release["metadata"]["name"].as_str().unwrap_or_default());
+        match *method {
+            Method::GET if name == "databricksreleases" => {
+                let items: Vec<&Value> = self.releases.values().collect();
+                (200, json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "List", "metadata": {}, "items": items}))
+            }
+            Method::GET => self.releases.get(name).map_or_else(|| failure(404), |release| (200, release.clone())),
+            Method::POST if path.contains("/databricksreleases") => {
+                let release: Value = serde_json::from_slice(body).expect("a release");
+                if taken(&release) {
+                    return failure(409);
+                }
+                self.created.push(release.clone());
+                (201, release)
+            }
+            _ => (201, serde_json::from_slice(body).expect("an event")),
+        }
+    }
+}
+
+fn failure(code: u16) -> (u16, Value) {
+    let reason = if code == 409 { "AlreadyExists" } else { "NotFound" };
+    (code, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}))
+}
+
+/// The API server, and the runtime that its client needs.
+pub(super) struct Api {
+    runtime: tokio::runtime::Runtime,
+    table: Arc<Mutex<Table>>,
+    kube: kube::Client,
+}
+
+impl Api {
+    pub(super) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let table = Arc::<Mutex<Table>>::default();
+        let server = table.clone();
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let server = server.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await.expect("a body");
+                let (code, answer) = server.lock().expect("unpoisoned").answer(&parts.method, parts.uri.path(), &body);
+                let body = kube::client::Body::from(answer.to_string().into_bytes());
+                Ok::<_, Infallible>(Response::builder().status(code).body(body).expect("an answer"))
+            }
+        });
+        let kube = runtime.block_on(async { kube::Client::new(service, "default") });
+        Self { runtime, table, kube }
+    }
+
+    /// One round of the pipeline. Whether it did anything.
+    pub(super) fn round(&self, many: &RefCell<Many>, follow: &Follow) -> bool {
+        let (pipeline, now) = (many.borrow().pipeline.clone(), many.borrow().now);
+        self.table.lock().expect("unpoisoned").store(&many.borrow());
+        let round = pipeline::tests::round(&pipeline, &self.kube, follow, now);
+        let (status, remember) = self.runtime.block_on(round);
+        let created = std::mem::take(&mut self.table.lock().expect("unpoisoned").created);
+        let mut many = many.borrow_mut();
+        let mut did = !created.is_empty();
+        for release in created {
+            let release: DatabricksRelease = serde_json::from_value(release).expect("a release");
+            many.point(Side::Before);
+            many.followed += 1;
+            if !many.create(release) {
+                many.problems.push("the pipeline created a release twice".to_owned());
+            }
+            many.point(Side::After);
+            many.calls += 1;
+        }
+        if many.pipeline.status.as_ref() != Some(&status) {
+            did = true;
+            many.point(Side::Before);
+            many.marked += 1;
+            many.pipeline.status = Some(status);
+            many.point(Side::After);
+            many.calls += 1;
+        }
+        remember();
+        did
+    }
+}

@@ -1,0 +1,222 @@
+//! What happens between releases: newer ones, rollbacks, promotions.
+
+use brickline_crds::{
+    ConcurrencyPolicy, DatabricksRelease, OnFailure, Phase, PhaseState, Reason, ReleasePipeline, ReleaseReason,
+    ReleaseResult,
+};
+
+use kube::ResourceExt;
+
+use super::super::databricks::Behaviour;
+use super::super::jobs::Build;
+use super::super::script::{Script, runs};
+use super::{Many, Merge};
+use crate::pipeline::tests::{pipeline, two_stages};
+
+/// One story of several releases.
+pub(in crate::release::simulator) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) pipeline: ReleasePipeline,
+    pub(super) script: fn(&DatabricksRelease) -> Script,
+    pub(super) merges: Vec<Merge>,
+    /// How each release ends, by its letter, or by reason and stage.
+    pub(super) ends: Vec<(&'static str, ReleaseResult, Reason)>,
+}
+
+/// Every scenario.
+pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
+    vec![
+        queued(),
+        superseded_in_line(),
+        superseded_in_build(),
+        not_superseded_after_deploy(),
+        rolled_back(),
+        rolled_back_before_the_next(),
+        nothing_to_roll_back_to(),
+        promoted(),
+        promotion_withheld(),
+        rolled_back_in_production(),
+    ]
+}
+
+/// The letter of a merge's commit; else what made the release, and where it goes.
+pub(super) fn role(release: &DatabricksRelease) -> String {
+    match (release.spec.reason, &release.spec.source.git) {
+        (ReleaseReason::Push, Some(git)) => git.commit.chars().take(1).collect(),
+        (reason, _) => format!("{reason} {}", release.spec.stage.as_deref().unwrap_or_default()),
+    }
+}
+
+fn good(role: &'static str) -> (&'static str, ReleaseResult, Reason) {
+    (role, ReleaseResult::Succeeded, Reason::Succeeded)
+}
+
+fn is(release: &DatabricksRelease, wanted: &str) -> bool {
+    role(release) == wanted
+}
+
+fn any(many: &Many, wanted: &str, holds: fn(&DatabricksRelease) -> bool) -> bool {
+    many.releases().any(|release| is(&release, wanted) && holds(&release))
+}
+
+fn over(release: &DatabricksRelease) -> bool {
+    super::is_finished(release)
+}
+
+fn merge(letter: char, when: fn(&Many) -> bool) -> Merge {
+    Merge { when, letter }
+}
+
+fn at_once(letter: char) -> Merge {
+    merge(letter, |_| true)
+}
+
+fn fails() -> Script {
+    Script { databricks: Behaviour { failing: Some(0), ..Behaviour::default() }, ..Script::default() }
+}
+
+fn well(_: &DatabricksRelease) -> Script {
+    Script::default()
+}
+
+fn one_stage(policy: ConcurrencyPolicy) -> ReleasePipeline {
+    let mut pipeline = pipeline(&[("staging", &[])]);
+    pipeline.spec.concurrency.policy = policy;
+    pipeline
+}
+
+fn with_rollback(mut pipeline: ReleasePipeline) -> ReleasePipeline {
+    pipeline.spec.template.spec.on_failure = OnFailure::Rollback;
+    pipeline
+}
+
+fn queued() -> Scenario {
+    Scenario {
+        name: "three in a queue",
+        pipeline: one_stage(ConcurrencyPolicy::Queue),
+        script: well,
+        merges: ['a', 'b', 'c'].map(at_once).into(),
+        ends: ["a", "b", "c"].map(good).into(),
+    }
+}
+
+/// The second waits behind one that deploys, and the third takes its place.
+fn superseded_in_line() -> Scenario {
+    let deploys = |many: &Many| any(many, "a", |release| runs(release, Phase::Test));
+    Scenario {
+        name: "newest wins in the line",
+        pipeline: one_stage(ConcurrencyPolicy::Supersede),
+        script: well,
+        merges: vec![at_once('a'), merge('b', deploys), merge('c', deploys)],
+        ends: vec![good("a"), ("b", ReleaseResult::Skipped, Reason::Superseded), good("c")],
+    }
+}
+
+fn superseded_in_build() -> Scenario {
+    Scenario {
+        name: "newest wins over a build",
+        pipeline: one_stage(ConcurrencyPolicy::Supersede),
+        script: |release| {
+            let build = if is(release, "a") { Build::Hangs } else { Build::Succeeds };
+            Script { build, ..Script::default() }
+        },
+        merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Build)))],
+        ends: vec![("a", ReleaseResult::Canceled, Reason::Superseded), good("b")],
+    }
+}
+
+fn not_superseded_after_deploy() -> Scenario {
+    Scenario {
+        name: "not canceled after Deploy",
+        pipeline: one_stage(ConcurrencyPolicy::Supersede),
+        script: well,
+        merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
+        ends: vec![good("a"), good("b")],
+    }
+}
+
+fn rolled_back() -> Scenario {
+    Scenario {
+        name: "rolled back",
+        pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
+        script: |release| if is(release, "b") { fails() } else { Script::default() },
+        merges: vec![at_once('a'), merge('b', |many| any(many, "a", over))],
+        ends: vec![good("a"), ("b", ReleaseResult::Failed, Reason::InnerTestsFailed), good("rollback staging")],
+    }
+}
+
+/// Another one waits already; the locks stay with the rollback.
+fn rolled_back_before_the_next() -> Scenario {
+    Scenario {
+        name: "rolled back before the next",
+        merges: vec![
+            at_once('a'),
+            merge('b', |many| any(many, "a", over)),
+            merge('c', |many| any(many, "b", |release| runs(release, Phase::Test))),
+        ],
+        ends: vec![
+            good("a"),
+            ("b", ReleaseResult::Failed, Reason::InnerTestsFailed),
+            good("c"),
+            good("rollback staging"),
+        ],
+        ..rolled_back()
+    }
+}
+
+fn nothing_to_roll_back_to() -> Scenario {
+    Scenario {
+        name: "nothing to roll back to",
+        pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
+        script: |_| fails(),
+        merges: vec![at_once('a')],
+        ends: vec![("a", ReleaseResult::Failed, Reason::InnerTestsFailed)],
+    }
+}
+
+fn promoted() -> Scenario {
+    Scenario {
+        name: "promoted",
+        pipeline: two_stages(),
+        script: well,
+        merges: vec![at_once('a')],
+        ends: vec![good("a"), good("promotion production")],
+    }
+}
+
+fn promotion_withheld() -> Scenario {
+    Scenario {
+        name: "not promoted",
+        pipeline: two_stages(),
+        script: |_| fails(),
+        merges: vec![at_once('a')],
+        ends: vec![("a", ReleaseResult::Failed, Reason::InnerTestsFailed)],
+    }
+}
+
+/// The first merge goes to both stages, the second fails in production.
+fn rolled_back_in_production() -> Scenario {
+    fn over_in_production(many: &Many) -> bool {
+        any(many, "promotion production", |release| {
+            let test = release.status.as_ref().and_then(|status| status.phase(Phase::Test));
+            over(release) && test.is_some_and(|test| test.state == PhaseState::Succeeded)
+        })
+    }
+    Scenario {
+        name: "rolled back in production",
+        pipeline: with_rollback(two_stages()),
+        script: |release| {
+            // The promotion of the second merge: the fourth that was made.
+            let from_b = release.uid().as_deref() == Some("uid-3");
+            if from_b { fails() } else { Script::default() }
+        },
+        merges: vec![at_once('a'), merge('b', over_in_production)],
+        ends: vec![
+            good("a"),
+            good("b"),
+            good("promotion production"),
+            ("promotion production", ReleaseResult::Failed, Reason::InnerTestsFailed),
+            good("rollback production"),
+        ],
+    }
+}
