@@ -1,8 +1,11 @@
 //! Jobs: saved work with a schedule. API page: "Jobs" (`/api/2.2/jobs`).
 
+mod files;
+
 use std::collections::BTreeMap;
 
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::compute::{Environment, NewCluster};
@@ -149,9 +152,10 @@ pub struct Listed {
 }
 
 #[derive(Deserialize)]
-struct Jobs {
+#[serde(bound = "T: DeserializeOwned")]
+struct Jobs<T> {
     #[serde(default, deserialize_with = "super::tolerant::list")]
-    jobs: Vec<Job>,
+    jobs: Vec<T>,
     #[serde(default)]
     next_page_token: Option<String>,
 }
@@ -180,17 +184,20 @@ impl Client {
     /// `Protocol` if there are more jobs than 20,000: a listing that was cut off must not pass for a whole one. The
     /// general ones.
     pub async fn jobs(&self) -> Result<Vec<Job>, Error> {
-        self.pages_of_jobs(MAX_PAGES).await
+        self.pages_of_jobs(MAX_PAGES, false).await
     }
 
-    pub(super) async fn pages_of_jobs(&self, most: usize) -> Result<Vec<Job>, Error> {
+    pub(super) async fn pages_of_jobs<T: DeserializeOwned>(&self, most: usize, tasks: bool) -> Result<Vec<T>, Error> {
         let (mut jobs, mut token) = (Vec::new(), None::<String>);
         for _ in 0..most {
             let mut call = Call::get("jobs/list", Family::Jobs, "/api/2.2/jobs/list").query("limit", PAGE);
+            if tasks {
+                call = call.query("expand_tasks", "true");
+            }
             if let Some(token) = token.take() {
                 call = call.query("page_token", token);
             }
-            let page: Jobs = self.read(call).await?;
+            let page: Jobs<T> = self.read(call).await?;
             jobs.extend(page.jobs);
             token = page.next_page_token.filter(|token| !token.is_empty());
             if token.is_none() {

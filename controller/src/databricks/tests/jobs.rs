@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::super::Category;
 use super::super::compute::NewCluster;
 use super::super::jobs::{
-    CronSchedule, Dependency, EmailNotifications, JobCluster, JobParameter, JobSettings, JobTask, PauseStatus,
+    CronSchedule, Dependency, EmailNotifications, Job, JobCluster, JobParameter, JobSettings, JobTask, PauseStatus,
 };
 use super::super::tasks::{NotebookTask, Origin, PythonWheelTask, Task, Work};
 use super::{always, client, first, sent};
@@ -49,7 +49,7 @@ async fn a_workspace_without_jobs_lists_none() {
 #[tokio::test]
 async fn a_listing_without_end_is_an_error() {
     let server = always(ok(&json!({"jobs": [{"job_id": 1}], "next_page_token": "again"}))).await;
-    let error = client(&server).0.pages_of_jobs(3).await.expect_err("an error");
+    let error = client(&server).0.pages_of_jobs::<Job>(3, false).await.expect_err("an error");
     assert_eq!(error.to_string(), "jobs/list: the workspace has more than 3 jobs: delete some");
     assert_eq!(sent(&server).await.len(), 3);
 }

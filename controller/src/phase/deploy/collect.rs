@@ -1,5 +1,5 @@
 //! Deletes old libraries: those that Brickline put there, that none of the remembered deployments used, that no cluster
-//! of the workspace knows, and that no other pipeline or stage remembers. What can't be looked at keeps them all.
+//! of the workspace knows, that no saved job installs, and that no other pipeline or stage remembers. What can't be looked at keeps them all.
 
 use std::collections::BTreeSet;
 
@@ -51,6 +51,8 @@ async fn used(connection: &Connection, own: &str, parallel: usize) -> Result<BTr
         used.extend(statuses.into_iter().filter_map(|status| path(&status.library)));
     }
     used.extend(remembered(client, own, parallel).await?);
+    // A failed release leaves the jobs of an earlier one on the libraries of that.
+    used.extend(client.files_of_jobs().await?);
     Ok(used)
 }
 

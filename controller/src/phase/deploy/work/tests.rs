@@ -298,28 +298,42 @@ async fn an_artifact_whose_bytes_no_longer_match_its_digest_deploys_nothing() {
     assert!(stand.fake.below(FOLDER).is_empty());
 }
 
+/// Who still uses an old wheel.
+#[derive(Clone, Copy, PartialEq)]
+enum User {
+    Nobody,
+    Cluster,
+    OtherStage,
+    Job,
+}
+
 #[rstest]
-#[case(false, false, true)]
-#[case(true, false, false)]
-#[case(false, true, false)]
+#[case(User::Nobody)]
+#[case(User::Cluster)]
+#[case(User::OtherStage)]
+#[case(User::Job)]
 #[tokio::test]
-async fn an_old_wheel_goes_when_nobody_uses_it(#[case] installed: bool, #[case] remembered: bool, #[case] goes: bool) {
+async fn an_old_wheel_goes_when_nobody_uses_it(#[case] user: User) {
     let stand = Stand::new().await;
     for number in 0..7 {
         let wheel = (format!("dbxdemo-0.{number}.0-py3-none-any.whl"), format!("wheel {number}"));
         let release = stand.built(&format!("r{number}"), &[], &[(&wheel.0, &wheel.1)]).await;
         stand.deploy(&release).await.unwrap();
         let first = stand.work(&release, &[]).await.locations[0].clone();
-        if number == 0 && installed {
+        if number == 0 && user == User::Cluster {
             stand.fake.inside().libraries.push(first.clone());
         }
-        if number == 0 && remembered {
+        if number == 0 && user == User::Job {
+            stand.fake.inside().of_jobs.push(first.clone());
+        }
+        if number == 0 && user == User::OtherStage {
             let other = State::default().completed("other", &[first]);
             let other = other.begun(&Plan::default(), &author("other"));
             stand.fake.inside().put(&state::place(&["other"]), "FILE", &other.write().unwrap());
         }
     }
     let left = stand.fake.below("/Shared/.brickline/libraries");
+    let goes = user == User::Nobody;
     assert_eq!(left.len(), if goes { 5 } else { 6 }, "{left:?}");
     assert_eq!(left.iter().any(|place| place.contains("dbxdemo-0.0.0")), !goes);
 }

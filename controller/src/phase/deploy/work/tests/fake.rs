@@ -39,6 +39,8 @@ pub(super) struct Inside {
     pub(super) meanwhile: Option<(String, Vec<u8>)>,
     /// Libraries of the cluster.
     pub(super) libraries: Vec<String>,
+    /// Libraries of saved jobs.
+    pub(super) of_jobs: Vec<String>,
 }
 
 impl Inside {
@@ -49,7 +51,7 @@ impl Inside {
 
     fn answer(&mut self, request: &Request) -> ResponseTemplate {
         let path = percent_decode_str(request.url.path()).decode_utf8().unwrap().into_owned();
-        let operation = path.trim_start_matches("/api/2.0/").to_owned();
+        let operation = path.trim_start_matches("/api/2.0/").trim_start_matches("/api/2.2/").to_owned();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let asked = request.url.query_pairs().find(|(name, _)| name == "path").map(|(_, path)| path.into_owned());
         let place = key(&asked.or_else(|| body["path"].as_str().map(str::to_owned)).unwrap_or_default());
@@ -77,6 +79,10 @@ impl Inside {
             "libraries/cluster-status" => {
                 let status = |path: &String| json!({"library": {"whl": path}, "status": "INSTALLED"});
                 ok(&json!({"library_statuses": self.libraries.iter().map(status).collect::<Vec<_>>()}))
+            }
+            "jobs/list" => {
+                let task = |path: &String| json!({"settings": {"tasks": [{"libraries": [{"whl": path}]}]}});
+                ok(&json!({"jobs": self.of_jobs.iter().map(task).collect::<Vec<_>>()}))
             }
             _ => ResponseTemplate::new(404),
         }
