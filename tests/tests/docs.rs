@@ -43,7 +43,10 @@ fn every_defect_names_tests_that_exist() {
     for names in rows {
         assert!(!names.is_empty(), "a row names no test");
         for name in names {
-            assert!(code.contains(&format!("fn {name}(")), "docs/reliability.md names the test {name}, which there is not");
+            assert!(
+                code.contains(&format!("fn {name}(")),
+                "docs/reliability.md names the test {name}, which there is not"
+            );
         }
     }
 }

@@ -27,7 +27,8 @@ pub(super) async fn discover(client: &Client) -> Result<String, Error> {
         #[serde(default)]
         token_endpoint: String,
     }
-    let call = Call::get(DISCOVERY, Family::Identity, "/oidc/.well-known/oauth-authorization-server");
+    // A page instead of JSON is a workspace that has no such document, not a fault.
+    let call = Call::get(DISCOVERY, Family::Identity, "/oidc/.well-known/oauth-authorization-server").raw();
     let reply = match client.exchange(&call, None, &Authorization::none()).await {
         Ok(reply) => reply,
         Err(error) if error.is_transient() => return Err(error),
