@@ -125,7 +125,7 @@ async fn verdict(client: &Client, run: &Run) -> Result<NotebookVerdict, Box<dyn 
     let output = client.run_output(task).await?;
     let views = client.export_run(task).await?;
     let export = export::read(&views.first().ok_or("a run without view")?.content)?;
-    let demand = Demand { limit: None, require_tests: false, frameworks: Framework::ALL.to_vec() };
+    let demand = Demand { limit: None, require_tests: false, frameworks: Framework::ALL.to_vec(), baseline: None };
     Ok(judge(&RunView::of("notebooks/probe.py", run), &output, Cells::Read(&export), &demand))
 }
 
@@ -299,6 +299,6 @@ async fn notebooks_fail_in_different_ways() -> Outcome {
 
 /// A run that was canceled before it began has no export.
 fn verdict_without_cells(run: &Run) -> NotebookVerdict {
-    let demand = Demand { limit: None, require_tests: false, frameworks: vec![] };
+    let demand = Demand { limit: None, require_tests: false, frameworks: vec![], baseline: None };
     judge(&RunView::of("notebooks/sleeps.py", run), &Output::default(), Cells::Unreadable("not asked"), &demand)
 }

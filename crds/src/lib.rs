@@ -32,11 +32,12 @@ pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Changes, Compute,
     ComputeKind, CranLibrary, DataSecurityMode, DatabricksJob, DatabricksRelease, DatabricksReleaseSpec,
-    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, GitSource,
-    Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MavenLibrary, NewCluster,
-    NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel,
-    ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, RunTicket, Runs,
-    RuntimeEngine, Serverless, Source, SparkPython, StartTicket, Stopping, Test, TestCounts, TestVerdict, Tests,
+    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture,
+    Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus,
+    JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure,
+    Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel, Regression, ReleaseReason, ReleaseResult,
+    ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select,
+    Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests,
     Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;

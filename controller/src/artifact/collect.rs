@@ -76,8 +76,9 @@ struct Marking {
 }
 
 impl Marking {
-    /// What a pipeline's stages have, to which they may go back.
+    /// A pipeline, and what its stages have, to which they may go back.
     fn pipeline(&mut self, pipeline: &ReleasePipeline) {
+        self.marks.pipelines.insert((pipeline.namespace().unwrap_or_default(), pipeline.name_any()));
         let stages = pipeline.status.iter().flat_map(|status| &status.stages);
         let stored = stages.flat_map(|stage| [&stage.deployed, &stage.last_good]).flatten();
         stored.for_each(|stored| self.artifact(&stored.artifact));

@@ -6,8 +6,9 @@
 //! | `artifacts/<hex>.manifest` | a copy of its manifest |
 //! | `releases/<namespace>/<uid>/<attempt>/...` | what one build attempt handed in |
 //! | `releases/<namespace>/<uid>/deploy/...` | what a deployment was about to change, and what it changed |
-//! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks |
+//! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks, `<run id>.json` for each run |
 //! | `releases/<namespace>/<uid>/log/<phase>/<offset>` | the phase's log, in parts |
+//! | `history/<namespace>/<pipeline>/<stage>.json` | how long tests took that passed |
 
 use brickline_artifact::Digest;
 use brickline_artifact::manifest::{File, Wheel};
@@ -22,6 +23,14 @@ const SHORT: usize = 12;
 pub(super) const ARTIFACTS: &str = "artifacts";
 /// The folder of what builds and tests leave beside.
 pub(super) const RELEASES: &str = "releases";
+
+/// The folder of what pipelines remember.
+pub(super) const HISTORY: &str = "history";
+
+/// How long a stage's tests took.
+pub(crate) fn history(namespace: &str, pipeline: &str, stage: &str) -> Path {
+    Path::from(format!("{HISTORY}/{namespace}/{pipeline}/{stage}.json"))
+}
 
 /// The zip.
 pub(crate) fn artifact(digest: &Digest) -> Path {
@@ -40,6 +49,8 @@ pub(super) enum Owner {
     Artifact(Digest),
     /// The release of this namespace and uid.
     Release(String, String),
+    /// The pipeline of this namespace and name.
+    Pipeline(String, String),
     /// Not one of the places of this table.
     Nobody,
 }
@@ -53,6 +64,7 @@ pub(super) fn owner(place: &Path) -> Owner {
             Digest::from_hex(hex).map_or(Owner::Nobody, Owner::Artifact)
         }
         [RELEASES, namespace, uid, _, ..] => Owner::Release((*namespace).to_owned(), (*uid).to_owned()),
+        [HISTORY, namespace, pipeline, _] => Owner::Pipeline((*namespace).to_owned(), (*pipeline).to_owned()),
         _ => Owner::Nobody,
     }
 }

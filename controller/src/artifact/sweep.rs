@@ -25,6 +25,8 @@ pub(crate) struct Marks {
     pub(crate) artifacts: BTreeSet<Digest>,
     /// The releases there are: namespace and uid.
     pub(crate) releases: BTreeSet<(String, String)>,
+    /// The pipelines there are: namespace and name.
+    pub(crate) pipelines: BTreeSet<(String, String)>,
 }
 
 impl Marks {
@@ -32,6 +34,7 @@ impl Marks {
         match owner {
             Owner::Artifact(digest) => self.artifacts.contains(digest),
             Owner::Release(namespace, uid) => self.releases.contains(&(namespace.clone(), uid.clone())),
+            Owner::Pipeline(namespace, name) => self.pipelines.contains(&(namespace.clone(), name.clone())),
             Owner::Nobody => true,
         }
     }
@@ -57,7 +60,7 @@ impl Artifacts {
     pub(crate) async fn sweep(&self, marks: &Marks, grace: Duration, now: Timestamp) -> Result<Swept, Trouble> {
         let limit = now.checked_sub(grace).unwrap_or(Timestamp::MIN);
         let mut swept = Swept::default();
-        for folder in [place::ARTIFACTS, place::RELEASES] {
+        for folder in [place::ARTIFACTS, place::RELEASES, place::HISTORY] {
             let mut objects = self.store.list(Some(&folder.into()));
             let mut last = Owner::Nobody;
             while let Some(object) = objects.try_next().await.map_err(|error| unreadable(&error))? {
@@ -123,7 +126,7 @@ impl Swept {
         match owner {
             Owner::Artifact(_) => self.artifacts += u64::from(place::is_zip(&object.location)),
             Owner::Release(..) => self.releases += u64::from(owner != last),
-            Owner::Nobody => {}
+            Owner::Pipeline(..) | Owner::Nobody => {}
         }
     }
 }

@@ -43,6 +43,15 @@ impl Place {
             ComputeKind::Serverless(serverless) => Self::Serverless(Environment::of(serverless, &libraries)?),
         })
     }
+
+    /// The environment that tasks at this place name.
+    #[must_use]
+    pub fn environment(&self) -> Option<&Environment> {
+        match self {
+            Self::Serverless(environment) => Some(environment),
+            Self::Existing(_) | Self::New { .. } => None,
+        }
+    }
 }
 
 /// A library that serverless compute has no way to install.

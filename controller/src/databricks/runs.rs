@@ -39,7 +39,7 @@ pub struct Submit {
 }
 
 /// A run as `jobs/runs/get` shows it. All times are milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The run's id.
     #[serde(default, deserialize_with = "super::tolerant::required_integer")]
@@ -68,7 +68,7 @@ pub struct Run {
 }
 
 /// One task of a run. Outputs and exports are asked by its own id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRun {
     /// The task run's own id.
     #[serde(default, deserialize_with = "super::tolerant::required_integer")]
@@ -99,7 +99,7 @@ impl TaskRun {
 }
 
 /// How far a run is and how it ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunState {
     /// How far it is.
@@ -193,6 +193,8 @@ pub struct Output {
     pub error: Option<String>,
     /// That exception's stack trace.
     pub error_trace: Option<String>,
+    /// What a task other than a notebook printed; its last 5 MB.
+    pub logs: Option<String>,
 }
 
 /// What a notebook handed to `dbutils.notebook.exit`.

@@ -76,6 +76,19 @@ pub enum Work {
     SparkPythonTask(SparkPythonTask),
 }
 
+impl Work {
+    /// Every value of its parameters and arguments.
+    pub fn parameters_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::NotebookTask(notebook) => notebook.base_parameters.values_mut().collect(),
+            Self::PythonWheelTask(wheel) => {
+                wheel.parameters.iter_mut().chain(wheel.named_parameters.values_mut()).collect()
+            }
+            Self::SparkPythonTask(file) => file.parameters.iter_mut().collect(),
+        }
+    }
+}
+
 /// Where notebooks and files of a task come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]

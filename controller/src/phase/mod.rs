@@ -90,6 +90,8 @@ pub(crate) enum View {
     Gate(Box<gate::View>),
     /// What of a phase's work is still alive after it was asked to stop, in words.
     Alive(Vec<String>),
+    /// What of the Test phase's work is still alive after it was asked to stop, and the teardown.
+    Ebb(test::Ebb),
     /// The build's Job, pod and result.
     Build(Box<build::View>),
     /// The clusters and their libraries.

@@ -18,6 +18,7 @@ use strum::IntoEnumIterator;
 use super::queue::Newer;
 use super::status::derive;
 use super::{retry, timeout};
+use crate::phase::test::Ebb;
 use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, begin, finish, gate, is_canceled};
 
 /// How often work that was asked to stop is looked at.
@@ -156,7 +157,7 @@ fn recovered(turn: &Turn, step: Step) -> Step {
 fn stopping(turn: &Turn, ending: Ending) -> Step {
     let Ending { state, reason, message } = ending;
     let message = truncate(&message, MAX_MESSAGE);
-    let stopping = Stopping { state, reason, message, since: Some(Time(turn.now)), asked: false };
+    let stopping = Stopping { state, reason, message, since: Some(Time(turn.now)), teardown: None, asked: false };
     Step::Record(turn.with_phase(|phase| phase.stopping = Some(stopping)))
 }
 
@@ -209,13 +210,27 @@ fn stop(turn: &Turn, stopping: &Stopping, view: &View) -> Step {
             _ => Step::Act(Effect::Stop(turn.phase.name)),
         };
     }
+    if let View::Ebb(ebb) = view
+        && let Some(step) = phase::test::wind_down(turn, stopping, ebb, late)
+    {
+        return step;
+    }
     match view {
-        View::Alive(alive) if alive.is_empty() => Step::Ended(Box::new(turn.status.clone()), ending),
-        View::Alive(alive) if late => abandoned(turn, &ending, &alive.join(", ")),
-        View::Trouble(trouble) if late => abandoned(turn, &ending, &trouble.message),
-        View::Alive(_) | View::Trouble(_) => Step::Wait(Some(STOPPING)),
+        View::Alive(alive) | View::Ebb(Ebb { alive, .. }) => gone(turn, ending, alive, late),
+        // A teardown has its own time.
+        View::Trouble(trouble) if phase::test::deadline_is_over(turn, stopping).unwrap_or(late) => {
+            abandoned(turn, &ending, &trouble.message)
+        }
+        View::Trouble(_) => Step::Wait(Some(STOPPING)),
         _ => Step::Wait(Some(Duration::ZERO)),
     }
+}
+
+fn gone(turn: &Turn, ending: Ending, alive: &[String], late: bool) -> Step {
+    if alive.is_empty() {
+        return Step::Ended(Box::new(turn.status.clone()), ending);
+    }
+    if late { abandoned(turn, &ending, &alive.join(", ")) } else { Step::Wait(Some(STOPPING)) }
 }
 
 fn asked(phase: &mut PhaseStatus) {

@@ -55,7 +55,7 @@ pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &C
         Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
         Look::Work(Phase::Operate) => seen(phase::operate::observe(release, &status, context).await, View::Operate),
         Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
-        Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Alive),
+        Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Ebb),
         Look::Alive(_) => View::Alive(Vec::new()),
         Look::Work(Phase::Deploy) => View::Nothing,
     }

@@ -136,6 +136,17 @@ fn cut_front(text: &str, most: usize) -> String {
     ['…'].into_iter().chain(text.chars().skip(count + 1 - most)).collect()
 }
 
+/// Longest end of a traceback that goes into a status, in characters.
+const MAX_TAIL: usize = 400;
+
+/// The last lines of a traceback: the frame that raised, and the exception.
+#[must_use]
+pub fn tail(traceback: &str) -> String {
+    let lines: Vec<&str> = traceback.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.iter().rposition(|line| line.starts_with("  File \"")).unwrap_or(lines.len().saturating_sub(3));
+    cut_front(lines.get(last..).unwrap_or_default().join("\n").trim_end(), MAX_TAIL)
+}
+
 /// The exception of a Python traceback on one line: the first line after the last frame that isn't indented.
 #[must_use]
 pub fn exception(traceback: &str) -> &str {
@@ -162,6 +173,8 @@ mod tests {
             During handling of the above exception, another exception occurred:\n\n  File \"b\", line 2, in g\n    y()\n\
             mod.OuterError: 1 != 2\n- 1\n+ 2\n";
         assert_eq!(exception(chained), "mod.OuterError: 1 != 2");
+        assert_eq!(tail(chained), "  File \"b\", line 2, in g\n    y()\nmod.OuterError: 1 != 2\n- 1\n+ 2");
+        assert_eq!((tail("a\n\nb\nc\nd").as_str(), tail("").as_str()), ("b\nc\nd", ""));
         assert_eq!(exception("no frames\nat all\n\n"), "no frames");
         assert_eq!(exception(""), "");
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use brickline_crds::Framework;
 use serde::{Deserialize, Serialize};
 
-use super::case::{Findings, MAX_MESSAGE, TestCase, cut, exception, one_line};
+use super::case::{Findings, MAX_MESSAGE, TestCase, cut, exception, one_line, tail};
 use super::export::Export;
-use super::{exit_json, nutter, pytest, unittest};
+use super::{exit_json, markup, nutter, pytest, unittest};
 use crate::databricks::runs::{LifeCycle, Output, Run, RunResult, RunState};
 
 /// A finished run as the judge looks at it.
@@ -27,25 +28,8 @@ pub enum Cells<'a> {
     Read(&'a Export),
     /// There is an export, but it can't be read; why.
     Unreadable(&'a str),
-}
-
-/// Frameworks whose verdicts are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Framework {
-    /// Python's unittest.
-    Unittest,
-    /// pytest.
-    Pytest,
-    /// Nutter.
-    Nutter,
-    /// A verdict handed to `dbutils.notebook.exit`.
-    ExitJson,
-}
-
-impl Framework {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Unittest, Self::Pytest, Self::Nutter, Self::ExitJson];
+    /// The run has no cells: what its process printed.
+    Printed(&'a str),
 }
 
 /// What is asked of a notebook beside a successful run.
@@ -57,6 +41,29 @@ pub struct Demand {
     pub require_tests: bool,
     /// Frameworks whose verdicts count; without any the cells are not looked at.
     pub frameworks: Vec<Framework>,
+    /// How long it took before, if it must not become slower.
+    pub baseline: Option<Baseline>,
+}
+
+/// How long the runs before took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Baseline {
+    /// The middle one of them.
+    pub median: Duration,
+    /// How many they are.
+    pub of: usize,
+    /// How much longer a run may take, in percent.
+    pub percent: u32,
+}
+
+/// Differences below this are the noise of a busy cluster, whatever they are in percent.
+const NOISE: Duration = Duration::from_secs(1);
+
+impl Baseline {
+    fn most(&self) -> Duration {
+        let percent = self.percent.saturating_add(100);
+        (self.median.saturating_mul(percent) / 100).max(self.median.saturating_add(NOISE))
+    }
 }
 
 /// What the judge says of one notebook.
@@ -70,6 +77,9 @@ pub struct NotebookVerdict {
     pub cases: Vec<TestCase>,
     /// The time the notebook executed.
     pub execution: Duration,
+    /// The end of the traceback that ended the run; empty if none did.
+    #[serde(default)]
+    pub trace: String,
 }
 
 /// Passed or not.
@@ -127,7 +137,8 @@ pub fn judge(run: &RunView, output: &Output, cells: Cells<'_>, demand: &Demand) 
         let message = cut(&format!("{}: {}", run.notebook, one_line(&message)), MAX_MESSAGE);
         Verdict::Failed { reason, message }
     });
-    NotebookVerdict { notebook: run.notebook.clone(), verdict, cases, execution: run.execution }
+    let trace = if succeeded(&run.state) { String::new() } else { trace(output, cells) };
+    NotebookVerdict { notebook: run.notebook.clone(), verdict, cases, execution: run.execution, trace }
 }
 
 /// What speaks against the notebook, the most telling first.
@@ -143,6 +154,7 @@ fn fault(
         .or_else(|| broken(run, output, cells))
         .or_else(|| unknown(cells, demand, cases))
         .or_else(|| slow(run, demand))
+        .or_else(|| slower(run, demand))
 }
 
 fn succeeded(state: &RunState) -> bool {
@@ -178,7 +190,7 @@ fn broken(run: &RunView, output: &Output, cells: Cells<'_>) -> Option<(Reason, S
     }
     let cell = match cells {
         Cells::Read(export) => export.cells.iter().find(|cell| cell.failed && !cell.error.is_empty()),
-        Cells::Unreadable(_) => None,
+        Cells::Unreadable(_) | Cells::Printed(_) => None,
     };
     let told = output.error.as_deref().map(str::trim).filter(|told| !told.is_empty());
     let message = match (cell, told) {
@@ -212,6 +224,27 @@ fn slow(run: &RunView, demand: &Demand) -> Option<(Reason, String)> {
     Some((Reason::DurationExceeded, format!("it took {took} s, longer than the allowed {limit} s")))
 }
 
+/// Slower than the runs before, by more than is allowed.
+fn slower(run: &RunView, demand: &Demand) -> Option<(Reason, String)> {
+    let baseline = demand.baseline.filter(|baseline| run.execution > baseline.most())?;
+    let (took, before) = (run.execution.as_secs_f64(), baseline.median.as_secs_f64());
+    let Baseline { of, percent, .. } = baseline;
+    let message = format!(
+        "it took {took} s, more than {percent} % longer than the {before} s of the {of} runs before it that passed"
+    );
+    Some((Reason::DurationExceeded, message))
+}
+
+/// The end of the traceback, as a terminal without colours shows it.
+fn trace(output: &Output, cells: Cells<'_>) -> String {
+    let told = output.error_trace.as_deref().map(markup::strip_ansi).filter(|trace| !trace.trim().is_empty());
+    let cell = || match cells {
+        Cells::Read(export) => export.cells.iter().find(|cell| cell.failed).map(|cell| cell.error.clone()),
+        Cells::Unreadable(_) | Cells::Printed(_) => None,
+    };
+    tail(&told.or_else(cell).unwrap_or_default())
+}
+
 fn with_words(front: &str, words: &str) -> String {
     if words.trim().is_empty() { front.to_owned() } else { format!("{front}: {}", words.trim()) }
 }
@@ -226,6 +259,10 @@ fn findings(output: &Output, cells: Cells<'_>, demand: &Demand) -> Findings {
             let text = [cell.text.as_str(), cell.error.as_str()].join("\n");
             demand.frameworks.iter().for_each(|framework| add(read_text(*framework, &text)));
         }
+    }
+    if let Cells::Printed(text) = cells {
+        let text = markup::strip_ansi(text);
+        demand.frameworks.iter().for_each(|framework| add(read_text(*framework, &text)));
     }
     let exit = output.notebook_output.result.as_deref().filter(|_| demand.frameworks.contains(&Framework::ExitJson));
     add(exit.and_then(exit_json::read));

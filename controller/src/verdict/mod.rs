@@ -16,6 +16,7 @@ pub mod pytest;
 mod tests;
 pub mod unittest;
 
+pub use brickline_crds::Framework;
 pub use case::{Findings, Outcome, TestCase};
 pub use export::Export;
-pub use judge::{Cells, Demand, Framework, NotebookVerdict, Reason, RunView, Verdict, judge};
+pub use judge::{Baseline, Cells, Demand, NotebookVerdict, Reason, RunView, Verdict, judge};

@@ -24,7 +24,7 @@ pub struct Compute {
     /// A cluster made for each run and ended with it. The workspace's `newClusters` must allow it. The release's libraries
     /// are installed on it before the run starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new_cluster: Option<NewCluster>,
+    pub new_cluster: Option<Box<NewCluster>>,
     /// Databricks' serverless compute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serverless: Option<Serverless>,

@@ -6,6 +6,7 @@ mod deploy;
 mod install;
 mod limits;
 mod operate;
+mod rules;
 pub(crate) mod same_cluster;
 mod source;
 mod status;
@@ -25,6 +26,7 @@ pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{CranLibrary, Install, InstallLibrary, MavenLibrary, PypiLibrary, Restart, WhenIdle};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
 pub use operate::{DatabricksJob, JobSchedule, JobTask, Operate};
+pub use rules::{MaxDuration, Regression, Rules};
 pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
     ApprovalRecord, Artifact, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue, JobStatus,
@@ -32,7 +34,7 @@ pub use status::{
     TestVerdict, Tests, Ticket, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
-pub use test::{NotebookTest, Test};
+pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select, TaskTest, Test, TestSource};
 
 /// One run: one commit to one workspace. Everything but `suspend` and `cancel` is immutable.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

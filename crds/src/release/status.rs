@@ -257,6 +257,9 @@ pub struct Stopping {
     /// When the work was first asked to stop: `timeouts.cancelGracePeriod` counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Test: when the teardown notebook was begun, or was seen to run. Its own timeout counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<Time>,
     /// Whether the work was asked to stop. From then on it is only watched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
@@ -429,10 +432,11 @@ pub struct Ticket {
     /// Install: how long it waited for other runs before that, in seconds. None of it counts as active.
     #[serde(skip_serializing_if = "is_zero")]
     pub idle_seconds: u32,
-    /// Test: how many notebooks there are; 0 until they are known.
+    /// Test: how many runs there are, one for each notebook or task, setup and teardown among them; 0 until they are known.
     #[serde(skip_serializing_if = "is_zero")]
     pub notebooks: u32,
-    /// Test: how many of them have a verdict. They are taken in order, so the next one's index is `done + inFlight`.
+    /// Test: how many of them have a verdict, or will have none. They are taken in order, so the next one's index is
+    /// `done + inFlight`.
     #[serde(skip_serializing_if = "is_zero")]
     pub done: u32,
     /// Test: the first verdict against a notebook.
@@ -440,7 +444,7 @@ pub struct Ticket {
     pub verdict: Option<TestVerdict>,
     /// Test: runs that were submitted, or are about to be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 51))]
     pub in_flight: Vec<RunTicket>,
 }
 
@@ -476,12 +480,12 @@ pub struct StartTicket {
     pub since: Option<Time>,
 }
 
-/// One notebook's run. Its idempotency token is derived from the release's uid, the attempt, the index
+/// The run of a notebook or task. Its idempotency token is derived from the release's uid, the attempt, the index
 /// and the try.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunTicket {
-    /// The notebook's place in the sorted list of notebooks.
+    /// Its place in the list of runs.
     pub index: u32,
     /// Which try of `test.retryFailed`; 0 is the first.
     #[serde(rename = "try", skip_serializing_if = "is_zero")]

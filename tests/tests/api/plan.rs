@@ -1,5 +1,7 @@
 //! What a release's plan may say: the part of its spec that is also a pipeline's template.
 
+mod test;
+
 use brickline_tests::Table;
 use serde_json::{Value, json};
 
@@ -8,7 +10,6 @@ use crate::jobs;
 const DURATION: &str = "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)";
 const PYTHON: &str = "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\"";
 const FROM: &str = "from is a glob relative to the repository's root, without '..'";
-const MATCH: &str = "match is a glob relative to the repository's root, without '..'";
 const TO: &str =
     "to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'";
 const LIBRARIES: &str =
@@ -21,14 +22,6 @@ const POOL: &str = "pool is one of the chart's builds.pools: a lower-case word o
 const QUANTITIES: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
 const CLUSTERS: &str = "a cluster is named as in the workspace's spec.clusters, without $(...): what a release may use is \
                         known when it is created";
-const COMPUTE: &str = "compute is one of cluster, newCluster or serverless: remove the others";
-const VERSION: &str = "newCluster needs sparkVersion, unless the policy of policyId fixes it";
-const MACHINES: &str = "newCluster needs nodeTypeId or instancePoolId, unless the policy of policyId fixes them";
-const WORKERS: &str = "newCluster needs numWorkers or autoscale, unless the policy of policyId fixes them; numWorkers: 0 is \
-                       a single node";
-const SIZE: &str = "newCluster has either numWorkers or autoscale";
-const POLICY: &str = "policyId is the policy's id, such as E0631F5C0D0006D6, without $(...): what a release may use is known \
-                      when it is created";
 const ONE_KIND: &str = "each of install.libraries is exactly one of wheelsFromArtifact: true, whl, jar, pypi, maven, cran or \
                         requirements";
 const LIBRARY: &str = "a library's file is an absolute path below /Volumes, /Workspace or dbfs:/, or a cloud address such as \
@@ -39,7 +32,6 @@ const REPO: &str = "repo is an address such as https://index.example.com/simple,
 /// What is said of tests on a cluster that nothing is installed on.
 pub const OTHER_CLUSTER: &str = "test.compute.cluster is none of install.clusters: on another cluster the tests would meet other \
                                  libraries; add it there, test on one of them, or set test.allowOtherCluster: true";
-const SLOWEST: &str = "maxDuration must be at most timeout: the run is stopped by then";
 const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
                       at most build, deployAttempt at most deploy, restart at most install";
 const BACKOFF: &str = "backoff.initial must be at most backoff.max";
@@ -50,7 +42,7 @@ const EMPTY: &str = "should be at least 1 chars long";
 pub fn base() -> Value {
     json!({
         "deploy": {"items": [{"from": "notebooks/**", "to": "/Shared/dbxdemo"}]},
-        "test": {"notebooks": [{"match": "notebooks/**"}]},
+        "test": {"notebooks": [{"match": "notebooks/**"}], "setup": {"path": "notebooks/setup.py"}},
         "operate": jobs::base(),
     })
 }
@@ -63,7 +55,7 @@ pub fn examples(table: &mut Table, at: &str) {
     deploy(table, at);
     libraries(table, at);
     install(table, at);
-    test(table, at);
+    test::examples(table, at);
     jobs::examples(table, &format!("{at}.operate"));
     retries(table, at);
     tags(table, at);
@@ -95,7 +87,7 @@ fn durations(table: &mut Table, at: &str) {
         "waiting.window",
         "retries.backoff.max",
         "test.notebooks.0.timeout",
-        "test.notebooks.0.maxDuration",
+        "test.setup.timeout",
     ];
     for path in others {
         table.field(format!("{at}.{path}")).takes([json!("10m")]).refuses(DURATION, [json!("2d")]);
@@ -316,80 +308,6 @@ fn each_library(table: &mut Table, at: &str) {
         .refuses(REPO, ["ftp://a", "https://me:secret@a"].map(|at| one("cran", json!({"package": "ada", "repo": at}))))
         .refuses("coordinates are group:artifact:version", [one("maven", json!({"coordinates": "g:a"}))])
         .refuses("Required value", [one("pypi", json!({})), one("maven", json!({})), one("cran", json!({}))]);
-}
-
-fn test(table: &mut Table, at: &str) {
-    table
-        .field(format!("{at}.test.notebooks.0.match"))
-        .takes(["notebooks/**", "notebooks/a.py"].map(Value::from))
-        .refuses(MATCH, ["/Shared/x", "../x"].map(Value::from))
-        .refuses(EMPTY, [json!("")]);
-    let notebooks = |count| vec![json!({"match": "a"}); count];
-    table
-        .field(format!("{at}.test.notebooks"))
-        .takes([json!([]), json!(notebooks(50))])
-        .refuses("must have at most 50 items", [json!(notebooks(51))]);
-    table
-        .field(format!("{at}.test.notebooks.0.parameters"))
-        .takes([json!({"env": "staging"})])
-        .refuses("must be of type string", [json!({"env": 1})]);
-    table
-        .field(format!("{at}.test.maxParallel"))
-        .takes([json!(1), json!(50)])
-        .refuses("should be greater than or equal to 1", [json!(0)])
-        .refuses("should be less than or equal to 50", [json!(51)]);
-    table
-        .field(format!("{at}.test.compute.cluster"))
-        .takes([json!("main")])
-        .refuses(OTHER_CLUSTER, [json!("etl")])
-        .refuses(EMPTY, [json!("")])
-        .refuses(CLUSTERS, [json!("$(params.cluster)"), json!("Main")]);
-    compute(table, &format!("{at}.test.compute"));
-    table
-        .field(format!("{at}.test.notebooks.0"))
-        .takes([json!({"timeout": "100s"}), json!({"timeout": "2h", "maxDuration": "2h"})])
-        .refuses(SLOWEST, [json!({"timeout": "99s"}), json!({"maxDuration": "1h1s"})]);
-    table
-        .field(format!("{at}.test.retryFailed"))
-        .takes([json!(0), json!(5)])
-        .refuses("should be less than or equal to 5", [json!(6)]);
-    let other = json!({"compute": {"cluster": "etl"}});
-    table
-        .field(format!("{at}.test"))
-        .takes([with(&other, "allowOtherCluster", json!(true)), with(&other, "notebooks", json!([]))])
-        .refuses(OTHER_CLUSTER, [other]);
-    for flag in [
-        "test.allowOtherCluster",
-        "test.continueOnError",
-        "test.notebooks.0.continueOnError",
-        "test.innerTestsRequired",
-    ] {
-        table.field(format!("{at}.{flag}")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
-    }
-}
-
-fn compute(table: &mut Table, at: &str) {
-    let new = |fields: Value| json!({"newCluster": fields});
-    table
-        .field(at)
-        .takes([json!({}), json!({"cluster": "main"}), new(json!({"policyId": "P1"}))])
-        .takes([new(json!({"sparkVersion": "v", "nodeTypeId": "n", "numWorkers": 0, "dataSecurityMode": "Standard"}))])
-        .takes([json!({"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}})])
-        .refuses(COMPUTE, [json!({"cluster": "etl", "serverless": {}})])
-        .refuses(VERSION, [new(json!({"nodeTypeId": "n", "numWorkers": 1}))])
-        .refuses(MACHINES, [new(json!({"sparkVersion": "v", "numWorkers": 1}))])
-        .refuses(WORKERS, [new(json!({"sparkVersion": "v", "nodeTypeId": "n"}))])
-        .refuses(SIZE, [new(json!({"policyId": "P1", "numWorkers": 1, "autoscale": {"min": 1, "max": 2}}))])
-        .refuses(
-            "autoscale.min must be at most autoscale.max",
-            [new(json!({"policyId": "P1", "autoscale": {"min": 2, "max": 1}}))],
-        )
-        .refuses(POLICY, [new(json!({"policyId": "$(params.policy)"}))])
-        .refuses("supported values", [new(json!({"policyId": "P1", "dataSecurityMode": "USER_ISOLATION"}))])
-        .refuses(
-            "environmentVersion is a number in quotes, such as \"2\"",
-            [json!({"serverless": {"environmentVersion": "v2"}})],
-        );
 }
 
 fn retries(table: &mut Table, at: &str) {

@@ -158,7 +158,7 @@ fn build() -> Value {
         "retryAt": TIME,
         "reason": "RunnerLost",
         "message": "the node is gone",
-        "stopping": {"state": "TimedOut", "reason": "TimedOut", "message": "after 1h", "since": TIME, "asked": true},
+        "stopping": {"state": "TimedOut", "reason": "TimedOut", "message": "after 1h", "since": TIME, "teardown": TIME, "asked": true},
     })
 }
 

@@ -10,7 +10,7 @@ const YOUNG: Duration = Duration::from_hours(1);
 
 fn marks(artifacts: &[Digest], releases: &[&str]) -> Marks {
     let releases = releases.iter().map(|uid| ("data".to_owned(), (*uid).to_owned())).collect();
-    Marks { artifacts: artifacts.iter().copied().collect(), releases }
+    Marks { artifacts: artifacts.iter().copied().collect(), releases, pipelines: [].into() }
 }
 
 async fn sweep(shop: &Shop, marks: &Marks) -> Swept {
@@ -52,6 +52,18 @@ async fn what_nobody_needs_goes_and_is_counted() {
     assert!(left.into_iter().all(|place| !shop.file(&place).exists()));
     let again = sweep(&shop, &marks).await;
     assert_eq!(again, Swept { kept: 28, ..Swept::default() }, "sweeping again is harmless");
+}
+
+#[tokio::test]
+async fn a_pipelines_history_stays_as_long_as_the_pipeline() {
+    let shop = Shop::new();
+    let [live, dead] = ["live", "dead"].map(|name| place::history("data", name, "staging"));
+    for place in [&live, &dead] {
+        shop.put(place, OLD);
+    }
+    let marks = Marks { pipelines: [("data".to_owned(), "live".to_owned())].into(), ..Marks::default() };
+    sweep(&shop, &marks).await;
+    assert!(shop.file(&live).exists() && !shop.file(&dead).exists());
 }
 
 #[tokio::test]
@@ -157,7 +169,7 @@ proptest! {
     /// A place is only an artifact's or a release's if it is where those are put.
     #[test]
     fn any_place_is_read_for_what_it_is(
-        place in "((artifacts|releases|other)/)?([0-9a-f]{64}|[a-f./#]{0,9})(/a/b|[.]zip)?",
+        place in "((artifacts|releases|history|other)/)?([0-9a-f]{64}|[a-f./#]{0,9})(/a/b|[.]zip)?",
     ) {
         let path = Path::from(place.as_str());
         match place::owner(&path) {
@@ -167,6 +179,10 @@ proptest! {
             }
             Owner::Release(namespace, uid) => {
                 let folder = format!("releases/{namespace}/{uid}/");
+                prop_assert!(path.as_ref().starts_with(&folder), "{}", place);
+            }
+            Owner::Pipeline(namespace, name) => {
+                let folder = format!("history/{namespace}/{name}/");
                 prop_assert!(path.as_ref().starts_with(&folder), "{}", place);
             }
             Owner::Nobody => {}

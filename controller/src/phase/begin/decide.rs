@@ -71,7 +71,9 @@ pub(crate) fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus 
         _ if spec.start_at.is_some_and(|first| phase < first) => Some("spec.startAt begins after it"),
         Phase::Install if spec.install.clusters.is_empty() => Some("install.clusters is empty"),
         Phase::Operate if !spec.operate.is_asked_for() => Some("operate.jobs is empty"),
-        Phase::Test if spec.test.notebooks.is_empty() => Some("test.notebooks is empty"),
+        Phase::Test if spec.test.notebooks.is_empty() && spec.test.tasks.is_empty() => {
+            Some("test.notebooks and test.tasks are empty")
+        }
         _ => None,
     };
     let mut planned = PhaseStatus::pending(phase);

@@ -1,15 +1,19 @@
 //! What to do next for the notebooks: read a finished run, submit the next one, or wait.
 
 use brickline_crds::condition::{MAX_MESSAGE, truncate};
-use brickline_crds::{DatabricksReleaseStatus, Issue, PhaseState, Reason, RunTicket, TestCounts, TestVerdict, Ticket};
+use brickline_crds::{
+    DatabricksReleaseStatus, Issue, PhaseState, Reason, RunTicket, Select, TestCounts, TestVerdict, Ticket,
+};
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
-use super::{Collected, Effect, View};
+use super::{Collected, Effect, Role, Sight, View};
 
 /// How many failures a status names.
 const FAILURES: usize = 10;
 /// How many issues it names.
 const ISSUES: usize = 20;
+/// What a release waits for that has no run of its own.
+const FULL: &str = "waits for one of the runs that the workspace's limits.runs allows: other releases have all of them";
 /// How much of a failure is kept until the notebook ran again, in characters.
 const FAILED: usize = 256;
 
@@ -26,8 +30,8 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     if let Some(run) = ticket.in_flight.iter().find(|run| run.run_id.is_none()) {
         return act(Effect::Submit { index: run.index, try_: run.try_ });
     }
-    if let Some((index, run)) = view.runs.iter().find(|(_, run)| run.state.is_over()) {
-        return act(Effect::Collect { index: *index, run_id: run.run_id });
+    if let Some((index, run_id)) = finished(&ticket, view) {
+        return act(Effect::Collect { index, run_id });
     }
     let mut next = ticket.clone();
     take(turn, view, &mut next);
@@ -37,7 +41,16 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     if !ticket.in_flight.is_empty() {
         return turn.wait_saying(&progress(&ticket), Some(turn.poll()));
     }
+    if ticket.done < all {
+        return turn.wait_saying(FULL, Some(turn.poll()));
+    }
     if all == 0 { nothing_to_run(turn) } else { act(Effect::Publish { notebooks: all }) }
+}
+
+/// A run of the ticket that is over, or gone.
+fn finished(ticket: &Ticket, view: &View) -> Option<(u32, i64)> {
+    let over = |run: &&RunTicket| view.runs.get(&run.index).is_some_and(Sight::is_over);
+    ticket.in_flight.iter().find(over).and_then(|run| Some((run.index, run.run_id?)))
 }
 
 fn act(effect: Effect) -> Step {
@@ -45,21 +58,32 @@ fn act(effect: Effect) -> Step {
 }
 
 fn all(view: &View) -> u32 {
-    u32::try_from(view.notebooks.len()).unwrap_or(u32::MAX)
+    u32::try_from(view.items.len()).unwrap_or(u32::MAX)
 }
 
 /// The ticket comes first: the index of the next notebook is written down before its run is submitted. Never more than
 /// one is written down and not submitted: a cancel would have to submit it to find it. It is taken with whatever else is
 /// written, so that a notebook costs two writes: its run's id and its verdict.
 fn take(turn: &Turn, view: &View, ticket: &mut Ticket) {
-    let all = all(view);
-    ticket.notebooks = all;
+    ticket.notebooks = all(view);
     let taken = ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX);
-    let parallel = turn.spec().test.max_parallel.min(view.most).max(1);
-    let is_free = ticket.in_flight.len() < parallel as usize;
-    if taken < all && is_free && ticket.in_flight.iter().all(|run| run.run_id.is_some()) {
+    let parallel = turn.spec().test.max_parallel.min(view.most);
+    let is_free = match role(view, taken) {
+        Some(Role::Test) => {
+            let preparing = ticket.in_flight.iter().any(|run| role(view, run.index) == Some(Role::Setup));
+            !preparing && ticket.in_flight.len() < parallel as usize
+        }
+        // By themselves: before and after everything else.
+        Some(Role::Setup | Role::Teardown) => ticket.in_flight.is_empty() && parallel > 0,
+        None => false,
+    };
+    if is_free && ticket.in_flight.iter().all(|run| run.run_id.is_some()) {
         ticket.in_flight.push(RunTicket { index: taken, ..RunTicket::default() });
     }
+}
+
+fn role(view: &View, index: u32) -> Option<Role> {
+    view.items.get(index as usize).map(|item| item.role)
 }
 
 fn progress(ticket: &Ticket) -> String {
@@ -85,12 +109,15 @@ fn submitted(turn: &Turn, view: &View, index: u32, run_id: i64) -> Box<Databrick
 fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
     let mut ticket = turn.ticket();
     let run = ticket.in_flight.iter().find(|run| run.index == index).cloned().unwrap_or_default();
-    if let Some(again) = again(turn, &run, collected) {
+    if let Some(again) = again(turn, view, &run, collected) {
         ticket.in_flight.iter_mut().filter(|run| run.index == index).for_each(|run| run.clone_from(&again));
         return turn.with_ticket(ticket);
     }
     ticket.in_flight.retain(|run| run.index != index);
     ticket.done += 1;
+    if collected.verdict.is_some() && role(view, index) == Some(Role::Setup) {
+        ticket.done = after_tests(view);
+    }
     let issue = issue(view, &run, collected);
     // The first verdict stays: it is what the phase ends with.
     if let (None, Some((reason, message)), None) = (&ticket.verdict, &collected.verdict, &issue) {
@@ -98,7 +125,9 @@ fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<Da
     }
     take(turn, view, &mut ticket);
     let mut status = written(turn, ticket);
-    count(&mut status, collected);
+    if collected.verdict.is_some() || role(view, index) == Some(Role::Test) {
+        count(&mut status, collected);
+    }
     if let Some(issue) = issue {
         status.issue_count += 1;
         let room = ISSUES.saturating_sub(status.issues.len());
@@ -107,20 +136,26 @@ fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<Da
     status
 }
 
-/// The next try of a notebook that failed, if it has one left.
-fn again(turn: &Turn, run: &RunTicket, collected: &Collected) -> Option<RunTicket> {
+/// Without a setup no test runs; the teardown does.
+fn after_tests(view: &View) -> u32 {
+    let teardown = view.items.iter().filter(|item| item.role == Role::Teardown).count();
+    u32::try_from(view.items.len() - teardown).unwrap_or(u32::MAX)
+}
+
+/// The next try of a test that failed, if it has one left.
+fn again(turn: &Turn, view: &View, run: &RunTicket, collected: &Collected) -> Option<RunTicket> {
     let (_, message) = collected.verdict.as_ref()?;
-    let left = run.try_ < turn.spec().test.retry_failed;
+    let left = role(view, run.index) == Some(Role::Test) && run.try_ < turn.spec().test.retry_failed;
     left.then(|| RunTicket { index: run.index, try_: run.try_ + 1, failed: truncate(message, FAILED), run_id: None })
 }
 
 /// What went wrong with a notebook without failing the release: a test that only passed when it ran again, or a failure
 /// that `continueOnError` lets pass.
 fn issue(view: &View, run: &RunTicket, collected: &Collected) -> Option<Issue> {
-    let notebook = view.notebooks.get(run.index as usize)?;
-    let name = notebook.path.clone();
+    let item = view.items.get(run.index as usize)?;
+    let name = item.path.clone();
     match &collected.verdict {
-        Some((reason, message)) if notebook.continue_on_error => {
+        Some((reason, message)) if item.continue_on_error => {
             Some(Issue { reason: *reason, name, message: message.clone() })
         }
         None if run.try_ > 0 => {
@@ -150,19 +185,27 @@ fn ended(turn: &Turn, view: &View, uri: &str) -> Step {
             reason: Reason::SucceededWithIssues,
             message: with_issues(view, &status),
         },
-        None => Ending::succeeded(format!("{} notebooks passed", view.notebooks.len())),
+        None => Ending::succeeded(format!("{} notebooks passed", tests(view))),
         Some(verdict) => Ending::failed(verdict.reason, verdict.message),
     };
     Step::Ended(status, ending)
 }
 
+fn tests(view: &View) -> usize {
+    view.items.iter().filter(|item| item.role == Role::Test).count()
+}
+
 fn with_issues(view: &View, status: &DatabricksReleaseStatus) -> String {
     let first = status.issues.first().map(|issue| format!(", the first: {}: {}", issue.name, issue.message));
-    let (all, issues) = (view.notebooks.len(), status.issue_count);
+    let (all, issues) = (tests(view), status.issue_count);
     format!("{all} notebooks ran, with {issues} issues{}", first.unwrap_or_default())
 }
 
 fn nothing_to_run(turn: &Turn) -> Step {
+    if turn.spec().test.select == Select::Changed {
+        let ending = Ending::succeeded("no selected notebook changed: nothing was run");
+        return Step::Ended(Box::new(turn.status.clone()), ending);
+    }
     let patterns: Vec<&str> = turn.spec().test.notebooks.iter().map(|test| test.pattern.as_str()).collect();
     let message =
         format!("no deployed notebook matches {}: set test.notebooks to [] if there is none", patterns.join(", "));

@@ -1,4 +1,4 @@
-//! The parameters of a notebook as they are submitted: the only place where values of Secrets come in.
+//! The parameters of a run as they are submitted: the only place where values of Secrets come in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,38 +6,43 @@ use brickline_crds::{DatabricksWorkspace, Reason, SecretKeyRef};
 use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Notebook;
+use super::Item;
+use crate::databricks::tasks::Work;
 use crate::release::variables;
 use crate::secret;
 use crate::trouble::Trouble;
 
-/// Parameters that may hold secrets: neither printed nor kept.
-pub(super) struct Parameters {
-    pub(super) values: BTreeMap<String, String>,
-    /// The secrets among the values, to be taken out of what Databricks answers.
+/// What is run, with parameters that may hold secrets: neither printed nor kept.
+pub(super) struct Filled {
+    pub(super) work: Work,
+    /// The secrets among the parameters, to be taken out of what Databricks answers.
     pub(super) secrets: Vec<SecretString>,
 }
 
-/// The notebook's parameters with `resolved`, the release's variables, and with the workspace's secret variables, which
-/// are read for each run anew.
+/// What is run with `resolved`, the release's variables, and with the workspace's secret variables, which are read for
+/// each run anew.
 pub(super) async fn fill(
-    notebook: &Notebook,
+    item: &Item,
     resolved: &BTreeMap<String, String>,
     workspace: &DatabricksWorkspace,
     kube: &Client,
-) -> Result<Parameters, Trouble> {
-    let used: BTreeSet<&str> = notebook.parameters.values().flat_map(|text| variables::names(text)).collect();
+) -> Result<Filled, Trouble> {
+    let mut work = item.work.clone();
+    let used: BTreeSet<String> =
+        work.parameters_mut().into_iter().flat_map(|text| variables::names(text)).map(str::to_owned).collect();
     let mut secrets: BTreeMap<&str, SecretString> = BTreeMap::new();
-    for name in used.into_iter().filter(|name| !resolved.contains_key(*name)) {
-        let reference = reference(name, &notebook.path, workspace)?;
+    for name in used.iter().filter(|name| !resolved.contains_key(*name)) {
+        let reference = reference(name, &item.path, workspace)?;
         secrets.insert(name, read(reference, name, workspace, kube).await?);
     }
     let value = |name: &str| match secrets.get(name) {
         Some(secret) => Some(secret.expose_secret()),
         None => resolved.get(name).map(String::as_str),
     };
-    let values = notebook.parameters.iter().map(|(name, text)| (name.clone(), variables::fill(text, value))).collect();
-    Ok(Parameters { values, secrets: secrets.into_values().collect() })
+    for text in work.parameters_mut() {
+        *text = variables::fill(text, value);
+    }
+    Ok(Filled { work, secrets: secrets.into_values().collect() })
 }
 
 /// Where the value of a name that the release has none for comes from.
@@ -46,7 +51,7 @@ fn reference<'a>(name: &str, path: &str, workspace: &'a DatabricksWorkspace) -> 
     variable.and_then(|variable| variable.secret_ref.as_ref()).ok_or_else(|| {
         let workspace = workspace.name_any();
         let message = format!(
-            "{path}: test.notebooks[].parameters uses $({name}), for which DatabricksWorkspace {workspace} names no \
+            "{path}: its parameters in test use $({name}), for which DatabricksWorkspace {workspace} names no \
              Secret any more: name one, or create another release"
         );
         Trouble::lasting(Reason::InvalidSpec, message)

@@ -4,16 +4,18 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, RunTicke
 use futures::future::join_all;
 
 use super::act::submit;
+use super::observe::sight;
+use super::{Ebb, Owed, Sight};
 use crate::context::Context;
 use crate::databricks::{Client, Error};
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace;
 
-/// Cancels every run that was submitted. A run that is gone counts as canceled.
+/// Cancels every run that was submitted, but the teardown. A run that is gone counts as canceled.
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
     let status = release.status.clone().unwrap_or_default();
-    let in_flight = in_flight(&status);
+    let in_flight = to_stop(release, &status);
     if in_flight.is_empty() {
         return Ok(());
     }
@@ -52,17 +54,47 @@ async fn run_id(
     }
 }
 
-/// The runs that are not over yet. One that is gone counts as over.
-pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Vec<String>, Trouble> {
+/// The runs that are not over yet, one that is gone counts as over; and the teardown, if it is still owed.
+pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Ebb, Trouble> {
     let status = release.status.clone().unwrap_or_default();
-    let in_flight = in_flight(&status);
-    if in_flight.is_empty() {
-        return Ok(Vec::new());
+    let (in_flight, teardown) = (to_stop(release, &status), owed(release, &status));
+    if in_flight.is_empty() && teardown.is_none() {
+        return Ok(Ebb::default());
     }
     let client = workspace::connect(release, context).await?.client;
     let looks: Vec<_> = in_flight.iter().map(|run| alive_one(&client, release, &status, run, context)).collect();
     let alive: Vec<Option<String>> = join_all(looks).await.into_iter().collect::<Result<_, Trouble>>()?;
-    Ok(alive.into_iter().flatten().collect())
+    let teardown = match teardown {
+        Some(index) => Some(Owed { index, run: teardown_run(&client, &status, index).await? }),
+        None => None,
+    };
+    Ok(Ebb { alive: alive.into_iter().flatten().collect(), teardown })
+}
+
+/// The teardown's place in the list of runs, if there is one and it has no verdict yet. Before the ticket is written
+/// nothing was begun, so nothing is owed.
+pub(crate) fn owed(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> Option<u32> {
+    release.spec.test.teardown.as_ref()?;
+    let ticket = status.phase(Phase::Test)?.ticket.as_ref()?;
+    (ticket.done < ticket.notebooks).then(|| ticket.notebooks - 1)
+}
+
+async fn teardown_run(
+    client: &Client,
+    status: &DatabricksReleaseStatus,
+    index: u32,
+) -> Result<Option<(i64, Sight)>, Trouble> {
+    let run = in_flight(status).into_iter().find(|run| run.index == index).and_then(|run| run.run_id);
+    match run {
+        Some(run_id) => Ok(Some((run_id, sight(client, run_id).await?))),
+        None => Ok(None),
+    }
+}
+
+/// The runs in flight but the teardown.
+pub(crate) fn to_stop(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> Vec<RunTicket> {
+    let teardown = owed(release, status);
+    in_flight(status).into_iter().filter(|run| Some(run.index) != teardown).collect()
 }
 
 async fn alive_one(

@@ -1,7 +1,6 @@
 //! Databricks: runs once by idempotency token, the workspace's contents, and its clusters.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use brickline_crds::{FirstFailure, Phase, Reason, TestCounts};
 use jiff::{Timestamp, ToSpan};
@@ -10,6 +9,7 @@ use super::clusters::Clusters;
 use super::saved::{self, Saved};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
 use crate::phase::deploy::simulation::Simulated;
+use crate::phase::test::{Item, Role, samples};
 use crate::phase::{Trouble, test};
 
 /// How long it takes, in seconds.
@@ -36,6 +36,10 @@ pub(crate) struct Behaviour {
     pub(crate) lenient: bool,
     /// How it takes changes of jobs.
     pub(crate) saved: saved::Behaviour,
+    /// There is a notebook before all others, which fails or not.
+    pub(crate) setup: Option<bool>,
+    /// There is one after them, which fails or not. It ends even where runs hang.
+    pub(crate) teardown: Option<bool>,
 }
 
 impl Default for Behaviour {
@@ -50,6 +54,8 @@ impl Default for Behaviour {
             deaf: false,
             lenient: false,
             saved: saved::Behaviour::default(),
+            setup: None,
+            teardown: None,
         }
     }
 }
@@ -102,15 +108,16 @@ impl Databricks {
         let id = i64::try_from(self.runs.len()).unwrap() + 100;
         // The first notebook is the quick one.
         let takes = if index == 0 { 2 } else { 5 };
-        let ends = (self.behaviour.hangs != Some(Phase::Test)).then(|| now + takes.seconds());
+        let hangs = self.behaviour.hangs == Some(Phase::Test) && self.role(index) == Role::Test;
+        let ends = (!hangs).then(|| now + takes.seconds());
         self.runs.insert(id, OneRun { index, try_, ends, canceled: false, deleted: false });
         self.tokens.insert(token.to_owned(), id);
         Ok(id)
     }
 
-    pub(super) fn run(&self, id: i64, now: Timestamp) -> Result<Run, Trouble> {
-        let gone = || Trouble::lasting(Reason::DeployFailed, format!("run {id} does not exist"));
-        let run = self.runs.get(&id).filter(|run| !run.deleted).ok_or_else(gone)?;
+    /// None if it is gone.
+    fn run(&self, id: i64, now: Timestamp) -> Option<Run> {
+        let run = self.runs.get(&id).filter(|run| !run.deleted)?;
         let over = run.ends.is_some_and(|ends| ends <= now);
         let result = if run.canceled { RunResult::Canceled } else { RunResult::Success };
         let state = RunState {
@@ -119,7 +126,11 @@ impl Databricks {
             ..RunState::default()
         };
         let task = TaskRun { run_id: id + 1000, state: state.clone(), ..TaskRun::default() };
-        Ok(Run { run_id: id, state, tasks: vec![task], ..Run::default() })
+        Some(Run { run_id: id, state, tasks: vec![task], ..Run::default() })
+    }
+
+    pub(super) fn sight(&self, id: i64, now: Timestamp) -> test::Sight {
+        self.run(id, now).map_or(test::Sight::Gone, |run| test::Sight::Run(Box::new(run)))
     }
 
     /// A run that is gone counts as canceled.
@@ -152,44 +163,59 @@ impl Databricks {
         self.runs.values().map(|run| (run.index, run.try_)).collect()
     }
 
-    pub(super) fn notebooks(&self) -> Vec<test::Notebook> {
-        let notebook = |n| test::Notebook {
-            path: format!("notebooks/{n:02}.py"),
-            target: format!("/Shared/{n:02}.py"),
-            parameters: BTreeMap::new(),
-            timeout: Duration::from_hours(1),
-            max_duration: Duration::from_secs(100),
+    /// What is run, in order.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let setup = self.behaviour.setup.map(|_| Item { role: Role::Setup, ..samples::notebook("notebooks/setup.py") });
+        let tests = (0..self.behaviour.notebooks).map(|n| Item {
             continue_on_error: self.behaviour.lenient,
-        };
-        (0..self.behaviour.notebooks).map(notebook).collect()
+            ..samples::notebook(&format!("notebooks/{n:02}.py"))
+        });
+        let teardown =
+            self.behaviour.teardown.map(|_| Item { role: Role::Teardown, ..samples::notebook("notebooks/down.py") });
+        setup.into_iter().chain(tests).chain(teardown).collect()
+    }
+
+    fn role(&self, index: u32) -> Role {
+        self.items().get(index as usize).map_or(Role::Test, |item| item.role)
+    }
+
+    fn fails(&self, index: u32, try_: u32) -> bool {
+        match self.role(index) {
+            Role::Setup => self.behaviour.setup == Some(true),
+            Role::Teardown => self.behaviour.teardown == Some(true),
+            Role::Test => self.behaviour.failing == Some(index) || (self.behaviour.flaky == Some(index) && try_ == 0),
+        }
     }
 
     /// Judges a run that is over and keeps the verdict.
-    pub(super) fn collect(&mut self, index: u32, id: i64, now: Timestamp) -> Result<test::Collected, Trouble> {
-        let run = self.run(id, now)?;
-        assert!(run.state.is_over(), "run {id} is judged before its end");
+    pub(super) fn collect(&mut self, index: u32, id: i64, now: Timestamp) -> test::Collected {
+        let run = self.run(id, now);
+        let over = run.as_ref().is_none_or(|run| run.state.is_over());
+        assert!(over, "run {id} is judged before its end");
         self.verdicts.insert(index);
         let name = format!("notebooks/{index:02}.py: TestNotebook.test_with_status");
-        let behaviour = &self.behaviour;
-        let flaky = behaviour.flaky == Some(index) && self.runs.get(&id).is_some_and(|run| run.try_ == 0);
-        let fails = behaviour.failing == Some(index) || flaky;
-        let why = match (run.state.result_state, fails, behaviour.slow == Some(index)) {
+        let fails = self.fails(index, self.runs.get(&id).map_or(0, |run| run.try_));
+        let result = run.as_ref().and_then(|run| run.state.result_state);
+        let why = match (result, fails, self.behaviour.slow == Some(index)) {
+            _ if run.is_none() => Some((Reason::NotebookFailed, "its run is gone")),
             (Some(RunResult::Canceled), ..) => Some((Reason::Canceled, "the run was canceled")),
             (_, true, _) => Some((Reason::InnerTestsFailed, "AssertionError: 'a' != 'b'")),
             (_, _, true) => Some((Reason::DurationExceeded, "took 101 s, limit 100 s")),
             _ => None,
         };
         let failed = u32::from(why.is_some());
-        Ok(test::Collected {
+        test::Collected {
             counts: TestCounts { total: 1, passed: 1 - failed, failed, skipped: 0 },
             failures: why.iter().map(|(_, message)| failure(&name, message)).collect(),
             verdict: why.map(|(reason, message)| (reason, format!("{name}: {message}"))),
-        })
+        }
     }
 
     /// Merges the verdicts that are kept.
     pub(super) fn publish(&self, notebooks: u32) -> Result<String, Trouble> {
-        match (0..notebooks).find(|index| !self.verdicts.contains(index)) {
+        // Without a setup no test runs.
+        let ran = |index: &u32| self.behaviour.setup != Some(true) || self.role(*index) != Role::Test;
+        match (0..notebooks).filter(ran).find(|index| !self.verdicts.contains(index)) {
             Some(index) => {
                 Err(Trouble::lasting(Reason::InternalError, format!("the verdict of notebook {index} is gone")))
             }

@@ -12,9 +12,9 @@ use super::world::Outside;
 use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, operate, test};
 
 impl Outside {
-    pub(super) fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<View, Trouble> {
+    pub(super) fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> View {
         let status = release.status.clone().unwrap_or_default();
-        Ok(match phase {
+        match phase {
             Phase::Build => {
                 let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
                 let job = build::job_name(release, attempt);
@@ -23,13 +23,12 @@ impl Outside {
             Phase::Install => View::Install(self.databricks.clusters.view(self.now)),
             Phase::Test => {
                 let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
-                let runs = ids.map(|(index, id)| Ok((index, self.databricks.run(id, self.now)?)));
-                let runs = runs.collect::<Result<_, Trouble>>()?;
-                View::Test(test::View { notebooks: self.databricks.notebooks(), most: 20, runs })
+                let runs = ids.map(|(index, id)| (index, self.databricks.sight(id, self.now))).collect();
+                View::Test(test::View { items: self.databricks.items(), most: 20, runs })
             }
             Phase::Operate => View::Operate(self.databricks.saved.view(release)),
             Phase::Deploy => View::Nothing,
-        })
+        }
     }
 
     pub(super) fn act(&mut self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
@@ -104,7 +103,7 @@ impl Outside {
                 Outcome::Submitted { index: *index, run_id: self.submit(release, *index, *try_)? }
             }
             test::Effect::Collect { index, run_id } => {
-                let collected = self.databricks.collect(*index, *run_id, self.now)?;
+                let collected = self.databricks.collect(*index, *run_id, self.now);
                 Outcome::Collected { index: *index, collected: Box::new(collected) }
             }
             test::Effect::Publish { notebooks } => Outcome::Published { uri: self.databricks.publish(*notebooks)? },
@@ -126,7 +125,7 @@ impl Outside {
                 self.jobs.delete(&build::job_name(release, attempt));
             }
             Phase::Test => {
-                for run in runs_of(&status) {
+                for run in test::to_stop(release, &status) {
                     let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
                     self.databricks.cancel(id, self.now);
                 }
@@ -137,7 +136,7 @@ impl Outside {
     }
 
     /// What was asked to stop and did not yet.
-    pub(super) fn alive(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<Vec<String>, Trouble> {
+    pub(super) fn alive(&mut self, release: &DatabricksRelease, phase: Phase) -> Result<View, Trouble> {
         let status = release.status.clone().unwrap_or_default();
         let mut alive = Vec::new();
         match phase {
@@ -147,13 +146,22 @@ impl Outside {
                 alive.extend(self.jobs.exists(&job).then_some(job));
             }
             Phase::Test => {
-                for run in runs_of(&status) {
+                for run in test::to_stop(release, &status) {
                     let id = run.run_id.map_or_else(|| self.submit(release, run.index, run.try_), Ok)?;
                     alive.extend(self.databricks.is_alive(id, self.now).then(|| format!("run {id}")));
                 }
             }
             Phase::Deploy | Phase::Install | Phase::Operate => {}
         }
-        Ok(alive)
+        if phase == Phase::Test {
+            let teardown = test::owed(release, &status).map(|index| self.teardown(&status, index));
+            return Ok(View::Ebb(test::Ebb { alive, teardown }));
+        }
+        Ok(View::Alive(alive))
+    }
+
+    fn teardown(&self, status: &brickline_crds::DatabricksReleaseStatus, index: u32) -> test::Owed {
+        let run = runs_of(status).into_iter().find(|run| run.index == index).and_then(|run| run.run_id);
+        test::Owed { index, run: run.map(|id| (id, self.databricks.sight(id, self.now))) }
     }
 }

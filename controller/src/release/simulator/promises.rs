@@ -84,6 +84,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     broken.extend(runs(run));
     broken.extend(clusters(run));
     broken.extend(saved(run));
+    broken.extend(torn_down(run));
     broken.extend(told(run));
     broken.extend(locks(run));
     let asked = run.effects().count();
@@ -150,6 +151,16 @@ fn saved(run: &Run) -> Option<String> {
     });
     let complete = status.jobs.len() == run.release.spec.operate.jobs.len();
     (!right || !complete).then(|| format!("the jobs are {jobs:?}, and the status says {:?}", status.jobs))
+}
+
+/// The teardown ran if anything did.
+fn torn_down(run: &Run) -> Option<String> {
+    run.release.spec.test.teardown.as_ref()?;
+    let test = run.release.status.as_ref()?.phase(Phase::Test)?;
+    let last = test.ticket.as_ref()?.notebooks.checked_sub(1)?;
+    let ran = run.outside.databricks.ran();
+    let owed = test.state.is_terminal() && !ran.is_empty();
+    (owed && !ran.contains(&(last, 0))).then(|| format!("nothing was torn down: {ran:?}"))
 }
 
 /// The locks are free at the end, or kept on purpose; and nobody is kept from deleting the release.

@@ -1,7 +1,5 @@
 //! What holds whatever happens: several kills in one run, clocks that jump, and decisions on anything at all.
 
-use std::time::Duration;
-
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Operate, Phase, PhaseState, PhaseStatus,
     Reason, ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
@@ -70,6 +68,23 @@ proptest! {
     ) {
         let ended = run(&impatient(), script, &kills, cache);
         prop_assert!(ended.outside.problems.is_empty(), "{:?}", ended.outside.problems);
+    }
+}
+
+/// Defect: verdicts that depend on the controller's clock. It is an hour ahead of everybody else's, or behind.
+#[test]
+fn a_controller_clock_one_hour_off_changes_no_verdict() {
+    for scenario in scenarios::all() {
+        let ended = |hours| {
+            let skew = SignedDuration::from_hours(hours);
+            let ended = run(&scenario.release, Script { skew, ..scenario.script.clone() }, &[], Cache::Fresh);
+            assert!(ended.outside.problems.is_empty(), "{}: {:?}", scenario.name, ended.outside.problems);
+            Verdict::of(&ended)
+        };
+        let right = ended(0);
+        for hours in [-1, 1] {
+            assert_eq!(ended(hours), right, "{}, {hours} h off", scenario.name);
+        }
     }
 }
 
@@ -206,7 +221,14 @@ fn any_phase() -> impl Strategy<Value = PhaseStatus> {
 
 fn stopping(asked: bool) -> Stopping {
     let since = Some(time(0));
-    Stopping { state: PhaseState::Canceled, reason: Reason::Canceled, message: "canceled".to_owned(), since, asked }
+    Stopping {
+        state: PhaseState::Canceled,
+        reason: Reason::Canceled,
+        message: "canceled".to_owned(),
+        since,
+        teardown: None,
+        asked,
+    }
 }
 
 fn any_time() -> impl Strategy<Value = Option<Time>> {
@@ -286,12 +308,20 @@ fn any_view() -> impl Strategy<Value = View> {
         Just(View::Nothing),
         any_gate().prop_map(|view| View::Gate(Box::new(view))),
         proptest::collection::vec(".{0,9}", 0..3).prop_map(View::Alive),
+        any_ebb().prop_map(View::Ebb),
         any_trouble().prop_map(View::Trouble),
         any_build().prop_map(|view| View::Build(Box::new(view))),
         any_cluster().prop_map(View::Install),
         any_runs().prop_map(View::Test),
         any_jobs().prop_map(View::Operate),
     ]
+}
+
+fn any_ebb() -> impl Strategy<Value = test::Ebb> {
+    let run = proptest::option::of((any::<i64>(), Just(test::Sight::Gone)));
+    let owed = (0..9_u32, run).prop_map(|(index, run)| test::Owed { index, run });
+    (proptest::collection::vec(".{0,9}", 0..3), proptest::option::of(owed))
+        .prop_map(|(alive, teardown)| test::Ebb { alive, teardown })
 }
 
 fn passages() -> Vec<gate::Passage> {
@@ -412,18 +442,11 @@ fn any_runs() -> impl Strategy<Value = test::View> {
     let results = vec![None, Some(RunResult::Success), Some(RunResult::Failed), Some(RunResult::Unknown)];
     let runs = proptest::collection::btree_map(0..9_u32, (any::<i64>(), select(cycles), select(results)), 0..4);
     (0..9_usize, runs).prop_map(|(notebooks, runs)| {
-        let notebook = test::Notebook {
-            path: "notebooks/one.py".to_owned(),
-            target: "/Shared/one.py".to_owned(),
-            parameters: std::collections::BTreeMap::new(),
-            timeout: Duration::from_mins(1),
-            max_duration: Duration::from_mins(1),
-            continue_on_error: false,
-        };
+        let item = test::samples::notebook("notebooks/one.py");
         let run = |(index, (run_id, life_cycle_state, result_state))| {
             let state = RunState { life_cycle_state, result_state, ..RunState::default() };
-            (index, Run { run_id, state, ..Run::default() })
+            (index, test::Sight::Run(Box::new(Run { run_id, state, ..Run::default() })))
         };
-        test::View { notebooks: vec![notebook; notebooks], most: 20, runs: runs.into_iter().map(run).collect() }
+        test::View { items: vec![item; notebooks], most: 20, runs: runs.into_iter().map(run).collect() }
     })
 }

@@ -1,6 +1,7 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
 mod deploys;
+mod fixtures;
 mod gated;
 mod installing;
 pub(super) mod jobs;
@@ -69,6 +70,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_on_the_way(),
     ];
     all.extend(deploys::all());
+    all.extend(fixtures::all());
     all.extend(gated::all());
     all.extend(installing::all());
     all.extend(ways::all());

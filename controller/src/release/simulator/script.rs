@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub(crate) lost_writes: u32,
     /// Before which call the clock is set, and by how much; back too.
     pub(crate) jumps: Vec<(usize, SignedDuration)>,
+    /// How far the controller's clock is from everybody else's.
+    pub(crate) skew: SignedDuration,
     /// What users do, in this order, each once.
     pub(crate) users: Vec<User>,
     /// How the outside is set up before the release is seen.

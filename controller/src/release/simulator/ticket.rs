@@ -48,7 +48,9 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
             runs(Phase::Deploy) && ticket(Phase::Deploy).deploy == Some(*planned)
         }
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
-        Effect::Test(effect) => runs(Phase::Test) && tests(&ticket(Phase::Test), effect),
+        Effect::Test(effect) => {
+            (runs(Phase::Test) || tears_down(status, effect)) && tests(&ticket(Phase::Test), effect)
+        }
         // Jobs are found again by their tags.
         Effect::Operate(_) => runs(Phase::Operate),
         Effect::Stop(phase) => status.phase(*phase).is_some_and(|phase| phase.stopping.is_some()),
@@ -78,6 +80,17 @@ fn installs(ticket: &Ticket, effect: &install::Effect) -> bool {
             }
         }
     })
+}
+
+/// A phase that is being stopped still runs its teardown, after its other runs were asked to stop.
+fn tears_down(status: &DatabricksReleaseStatus, effect: &test::Effect) -> bool {
+    let Some(phase) = status.phase(Phase::Test) else { return false };
+    let last = phase.ticket.as_ref().and_then(|ticket| ticket.notebooks.checked_sub(1));
+    let asked = phase.stopping.as_ref().is_some_and(|stopping| stopping.asked && stopping.teardown.is_some());
+    match effect {
+        test::Effect::Submit { index, .. } | test::Effect::Collect { index, .. } => asked && last == Some(*index),
+        test::Effect::Publish { .. } => false,
+    }
 }
 
 fn tests(ticket: &Ticket, effect: &test::Effect) -> bool {

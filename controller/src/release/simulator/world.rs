@@ -136,7 +136,8 @@ impl FakeWorld {
 
 impl World for FakeWorld {
     fn now(&self) -> Timestamp {
-        self.outside().now
+        let outside = self.outside();
+        outside.now + outside.script.skew
     }
 
     async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
@@ -144,8 +145,8 @@ impl World for FakeWorld {
         outside.pass();
         match look {
             Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
-            Look::Work(phase) => outside.view(release, phase).unwrap_or_else(View::Trouble),
-            Look::Alive(phase) => outside.alive(release, phase).map_or_else(View::Trouble, View::Alive),
+            Look::Work(phase) => outside.view(release, phase),
+            Look::Alive(phase) => outside.alive(release, phase).unwrap_or_else(View::Trouble),
         }
     }
 

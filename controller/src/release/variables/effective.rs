@@ -11,7 +11,7 @@ use super::text::fill;
 /// The release with every string of its spec as `status.variables` makes it; the release itself if its spec uses none,
 /// or if they were not looked up yet. What phases work with; the stored object keeps the spec as it was written.
 ///
-/// Values of `test.notebooks[].parameters` stay as they are: they may need a Secret's value besides, and are filled when
+/// Values of parameters in `test` stay as they are: they may need a Secret's value besides, and are filled when
 /// a run is submitted. To be called with the release as it is stored: what an escape or a value brings in is text, and
 /// would not be if it were looked at again.
 pub(crate) fn effective(release: &DatabricksRelease) -> Cow<'_, DatabricksRelease> {

@@ -38,7 +38,16 @@ impl Place {
 
     /// Whether it is filled only when it is used, since a Secret's value may stand in it.
     pub(super) fn is_filled_late(&self) -> bool {
-        self.is(&["test", "notebooks", "*", "parameters", "*"])
+        const LATE: [&[&str]; 7] = [
+            &["test", "notebooks", "*", "parameters", "*"],
+            &["test", "setup", "parameters", "*"],
+            &["test", "teardown", "parameters", "*"],
+            &["test", "tasks", "*", "notebook", "parameters", "*"],
+            &["test", "tasks", "*", "pythonWheel", "parameters", "*"],
+            &["test", "tasks", "*", "pythonWheel", "namedParameters", "*"],
+            &["test", "tasks", "*", "sparkPython", "parameters", "*"],
+        ];
+        LATE.iter().any(|pattern| self.is(pattern))
     }
 
     /// The place of the list that it stands in, if it stands in one. Rules of such lists are about each item by itself.

@@ -94,7 +94,7 @@ impl Scope<'_> {
             }
             Ok(Found::Secret) if place.is_filled_late() => return true,
             Ok(Found::Secret) => {
-                "whose value is in a Secret: such variables only stand in test.notebooks[].parameters".to_owned()
+                "whose value is in a Secret: such variables only stand in the parameters of test".to_owned()
             }
             Ok(Found::Told) => return false,
             Err(error) => error,

@@ -20,6 +20,7 @@ fn verdicts() -> Vec<NotebookVerdict> {
         verdict,
         cases,
         execution: Duration::from_millis(1500),
+        trace: String::new(),
     };
     vec![
         one(

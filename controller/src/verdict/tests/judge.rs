@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use brickline_crds::Framework;
 use rstest::rstest;
 use serde_json::json;
 
 use super::super::export::{Export, read};
-use super::super::judge::{Cells, Demand, Framework, NotebookVerdict, Reason, RunView, Verdict, judge};
+use super::super::judge::{Baseline, Cells, Demand, NotebookVerdict, Reason, RunView, Verdict, judge};
 use super::{page, printed};
 use crate::databricks::runs::{LifeCycle, NotebookOutput, Output, Run, RunResult, RunState, TaskRun};
 
@@ -31,7 +32,7 @@ fn export(text: &str) -> Export {
 }
 
 fn demand() -> Demand {
-    Demand { limit: None, require_tests: false, frameworks: Framework::ALL.to_vec() }
+    Demand { limit: None, require_tests: false, frameworks: Framework::ALL.to_vec(), baseline: None }
 }
 
 fn judged(state: RunState, text: &str) -> NotebookVerdict {
@@ -175,4 +176,46 @@ fn the_task_tells_how_a_run_ended() {
     assert_eq!(RunView::of("n", &disagreeing).state, failed);
     let flat = Run { state: succeeded(), execution_duration: 900, ..Run::default() };
     assert_eq!(RunView::of("n", &flat).execution.as_millis(), 900);
+}
+
+#[rstest]
+#[case(7, 7, None)]
+#[case(5, 50, None)]
+#[case(4, 50, Some("it took 7 s, more than 50 % longer than the 4 s of the 10 runs before it that passed"))]
+#[case(6, 1, None)]
+fn a_notebook_that_became_slower_fails(#[case] median: u64, #[case] percent: u32, #[case] words: Option<&str>) {
+    let baseline = Some(Baseline { median: Duration::from_secs(median), of: 10, percent });
+    let demand = Demand { baseline, ..demand() };
+    let verdict = judge(&view(succeeded()), &Output::default(), Cells::Read(&export(PASSED)), &demand);
+    match words {
+        None => assert_eq!(verdict.verdict, Verdict::Passed),
+        Some(words) => {
+            assert_eq!(failed(&verdict), (Reason::DurationExceeded, format!("{NOTEBOOK}: {words}").as_str()));
+        }
+    }
+}
+
+#[rstest]
+#[case(PASSED, None)]
+#[case(FAILED, Some(Reason::InnerTestsFailed))]
+#[case("\u{1b}[31m1 failed\u{1b}[0m, 2 passed in 0.12s", Some(Reason::InnerTestsFailed))]
+#[case("done", Some(Reason::NoTestReport))]
+#[case("", Some(Reason::NoTestReport))]
+fn a_task_without_cells_is_judged_by_what_it_printed(#[case] printed: &str, #[case] reason: Option<Reason>) {
+    let demand = Demand { require_tests: true, ..demand() };
+    let verdict = judge(&view(succeeded()), &Output::default(), Cells::Printed(printed), &demand);
+    match reason {
+        None => assert_eq!(verdict.verdict, Verdict::Passed),
+        Some(reason) => assert_eq!(failed(&verdict).0, reason),
+    }
+}
+
+#[test]
+fn a_failure_keeps_the_end_of_its_traceback() {
+    let trace = "Traceback\n  File \"/jobs/load.py\", line 3, in load\n    \u{1b}[31mraise\u{1b}[0m ValueError('x')\nValueError: x\n";
+    let output = Output { error: Some("ValueError: x".into()), error_trace: Some(trace.into()), ..Output::default() };
+    let state = state(LifeCycle::Terminated, Some(RunResult::Failed), "");
+    let verdict = judge(&view(state), &output, Cells::Printed(""), &demand());
+    assert_eq!(verdict.trace, "  File \"/jobs/load.py\", line 3, in load\n    raise ValueError('x')\nValueError: x");
+    assert_eq!(judged(succeeded(), PASSED).trace, "");
 }

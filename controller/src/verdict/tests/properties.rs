@@ -5,10 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::export::{self, Export};
-use super::super::judge::{Cells, Demand, Framework, RunView, Verdict, judge};
+use super::super::judge::{Cells, Demand, RunView, Verdict, judge};
 use super::super::{exit_json, junit, nutter, pytest, unittest};
 use super::printed;
 use crate::databricks::runs::{LifeCycle, Output, RunResult, RunState};
+use brickline_crds::Framework;
 
 const LINE: &str = "----------------------------------------------------------------------\n";
 const DOUBLE: &str = "======================================================================\n";
@@ -70,7 +71,7 @@ fn passes(export: &Export) -> bool {
         ..RunState::default()
     };
     let view = RunView { notebook: "n.py".into(), state, execution: Duration::ZERO };
-    let demand = Demand { limit: None, require_tests: true, frameworks: Framework::ALL.to_vec() };
+    let demand = Demand { limit: None, require_tests: true, frameworks: Framework::ALL.to_vec(), baseline: None };
     judge(&view, &Output::default(), Cells::Read(export), &demand).verdict == Verdict::Passed
 }
 

@@ -1,14 +1,14 @@
 //! What a notebook is given, and that its secrets go nowhere else.
 
-use std::time::Duration;
-
 use http::{Request, Response, StatusCode};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::client::Body;
 use serde_json::json;
 
+use super::super::tests::samples;
 use super::*;
+use crate::databricks::tasks::{NotebookTask, Origin};
 
 const CANARY: &str = "canary-4f2c91d0";
 
@@ -45,20 +45,15 @@ fn workspace() -> DatabricksWorkspace {
     workspace
 }
 
-fn notebook(text: &str) -> Notebook {
-    Notebook {
-        path: "notebooks/one.py".into(),
-        target: "/Shared/one.py".into(),
-        continue_on_error: false,
-        parameters: [("it".to_owned(), text.to_owned())].into(),
-        timeout: Duration::from_mins(1),
-        max_duration: Duration::from_mins(1),
-    }
+fn item(text: &str) -> Item {
+    let base_parameters = [("it".to_owned(), text.to_owned())].into();
+    let notebook = NotebookTask { notebook_path: "/Shared/one.py".into(), source: Origin::Workspace, base_parameters };
+    Item { work: Work::NotebookTask(notebook), ..samples::notebook("notebooks/one.py") }
 }
 
-async fn filled(text: &str) -> Result<Parameters, Trouble> {
+async fn filled(text: &str) -> Result<Filled, Trouble> {
     let resolved = [("params.env".to_owned(), "staging $(workspace.vars.apiKey)".to_owned())].into();
-    fill(&notebook(text), &resolved, &workspace(), &kube()).await
+    fill(&item(text), &resolved, &workspace(), &kube()).await
 }
 
 #[tokio::test]
@@ -72,8 +67,8 @@ async fn a_notebook_gets_values_and_secrets() {
         ("$$(workspace.vars.apiKey)", "$(workspace.vars.apiKey)".to_owned(), 0),
     ];
     for (text, expected, secrets) in cases {
-        let Parameters { values, secrets: found } = filled(text).await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
-        assert_eq!((values["it"].as_str(), found.len()), (expected.as_str(), secrets), "{text}");
+        let Filled { mut work, secrets: found } = filled(text).await.unwrap_or_else(|trouble| panic!("{trouble:?}"));
+        assert_eq!((work.parameters_mut()[0].as_str(), found.len()), (expected.as_str(), secrets), "{text}");
     }
 }
 
@@ -82,9 +77,9 @@ async fn what_is_missing_is_told_without_a_value() {
     let cases = [
         ("$(workspace.vars.gone)", Reason::DependencyNotReady, "Secret data/gone, named by $(workspace.vars.gone)"),
         ("$(workspace.vars.other)", Reason::DependencyNotReady, "Secret data/vars has no key other"),
-        ("$(workspace.vars.plain)", Reason::InvalidSpec, "notebooks/one.py: test.notebooks[].parameters uses"),
+        ("$(workspace.vars.plain)", Reason::InvalidSpec, "notebooks/one.py: its parameters in test use"),
         ("$(workspace.vars.none)", Reason::InvalidSpec, "names no Secret any more"),
-        ("$(params.none)", Reason::InvalidSpec, "uses $(params.none)"),
+        ("$(params.none)", Reason::InvalidSpec, "use $(params.none)"),
     ];
     for (text, reason, expected) in cases {
         let text = format!("$(workspace.vars.apiKey) {text}");

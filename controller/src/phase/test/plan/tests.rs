@@ -4,6 +4,10 @@ use serde_json::json;
 use super::*;
 use crate::phase::deploy::samples::manifest;
 
+fn places(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Vec<String> {
+    plan(spec, manifest).expect("a plan").iter().map(|item| place(item).to_owned()).collect()
+}
+
 /// Of the documents' holes: their release imports one notebook and runs all that lie in its folder.
 #[test]
 fn only_what_this_release_deploys_is_run_one_notebook_of_many() {
@@ -12,9 +16,9 @@ fn only_what_this_release_deploys_is_run_one_notebook_of_many() {
     spec.deploy = Deploy { items: vec![one], ..Deploy::default() };
     spec.test.notebooks = vec![NotebookTest { pattern: "notebooks/**".into(), ..NotebookTest::default() }];
     let manifest = manifest(&[("notebooks/one.py", "1"), ("notebooks/two.py", "2")]);
-    let run: Vec<String> = plan(&spec, &manifest).into_iter().map(|notebook| notebook.target).collect();
+    let run = places(&spec, &manifest);
     assert_eq!(run, ["/Shared/d/one.py"]);
     spec.deploy.items[0].strip_extension = true;
-    let run: Vec<String> = plan(&spec, &manifest).into_iter().map(|notebook| notebook.target).collect();
+    let run = places(&spec, &manifest);
     assert_eq!(run, ["/Shared/d/one"], "a notebook runs where it was put");
 }

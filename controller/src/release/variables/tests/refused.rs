@@ -17,7 +17,7 @@ use super::*;
 )]
 #[case(
     "/Shared/$(workspace.vars.apiKey)",
-    "deploy.items[0].to uses $(workspace.vars.apiKey), whose value is in a Secret: such variables only stand in test.notebooks[].parameters"
+    "deploy.items[0].to uses $(workspace.vars.apiKey), whose value is in a Secret: such variables only stand in the parameters of test"
 )]
 #[case(
     "/Shared/$(release.sha)",

@@ -1,0 +1,5 @@
+//! The Test phase's own tests, and samples of what it runs.
+
+mod plan;
+pub(crate) mod samples;
+mod source;
