@@ -1,14 +1,15 @@
 //! The disk keeps each record as a JSON file that is replaced as a whole, so that a crash leaves the old or the new one.
 
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fs, io, path::Path};
+use std::{fs, io, io::Write as _, path::Path};
 
 /// Writes `value` to `path` through a temporary file beside it.
 pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, value)?;
+    // At once: a writer without buffer would be called for every word.
+    file.write_all(&serde_json::to_vec(value)?)?;
     file.persist(path)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ pub(crate) mod cells;
 pub(crate) mod cluster;
 pub(crate) mod disk;
 pub(crate) mod ids;
+mod index;
 pub(crate) mod job;
 pub(crate) mod library;
 pub(crate) mod objects;

@@ -1,10 +1,9 @@
 //! Objects are what the workspace tree holds: notebooks, files and folders. An index knows what each is, the disk holds
 //! the contents under the same path, so that a running notebook finds its neighbours.
 
-use crate::state::{Refusal, SafePath, disk, ids, lock};
+use crate::state::{Refusal, SafePath, ids, index::Index, lock};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
     fs, io,
     io::Write,
     path::{Path, PathBuf},
@@ -74,17 +73,14 @@ impl Object {
 
 /// All objects of the workspace.
 pub(crate) struct Objects {
-    index: Mutex<BTreeMap<String, Object>>,
-    file: PathBuf,
+    index: Mutex<Index>,
     root: PathBuf,
 }
 
 impl Objects {
     /// Opens the workspace tree below `data`, with the folders that each workspace has.
     pub(crate) fn open(data: &Path, folders: &[String]) -> io::Result<Self> {
-        let (file, root) = (data.join("workspace.json"), data.join("workspace"));
-        let index = disk::read_json(&file)?.unwrap_or_default();
-        let objects = Self { index: Mutex::new(index), file, root };
+        let objects = Self { index: Mutex::new(Index::open(data)?), root: data.join("workspace") };
         for folder in folders {
             let path = SafePath::workspace(folder).map_err(io::Error::other)?;
             objects.mkdirs(&path).map_err(io::Error::other)?;
@@ -121,9 +117,10 @@ impl Objects {
         if own.kind != Kind::Directory {
             return Ok(vec![(path.as_str().to_owned(), own.clone())]);
         }
-        let inside = |other: &&str| SafePath::workspace(other).is_ok_and(|p| p.parent().as_ref() == Some(path));
-        let names = index.keys().map(String::as_str).filter(inside);
-        Ok(names.filter_map(|name| Some((name.to_owned(), index.get(name)?.clone()))).collect())
+        let own = path.as_str().trim_end_matches('/').len() + 1;
+        let inside = |name: &str| name.get(own..).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'));
+        let below = index.below(path.as_str()).filter(|(name, _)| inside(name));
+        Ok(below.map(|(name, object)| (name.clone(), object.clone())).collect())
     }
 
     /// Writes a notebook or file. The folder above must be there, and nothing of another kind.
@@ -154,8 +151,7 @@ impl Objects {
             object = Object { id: old.id, created_at: old.created_at, ..object };
         }
         put(&path.under(&self.root), content)?;
-        index.insert(path.as_str().to_owned(), object);
-        Ok(disk::write_json(&self.file, &*index)?)
+        Ok(index.put(path.as_str(), object)?)
     }
 
     /// Creates a folder and those above it.
@@ -163,15 +159,13 @@ impl Objects {
         let mut index = lock(&self.index);
         let mut at = Some(path.clone());
         while let Some(folder) = at {
-            let entry = index.entry(folder.as_str().to_owned());
-            let object = entry.or_insert_with(|| Object::new(Kind::Directory, now()));
+            let object = index.put_new(folder.as_str(), || Object::new(Kind::Directory, now()))?;
             if object.kind != Kind::Directory {
                 return Err(Refusal::NotebookExists(folder.as_str().to_owned()));
             }
             at = folder.parent();
         }
-        fs::create_dir_all(path.under(&self.root))?;
-        Ok(disk::write_json(&self.file, &*index)?)
+        Ok(fs::create_dir_all(path.under(&self.root))?)
     }
 
     /// Removes an object; a folder that isn't empty only with `recursive`.
@@ -180,17 +174,14 @@ impl Objects {
         let object = index.get(path.as_str()).ok_or_else(|| Refusal::no_path(path.as_str()))?;
         let target = path.under(&self.root);
         if object.kind == Kind::Directory {
-            let below = format!("{}/", path.as_str().trim_end_matches('/'));
-            if path.parent().is_none() || (!recursive && index.keys().any(|name| name.starts_with(&below))) {
+            if path.parent().is_none() || (!recursive && index.below(path.as_str()).next().is_some()) {
                 return Err(Refusal::NotEmpty(path.as_str().to_owned()));
             }
             fs::remove_dir_all(target)?;
-            index.retain(|name, _| !name.starts_with(&below));
         } else {
             fs::remove_file(target)?;
         }
-        index.remove(path.as_str());
-        Ok(disk::write_json(&self.file, &*index)?)
+        Ok(index.remove(path.as_str())?)
     }
 }
 
