@@ -15,6 +15,8 @@ use super::{Client, Error, Once};
 
 /// Pages read of one run or listing at most; a page holds up to 100 tasks or 25 runs.
 const MAX_PAGES: usize = 40;
+/// Runs on one page of a listing: Databricks takes fewer than 25.
+const PAGE: &str = "24";
 
 /// A run to submit. Fields left at their default are not sent.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -244,8 +246,6 @@ struct Views {
 struct Runs {
     #[serde(default, deserialize_with = "super::tolerant::list")]
     runs: Vec<Run>,
-    #[serde(default)]
-    next_page_token: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -309,26 +309,15 @@ impl Client {
         self.act(call.json(&RunId { run_id })?).await
     }
 
-    /// `GET jobs/runs/list`: the newest runs first, without their tasks; at most a thousand. Harmless when repeated.
+    /// `GET jobs/runs/list`: the newest runs of the workspace, whoever submitted them, without their tasks; as many as one
+    /// page holds. Harmless when repeated.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn runs(&self, active_only: bool) -> Result<Vec<Run>, Error> {
-        let (mut runs, mut token) = (Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
-            let call = Call::get("jobs/runs/list", Family::Runs, "/api/2.2/jobs/runs/list");
-            let mut call = call.query("active_only", active_only.to_string()).query("limit", "25");
-            if let Some(token) = token.take() {
-                call = call.query("page_token", token);
-            }
-            let page: Runs = self.read(call).await?;
-            runs.extend(page.runs);
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
-        }
-        Ok(runs)
+    pub async fn newest_runs(&self) -> Result<Vec<Run>, Error> {
+        let call = Call::get("jobs/runs/list", Family::Runs, "/api/2.2/jobs/runs/list");
+        let page: Runs = self.read(call.query("run_type", "SUBMIT_RUN").query("limit", PAGE)).await?;
+        Ok(page.runs)
     }
 }
 

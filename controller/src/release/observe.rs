@@ -15,6 +15,8 @@ pub(crate) enum Look {
     Gate(gate::Kind),
     /// The work of the phase under way.
     Work(Phase),
+    /// What the phase under way has to do, right after something was done: the work itself was just seen.
+    Plan(Phase),
     /// Whether work that was asked to stop is gone.
     Alive(Phase),
 }
@@ -38,7 +40,8 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
         PhaseState::Pending => gate::kind(status, current.name).map(Look::Gate),
         _ => {
             let waits = retry::pause(current, now).is_some() || matches!(outcome, Some(Outcome::Trouble(_)));
-            (!waits).then_some(Look::Work(current.name))
+            let look = if outcome.is_some() && current.name == Phase::Test { Look::Plan } else { Look::Work };
+            (!waits).then_some(look(current.name))
         }
     }
 }
@@ -53,6 +56,7 @@ pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &C
         }
         Look::Work(Phase::Install) => seen(phase::install::observe(release, &status, context).await, View::Install),
         Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
+        Look::Plan(_) => seen(phase::test::plan_of(release, &status, context).await, View::Test),
         Look::Work(Phase::Operate) => seen(phase::operate::observe(release, &status, context).await, View::Operate),
         Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
         Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Ebb),

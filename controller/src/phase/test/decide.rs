@@ -1,5 +1,7 @@
 //! What to do next for the notebooks: read a finished run, submit the next one, or wait.
 
+use std::time::Duration;
+
 use brickline_crds::condition::{MAX_MESSAGE, truncate};
 use brickline_crds::{
     DatabricksReleaseStatus, Issue, PhaseState, Reason, RunTicket, Select, TestCounts, TestVerdict, Ticket,
@@ -12,6 +14,8 @@ use super::{Collected, Effect, Role, Sight, View};
 const FAILURES: usize = 10;
 /// How many issues it names.
 const ISSUES: usize = 20;
+/// The shortest pause between two looks at several runs.
+const SEVERAL: Duration = Duration::from_secs(1);
 /// What a release waits for that has no run of its own.
 const FULL: &str = "waits for one of the runs that the workspace's limits.runs allows: other releases have all of them";
 /// How much of a failure is kept until the notebook ran again, in characters.
@@ -39,7 +43,9 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         return Step::Record(written(turn, next));
     }
     if !ticket.in_flight.is_empty() {
-        return turn.wait_saying(&progress(&ticket), Some(turn.poll()));
+        // Several runs are seldom over at once: a look a second is enough for all.
+        let pause = if ticket.in_flight.len() > 1 { turn.poll().max(SEVERAL) } else { turn.poll() };
+        return turn.wait_saying(&progress(&ticket), Some(pause));
     }
     if ticket.done < all {
         return turn.wait_saying(FULL, Some(turn.poll()));

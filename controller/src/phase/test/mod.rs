@@ -25,7 +25,7 @@ pub(crate) use act::act;
 #[cfg(test)]
 pub(crate) use act::token;
 pub(crate) use decide::decide;
-pub(crate) use observe::observe;
+pub(crate) use observe::{observe, plan_of};
 pub(crate) use plan::travelling;
 pub(crate) use stop::{alive, stop};
 #[cfg(test)]

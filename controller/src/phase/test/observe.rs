@@ -1,5 +1,7 @@
 //! Looks at the runs of the ticket, all at the same time.
 
+use std::collections::BTreeMap;
+
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use futures::future::try_join_all;
 
@@ -7,6 +9,7 @@ use super::plan::{plan, unmatched};
 use super::{Sight, View};
 use crate::context::Context;
 use crate::databricks::Client;
+use crate::databricks::runs::Run;
 use crate::trouble::Trouble;
 use crate::workspace;
 
@@ -16,20 +19,48 @@ pub(crate) async fn observe(
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Result<View, Trouble> {
-    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
-    let items = plan(&release.spec, &manifest)?;
+    let view = plan_of(release, status, context).await?;
     let ticket = status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default();
-    if ticket.notebooks == 0 {
-        asked_for(&unmatched(&release.spec, &manifest))?;
+    // One that is written down is submitted first, whatever the others do.
+    if ticket.in_flight.iter().any(|run| run.run_id.is_none()) {
+        return Ok(view);
     }
     let submitted: Vec<(u32, i64)> = ticket.in_flight.iter().filter_map(|run| Some((run.index, run.run_id?))).collect();
-    let connection = workspace::connect(release, context).await?;
-    let most = connection.workspace.spec.limits.runs;
-    let looks = submitted.into_iter().map(|(index, run_id)| {
-        let client = &connection.client;
-        async move { Ok::<_, Trouble>((index, sight(client, run_id).await?)) }
+    let client = workspace::connect(release, context).await?.client;
+    Ok(View { runs: sights(&client, &submitted).await?, ..view })
+}
+
+/// The same without a look at the runs.
+pub(crate) async fn plan_of(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    context: &Context,
+) -> Result<View, Trouble> {
+    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+    let items = plan(&release.spec, &manifest)?;
+    let ticket = status.phase(Phase::Test).and_then(|phase| phase.ticket.as_ref());
+    if ticket.is_none_or(|ticket| ticket.notebooks == 0) {
+        asked_for(&unmatched(&release.spec, &manifest))?;
+    }
+    let most = workspace::connect(release, context).await?.workspace.spec.limits.runs;
+    Ok(View { items, most, runs: BTreeMap::new() })
+}
+
+/// Several runs are looked at with one listing; those that are not on its page, one by one.
+async fn sights(client: &Client, submitted: &[(u32, i64)]) -> Result<BTreeMap<u32, Sight>, Trouble> {
+    let listed = if submitted.len() > 1 { client.newest_runs().await? } else { Vec::new() };
+    let mut listed: BTreeMap<i64, Run> = listed.into_iter().map(|run| (run.run_id, run)).collect();
+    let looks = submitted.iter().map(|(index, run_id)| {
+        let seen = listed.remove(run_id);
+        async move {
+            let sight = match seen {
+                Some(run) => Sight::Run(Box::new(run)),
+                None => sight(client, *run_id).await?,
+            };
+            Ok::<_, Trouble>((*index, sight))
+        }
     });
-    Ok(View { items, most, runs: try_join_all(looks).await?.into_iter().collect() })
+    Ok(try_join_all(looks).await?.into_iter().collect())
 }
 
 /// Tests that were asked for and are not there are a failure.

@@ -145,7 +145,7 @@ impl World for FakeWorld {
         outside.pass();
         match look {
             Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
-            Look::Work(phase) => outside.view(release, phase),
+            Look::Work(phase) | Look::Plan(phase) => outside.view(release, phase),
             Look::Alive(phase) => outside.alive(release, phase).unwrap_or_else(View::Trouble),
         }
     }

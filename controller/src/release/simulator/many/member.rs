@@ -87,7 +87,7 @@ impl World for Member<'_> {
     async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
         self.outside(|outside| match look {
             Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
-            Look::Work(phase) => outside.view(release, phase),
+            Look::Work(phase) | Look::Plan(phase) => outside.view(release, phase),
             Look::Alive(phase) => outside.alive(release, phase).unwrap_or_else(View::Trouble),
         })
     }
