@@ -36,10 +36,12 @@ fn every_defect_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let document = std::fs::read_to_string(root.join("docs/reliability.md")).expect("the document");
     let mut files = Vec::new();
-    CRATES.iter().for_each(|name| sources(&root.join(name), &mut files));
+    for name in CRATES {
+        sources(&root.join(name), &mut files);
+    }
     let code: String = files.iter().map(|file| std::fs::read_to_string(file).expect("a source")).collect();
     let rows = named(&document);
-    assert_eq!(rows.len(), 18, "fourteen defects and four more");
+    assert_eq!(rows.len(), 17, "fourteen defects and three more");
     for names in rows {
         assert!(!names.is_empty(), "a row names no test");
         for name in names {
