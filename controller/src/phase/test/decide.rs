@@ -186,7 +186,7 @@ fn ended(turn: &Turn, view: &View, uri: &str) -> Step {
     let mut status = Box::new(turn.status.clone());
     status.tests.report = Some(uri.to_owned());
     let ending = match turn.ticket().verdict {
-        None if status.issue_count > 0 => Ending {
+        None if own_issues(&status).next().is_some() => Ending {
             state: PhaseState::SucceededWithIssues,
             reason: Reason::SucceededWithIssues,
             message: with_issues(view, &status),
@@ -201,9 +201,27 @@ fn tests(view: &View) -> usize {
     view.items.iter().filter(|item| item.role == Role::Test).count()
 }
 
+/// The issues that tests brought; Deploy and Install have theirs, of other kinds.
+fn own_issues(status: &DatabricksReleaseStatus) -> impl Iterator<Item = &Issue> {
+    status.issues.iter().filter(|issue| {
+        matches!(
+            issue.reason,
+            Reason::NotebookFailed
+                | Reason::InnerTestsFailed
+                | Reason::NoTestReport
+                | Reason::DurationExceeded
+                | Reason::TimedOut
+                | Reason::Canceled
+        )
+    })
+}
+
 fn with_issues(view: &View, status: &DatabricksReleaseStatus) -> String {
-    let first = status.issues.first().map(|issue| format!(", the first: {}: {}", issue.name, issue.message));
-    let (all, issues) = (tests(view), status.issue_count);
+    let first = own_issues(status).next().map(|issue| format!(", the first: {}: {}", issue.name, issue.message));
+    let own = own_issues(status).count();
+    // The list is bounded, the count is not.
+    let issues = if own == status.issues.len() { status.issue_count as usize } else { own };
+    let all = tests(view);
     format!("{all} notebooks ran, with {issues} issues{}", first.unwrap_or_default())
 }
 

@@ -2,7 +2,7 @@
 
 use brickline_crds::condition::{READY, STALLED, SUCCEEDED, find};
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, GoDuration, Phase, PhaseState, Reason, ReleaseResult,
+    DatabricksRelease, DatabricksReleaseStatus, GoDuration, Phase, PhaseState, Reason, ReleaseResult, Restart,
 };
 use rstest::rstest;
 
@@ -91,6 +91,16 @@ fn nothing_is_restarted_when_the_wheel_is_there_already() {
     assert_eq!(run.outside.databricks.clusters.all[0].restarts, 0);
     assert_eq!(run.outside.databricks.clusters.all[0].libraries.len(), 2, "what others installed stays");
     assert!(!run.effects().any(|effect| matches!(effect, Effect::Install(install::Effect { .. }))));
+}
+
+#[test]
+fn an_issue_of_install_is_none_of_the_tests() {
+    let mut release = release();
+    release.spec.install.restart = Restart::Never;
+    let run = of(&release, Script::default());
+    assert_eq!(run.verdict().0, ReleaseResult::SucceededWithIssues);
+    let states = [Phase::Install, Phase::Test].map(|phase| run.state(phase));
+    assert_eq!(states, [PhaseState::SucceededWithIssues, PhaseState::Succeeded]);
 }
 
 #[test]
