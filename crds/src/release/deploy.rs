@@ -73,11 +73,11 @@ pub struct DeployItem {
     #[serde(default)]
     pub kind: ItemKind,
     /// Whether notebooks lose their extension: `one.py` becomes `one`. Files keep theirs. Default: false.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub strip_extension: bool,
     /// Whether what an earlier release of this pipeline and stage put below `to`, and this one doesn't have, is removed.
     /// Nothing else ever is. Default: false.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub prune: bool,
 }
 

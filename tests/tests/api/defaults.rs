@@ -53,6 +53,10 @@ async fn smallest_release(lab: &Lab) -> anyhow::Result<()> {
     expect(lab, &object::release("small"), &spec).await
 }
 
+fn item(from: &str, to: &str) -> Value {
+    json!({"from": from, "to": to, "kind": "Notebook", "stripExtension": false, "prune": false})
+}
+
 /// A plan of which nothing was said.
 fn plan() -> Value {
     json!({
@@ -66,8 +70,10 @@ fn plan() -> Value {
             "tests": {"paths": [], "args": [], "reports": ["**/TEST-*.xml"], "required": "Auto"},
         },
         "deploy": {
-            "items": [{"from": "notebooks/**", "to": "/Shared", "kind": "Notebook"}],
+            "items": [item("notebooks/**", "/Shared")],
             "libraries": {"to": "/Workspace/Shared/.brickline/libraries"},
+            "drift": "Listed",
+            "onDrift": "Overwrite",
         },
         "install": {
             "clusters": ["main"],
@@ -117,7 +123,7 @@ async fn half_filled(lab: &Lab) -> anyhow::Result<()> {
         said.into_iter().fold(object::release("half"), |object, (path, value)| object::with(object, path, value));
     let mut wanted = plan();
     wanted["build"]["tests"]["paths"] = json!(["tests"]);
-    wanted["deploy"]["items"] = json!([{"from": "conf/**", "to": "/Shared/conf", "kind": "Notebook"}]);
+    wanted["deploy"]["items"] = json!([item("conf/**", "/Shared/conf")]);
     wanted["install"]["clusters"] = json!([]);
     wanted["test"]["notebooks"] = json!([{"match": "notebooks/slow/**", "timeout": "1h", "maxDuration": "1h"}]);
     wanted["timeouts"]["test"] = json!("3h");

@@ -138,6 +138,7 @@ fn release() -> Value {
             "firstFailures": [{"name": "notebooks/a.py: TestA.test_b", "message": "1 != 2"}],
             "report": "releases/data/0b7c2c1e/1/junit.xml",
         },
+        "changes": {"added": 2, "changed": 1, "removed": 1, "drifted": 1, "unchanged": 7, "libraries": 1, "report": "releases/data/0b7c2c1e/deploy/plan.json"},
         "jobs": [{"name": "nightly", "id": 901_234_567_890_123_i64, "nextRun": TIME}],
         "issues": [{"reason": "NotebookFailed", "name": "notebooks/a.py", "message": "passed when run again"}],
         "issueCount": 1,
@@ -171,6 +172,7 @@ fn test() -> Value {
         "completionTime": TIME,
         "ticket": {
             "job": "dbxdemo-4f2c91d0a7be-build-2",
+            "deploy": {"sequence": 7},
             "restarts": [restart],
             "starts": [{"cluster": "0123-456789-abd", "since": TIME}],
             "additions": ["0123-456789-abe"],
