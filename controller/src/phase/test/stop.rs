@@ -48,9 +48,12 @@ async fn run_id(
     if run.run_id.is_some() {
         return Ok(run.run_id);
     }
-    match submit(release, status, (run.index, run.try_), context).await? {
-        Outcome::Submitted { run_id, .. } => Ok(Some(run_id)),
-        _ => Ok(None),
+    match submit(release, status, (run.index, run.try_), context).await {
+        Ok(Outcome::Submitted { run_id, .. }) => Ok(Some(run_id)),
+        Ok(_) => Ok(None),
+        // Refused for good: there never was a run, so there is nothing to stop and no lock to keep.
+        Err(trouble) if !trouble.transient => Ok(None),
+        Err(trouble) => Err(trouble),
     }
 }
 

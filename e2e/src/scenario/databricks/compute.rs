@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::lab::{Lab, message, notebook, project};
 
-/// One version on an existing cluster, on a cluster made for each run, on serverless, and from the repository itself.
+/// One version on an existing cluster, on a cluster made for each run, and on serverless.
 pub(super) async fn every_kind_runs_the_wheel(lab: &Lab) -> anyhow::Result<()> {
     let artifact = lab.build("compute", files()).await?;
     let new = json!({"sparkVersion": "14.3.x-scala2.12", "nodeTypeId": "small", "numWorkers": 0});
@@ -21,7 +21,6 @@ pub(super) async fn every_kind_runs_the_wheel(lab: &Lab) -> anyhow::Result<()> {
             json!({"clusters": []}),
             json!({"notebooks": [], "tasks": python, "compute": {"serverless": {}}}),
         ),
-        ("git", json!({}), json!({"notebooks": notebooks, "source": "Git", "gitProvider": "gitLabEnterpriseEdition"})),
     ] {
         let release = format!("compute-{name}");
         let status = lab.release(&release, &artifact, &spec(&install, &test), ReleaseResult::Succeeded).await?;
