@@ -62,7 +62,7 @@ pub struct Args {
     pub allowed_hosts: Vec<String>,
 
     /// Where service principals of Microsoft Entra log in, instead of where the cloud of a workspace's host does, such as
-    /// https://login.example.com
+    /// `https://login.example.com`
     #[arg(long, env = "BRICKLINE_AZURE_LOGIN")]
     pub azure_login: Option<Url>,
 
