@@ -138,6 +138,15 @@ fn another_python_than_the_clusters_is_refused() {
     assert!(pod.message().contains("the cluster runs Python 2.6"), "{}", pod.message());
 }
 
+/// Test notebooks have such names too.
+#[test]
+fn a_notebook_called_setup_is_no_project() {
+    let repository = Repository::new();
+    repository.write("notebooks/setup.py", "# Databricks notebook source\nraise SystemExit('no version')\n");
+    let commit = repository.commit("first");
+    assert_eq!(pod(&repository, &commit).run("steps"), 0);
+}
+
 #[test]
 fn an_install_and_a_wheel_that_fail_are_named() {
     let repository = Repository::new();

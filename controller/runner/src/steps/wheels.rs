@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::shop::{Failure, Shop};
@@ -13,6 +14,9 @@ use crate::source::SourceInfo;
 
 /// The longest `pyproject.toml` that is looked into, in bytes.
 const MAX_PYPROJECT: u64 = 1024 * 1024;
+
+/// The first line of a notebook in Python.
+const NOTEBOOK: &[u8; 28] = b"# Databricks notebook source";
 
 /// A folder that makes a wheel; empty for the top.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +43,7 @@ fn planned(path: &str, tracked: &BTreeSet<Folder>) -> Result<Folder, Failure> {
 
 fn projects(run: &Run, source: &SourceInfo) -> BTreeSet<Folder> {
     let is_project = |path: &str, file: &str| match file {
-        "setup.py" => true,
+        "setup.py" => !is_notebook(&run.place.source.join(path)),
         "pyproject.toml" => builds(&run.place.source.join(path)),
         _ => false,
     };
@@ -49,6 +53,12 @@ fn projects(run: &Run, source: &SourceInfo) -> BTreeSet<Folder> {
         .filter(|(path, (_, file))| is_project(path, file))
         .map(|(_, (folder, _))| Folder { path: folder.to_owned() })
         .collect()
+}
+
+/// Whether it is a notebook that sets tests up, and no setup script.
+fn is_notebook(path: &Path) -> bool {
+    let mut begin = [0; NOTEBOOK.len()];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *NOTEBOOK
 }
 
 /// Whether a project file says how to build, rather than only how to format.
