@@ -91,7 +91,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "databricks",
             about: "Wheels, files, compute, setup and teardown, and jobs do in a workspace what the documentation says",
-            place: Place::SideBySide,
+            place: Place::ByName,
             tell: |stage| databricks::tell(stage).boxed(),
         },
         Scenario {
