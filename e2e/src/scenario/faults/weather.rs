@@ -25,7 +25,7 @@ fn script() -> Vec<Value> {
         fault("POST", "/api/*/workspace-files/import-file", json!({"kind": "after_reset"})),
         fault("GET", "/api/*/libraries/cluster-status", busy),
         fault("POST", "/api/*/libraries/install", json!({"kind": "after", "status": 503})),
-        fault("GET", "/api/*/clusters/get", json!({"kind": "html200"})),
+        fault("GET", "/api/*/clusters/get", json!({"kind": "xml200"})),
         // Done, but the answer is lost: the same token must find the same run.
         fault("POST", "/api/*/jobs/runs/submit", json!({"kind": "after", "status": 503})),
         fault("GET", "/api/*/jobs/runs/get-output", down.clone()),
