@@ -7,6 +7,8 @@ use crate::databricks::Error;
 
 const FIRST: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_mins(5);
+/// How far calls may lie apart that are one try: whoever looks at several things gives all up when one is not let through.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// How the credentials were refused, and when they may be tried again.
 #[derive(Debug, Default)]
@@ -17,18 +19,19 @@ struct Refused {
     error: Error,
     until: Instant,
     pause: Duration,
-    /// Somebody tries them again.
-    tried: bool,
+    /// Since when somebody tries them again.
+    tried: Option<Instant>,
 }
 
 impl Refusal {
-    /// Whether a call may be sent now. After a pause one caller may try; for the others the pause goes on.
+    /// Whether a call may be sent now. After a pause those who come together may try; for later ones the pause goes on.
     pub(super) fn admit(&mut self, now: Instant) -> Result<(), Error> {
         match &mut self.0 {
+            Some(refused) if refused.tried.is_some_and(|since| now < since + TOGETHER) => Ok(()),
             Some(refused) if now < refused.until => Err(refused.error.clone()),
             Some(refused) => {
                 refused.until = now + refused.pause;
-                refused.tried = true;
+                refused.tried = Some(now);
                 Ok(())
             }
             None => Ok(()),
@@ -38,11 +41,11 @@ impl Refusal {
     /// Databricks refused them. Calls that were under way together count as one.
     pub(super) fn refused(&mut self, error: &Error, now: Instant) {
         let pause = match &self.0 {
-            Some(before) if !before.tried => return,
+            Some(before) if before.tried.is_none() => return,
             Some(before) => (before.pause * 2).min(LONGEST),
             None => FIRST,
         };
-        self.0 = Some(Refused { error: error.clone(), until: now + pause, pause, tried: false });
+        self.0 = Some(Refused { error: error.clone(), until: now + pause, pause, tried: None });
     }
 
     /// Databricks took them, or somebody says that they are good now.
@@ -83,7 +86,8 @@ mod tests {
         assert_eq!(refusal.admit(start + FIRST / 2), Err(error()));
         let later = start + FIRST;
         assert_eq!(refusal.admit(later), Ok(()));
-        assert_eq!(refusal.admit(later), Err(error()), "one tries, the others wait for what it finds");
+        assert_eq!(refusal.admit(later + TOGETHER / 2), Ok(()), "two looks at one cluster are one try");
+        assert_eq!(refusal.admit(later + TOGETHER), Err(error()), "later callers wait for what it finds");
         refusal.clear();
         assert_eq!(refusal.admit(later), Ok(()));
     }
