@@ -119,29 +119,15 @@ impl Bench<'_> {
         self.deploy(name, &Change::Files(files)).await
     }
 
-    /// Deploys large files; answers the controller's memory before and at most, too.
+    /// Releases large files; answers the controller's memory before, and the most it had from the build's upload to the end.
     pub(super) async fn large(&self, name: &str) -> anyhow::Result<(Deployed, (u64, u64))> {
         let container = controller(&self.0.stage.client()).await?;
+        let memory = || process::memory(&container)?.context("the controller does not run on this host");
         let files = (0..LARGE).map(|number| (format!("files/{number}.bin"), text(LARGE_MIB << 20))).collect();
-        // The build's upload is not meant: the peak is forgotten when Deploy begins.
-        let commit = self.0.repository.push(name, &Change::Only(files)).await?;
-        let release = self.0.release_of(&commit).await?;
-        let since = self.0.emulator.latest().await?;
-        let memory = self.before_deploy(&release, &container).await?;
-        self.succeeded(&release).await?;
-        let peak = process::memory(&container)?.context("the controller does not run on this host")?.peak;
-        Ok((self.seen(since).await?, (memory, peak)))
-    }
-
-    /// Waits until the artifact is there; answers the controller's memory then.
-    async fn before_deploy(&self, release: &str, container: &str) -> anyhow::Result<u64> {
-        let namespace = ["--namespace", &self.0.stage.namespace];
-        let release = format!("dbrel/{release}");
-        let wait = ["wait", "--for=condition=Built", &release, "--timeout=8m"];
-        let kubectl = self.0.stage.cluster.kubectl(namespace.iter().chain(&wait));
-        Box::pin(kubectl.limit(Duration::from_mins(9)).run()).await?;
-        process::forget_peak(container)?;
-        Ok(process::memory(container)?.context("the controller does not run on this host")?.rss)
+        process::forget_peak(&container)?;
+        let before = memory()?.rss;
+        let deployed = self.deploy(name, &Change::Only(files)).await?;
+        Ok((deployed, (before, memory()?.peak)))
     }
 
     async fn deploy(&self, name: &str, change: &Change) -> anyhow::Result<Deployed> {

@@ -56,7 +56,8 @@ pub(super) fn print(measured: &Measured) {
     let grown = peak.saturating_sub(before) >> 10;
     let gibibyte = LARGE * LARGE_MIB * PLACES;
     let what = format!("memory more with {gibibyte} MiB of files ({:.0} s)", measured.large.span("import-file"));
-    figures.add_row([what, format!("{grown} MiB"), format!("under {MEMORY} MiB")]);
+    let grown = format!("{grown} MiB: from {} to {} MiB", before >> 10, peak >> 10);
+    figures.add_row([what, grown, format!("under {MEMORY} MiB")]);
     println!("{figures}");
 }
 

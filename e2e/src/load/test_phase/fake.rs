@@ -53,8 +53,15 @@ struct Book {
 struct Pages {
     /// Runs in the order they were submitted: token, name, and when.
     runs: Vec<(String, String, Instant)>,
-    /// Every request's path without `/api/` and the version. Example: `jobs/runs/list`.
-    requests: Vec<String>,
+    requests: Vec<Asked>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// Its path without `/api/` and the version. Example: `jobs/runs/list`.
+    pub(super) operation: String,
+    pub(super) at: Instant,
 }
 
 impl Book {
@@ -99,8 +106,8 @@ impl Fake {
         Ok(Self { address, book, serving })
     }
 
-    /// What was asked for so far. Example of one: `jobs/runs/list`.
-    pub(super) fn requests(&self) -> Vec<String> {
+    /// What was asked for so far, the oldest first.
+    pub(super) fn requests(&self) -> Vec<Asked> {
         self.book.open().requests.clone()
     }
 }
@@ -122,7 +129,7 @@ fn router(book: &Arc<Book>) -> Router {
 
 async fn write_down(State(book): State<Arc<Book>>, request: Request, next: Next) -> Response {
     let operation = request.uri().path().splitn(4, '/').nth(3).unwrap_or_default().to_owned();
-    book.open().requests.push(operation);
+    book.open().requests.push(Asked { operation, at: Instant::now() });
     next.run(request).await
 }
 

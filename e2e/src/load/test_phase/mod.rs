@@ -2,9 +2,10 @@
 //! take that Brickline replaces.
 
 mod fake;
+mod print;
 mod scripts;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use brickline_crds::{DatabricksRelease, DatabricksWorkspace, Phase, ReleaseResult};
@@ -12,11 +13,13 @@ use data_encoding::BASE64;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use serde_json::{Value, json};
 
-use self::{fake::Fake, scripts::Release};
+use self::{
+    fake::{Asked, Fake},
+    scripts::Release,
+};
 use super::{
     alone,
     chronicle::{Chronicle, Mark},
-    figures::table,
     leave,
 };
 use crate::{
@@ -31,10 +34,6 @@ use crate::{
 const NOTEBOOKS: u32 = 20;
 const LENGTH: Duration = Duration::from_secs(30);
 const PARALLEL: u32 = 8;
-/// The bars: the ideal time times this, looks a second, and the scripts' time divided by ours.
-const OF_IDEAL: f64 = 1.1;
-const LOOKS: f64 = 1.0;
-const RATIO: f64 = 3.0;
 /// How long a release may take to come to its next mark.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// The example's notebook.
@@ -43,7 +42,7 @@ const NOTEBOOK: &str = "dbxdemo-notebook.py";
 /// Everything that was measured.
 struct Measured {
     on_fake: Duration,
-    requests: Vec<String>,
+    requests: Vec<Asked>,
     on_emulator: Duration,
     ours: Duration,
     scripts: scripts::Ran,
@@ -56,7 +55,7 @@ pub(super) async fn measure(progress: &Progress) -> anyhow::Result<()> {
     let system = System::up(&cluster, progress).await?;
     let stage = Stage::set(&cluster, "tests").await?;
     let measured = leave(&stage, Box::pin(play(progress, &stage, &system)).await).await?;
-    print(&measured);
+    print::print(&measured);
     Ok(())
 }
 
@@ -183,44 +182,4 @@ async fn content(workspace: &Emulator, path: &str) -> anyhow::Result<Vec<u8>> {
     let exported: Value = workspace.get(&format!("/api/2.0/workspace/export?format=SOURCE&path={path}")).await?;
     let content = exported["content"].as_str().with_context(|| format!("{path} has no content"))?;
     Ok(BASE64.decode(content.as_bytes())?)
-}
-
-fn print(measured: &Measured) {
-    let ideal = LENGTH * NOTEBOOKS.div_ceil(PARALLEL);
-    let mut times = table(&["what", "took", "of the ideal", "bar"]);
-    let bar = format!("at most {OF_IDEAL}");
-    for (what, took, bar) in [("fake", measured.on_fake, bar.as_str()), ("emulator", measured.on_emulator, "")] {
-        let share = took.as_secs_f64() / ideal.as_secs_f64();
-        times.add_row([what, &seconds(took), &format!("{share:.2}"), bar]);
-    }
-    println!("{NOTEBOOKS} notebooks of {}, {PARALLEL} at a time; ideal: {}", seconds(LENGTH), seconds(ideal));
-    println!("{times}");
-    println!("{}", requests(&measured.requests, measured.on_fake));
-    let ratio = measured.scripts.took.as_secs_f64() / measured.ours.as_secs_f64();
-    let mut compared = table(&["release of another wheel and its notebook", "took", "verdict"]);
-    compared.add_row(["scripts", &seconds(measured.scripts.took), &measured.scripts.result]);
-    compared.add_row(["Brickline, Deploy to Test", &seconds(measured.ours), "Succeeded"]);
-    println!("{compared}");
-    println!("ratio: {ratio:.1} (goal: at least {RATIO})");
-}
-
-/// The requests by operation, and how many looks at runs there were a second.
-fn requests(seen: &[String], took: Duration) -> comfy_table::Table {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    let first = seen.iter().position(|operation| operation == "jobs/runs/submit").unwrap_or(0);
-    for operation in seen.iter().skip(first) {
-        *counts.entry(operation).or_default() += 1;
-    }
-    let rate = |count: u32| format!("{:.2}", f64::from(count) / took.as_secs_f64());
-    let mut figures = table(&["request to the fake", "count", "a second", "bar"]);
-    for (operation, count) in &counts {
-        figures.add_row([(*operation).to_owned(), count.to_string(), rate(*count), String::new()]);
-    }
-    let looks = ["jobs/runs/get", "jobs/runs/list"].iter().filter_map(|look| counts.get(look)).sum::<u32>();
-    figures.add_row(["**looks at runs**".to_owned(), looks.to_string(), rate(looks), format!("at most {LOOKS}")]);
-    figures
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }
