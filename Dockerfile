@@ -30,12 +30,13 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 # PySpark is pinned: what passes in a build pod must mean the same on the cluster. It comes as a source package and is
 # built with the tools installed before it, so that no second set of them is fetched.
 ARG PYSPARK_VERSION=3.5.9
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=secret,id=ca-bundle \
     --mount=type=secret,id=pip-config \
     if [ -s /run/secrets/ca-bundle ]; then export PIP_CERT=/run/secrets/ca-bundle; fi && \
     if [ -s /run/secrets/pip-config ]; then export PIP_CONFIG_FILE=/run/secrets/pip-config; fi && \
     python3 -m venv /opt/brickline/python && \
+    export PIP_CACHE_DIR=/var/cache/pip && \
     /opt/brickline/python/bin/pip install --disable-pip-version-check \
         build==1.6.1 pytest==9.2.0 setuptools==84.2.1 wheel==0.48.0 && \
     /opt/brickline/python/bin/pip install --disable-pip-version-check --no-build-isolation pyspark==${PYSPARK_VERSION}
