@@ -19,6 +19,7 @@ fn release(url: &str, provider: &str, test: &Value) -> DatabricksRelease {
 #[case("https://gitlab.com/a/b.git", "generic", json!({}), Ok("gitLab"))]
 #[case("https://git.example.com/a/b.git", "github", json!({}), Ok("gitHubEnterprise"))]
 #[case("https://git.example.com/a/b.git", "generic", json!({"gitProvider": "gitLabEnterpriseEdition"}), Ok("gitLabEnterpriseEdition"))]
+#[case("http://git.example.com/a/b.git", "generic", json!({"gitProvider": "gitLabEnterpriseEdition"}), Ok("gitLabEnterpriseEdition"))]
 #[case("https://git.example.com/a/b.git", "gitea", json!({}), Err("test.gitProvider is needed: https://git.example.com/a/b.git"))]
 #[case("git@github.com:a/b.git", "github", json!({}), Err("test.source: Git needs a clone URL with https://"))]
 fn the_provider_is_told_by_the_spec_or_by_the_url(
