@@ -75,6 +75,14 @@ pub struct Serve {
     #[arg(long, env = "BRICKLINE_EMULATOR_NO_DRIVERS", conflicts_with = "start")]
     pub no_drivers: bool,
 
+    /// PEM file with certificate authorities that git trusts beside those in /etc/ssl/certs.
+    #[arg(long, env = "BRICKLINE_EMULATOR_GIT_CA_BUNDLE", value_name = "FILE")]
+    pub git_ca_bundle: Option<PathBuf>,
+
+    /// Let runs take their source from repositories over plain HTTP, which the real service refuses.
+    #[arg(long, env = "BRICKLINE_EMULATOR_INSECURE_GIT")]
+    pub insecure_git: bool,
+
     /// Start these clusters at once; otherwise they are terminated until someone starts them or runs something.
     #[arg(long, env = "BRICKLINE_EMULATOR_START")]
     pub start: bool,

@@ -14,7 +14,7 @@ use crate::{
     state::{ClusterRecord, SafePath, lock},
     token::Tokens,
     work,
-    workspace::{Delays, Workspace},
+    workspace::{Delays, Git, Workspace},
 };
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -148,7 +148,8 @@ impl Site {
         let tokens = Tokens::load(own.token_file.as_deref(), TOKENS_VARIABLE, lifetime)?;
         std::fs::create_dir_all(&own.data).with_context(|| format!("{} can't be made", own.data.display()))?;
         let folders = ["/Shared", "/Users", "/Users/admin@example.com", "/Repos"].map(str::to_owned);
-        let workspace = Workspace::open(&own.data, &folders, program, settings)?;
+        let git = Git { insecure: args.insecure_git, ca_bundle: args.git_ca_bundle.clone() };
+        let workspace = Workspace::open(&own.data, &folders, program, settings, git)?;
         furnish(&workspace, args, &own)?;
         let faults = Faults::default();
         if let Some(file) = &args.faults {

@@ -2,7 +2,8 @@
 
 use crate::{
     driver::{Generation, Program, generation::Settings, worker::Roots},
-    state::{Clusters, Jobs, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
+    spec::Known,
+    state::{Clusters, GitCredentials, Jobs, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
 };
 use anyhow::Context;
 use std::{
@@ -25,11 +26,21 @@ pub(crate) struct Delays {
     pub(crate) install_ms: u64,
 }
 
+/// How repositories are checked out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Git {
+    /// Whether plain HTTP will do, which the real service refuses.
+    pub(crate) insecure: bool,
+    /// Certificate authorities that are trusted beside the system's.
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
 /// How the work is done.
 pub(crate) struct Work {
     /// None if no cluster is to start.
     pub(crate) program: Option<Arc<Program>>,
     pub(crate) settings: Settings,
+    pub(crate) git: Git,
     pub(crate) delays: Mutex<Delays>,
     /// The living parts of running clusters.
     pub(crate) live: Mutex<HashMap<String, Arc<Generation>>>,
@@ -49,6 +60,7 @@ pub(crate) struct Workspace {
     pub(crate) clusters: Clusters,
     pub(crate) runs: Runs,
     pub(crate) jobs: Jobs,
+    pub(crate) git_credentials: GitCredentials,
     pub(crate) work: Work,
 }
 
@@ -59,6 +71,7 @@ impl Workspace {
         folders: &[String],
         program: Option<Arc<Program>>,
         settings: Settings,
+        git: Git,
     ) -> anyhow::Result<Arc<Self>> {
         let staging = data.join("staging");
         if staging.exists() {
@@ -72,9 +85,12 @@ impl Workspace {
             clusters: Clusters::open(data.join("clusters")).context("the clusters can't be read")?,
             runs: Runs::open(data.join("runs")).context("the runs can't be read")?,
             jobs: Jobs::open(data.join("jobs")).context("the jobs can't be read")?,
+            git_credentials: GitCredentials::open(data.join("git-credentials.json"))
+                .context("the git credentials can't be read")?,
             work: Work {
                 program,
                 settings,
+                git,
                 delays: Mutex::default(),
                 live: Mutex::default(),
                 turns: Mutex::default(),
@@ -82,6 +98,11 @@ impl Workspace {
                 leaving: CancellationToken::new(),
             },
         }))
+    }
+
+    /// What plans are checked against.
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { clusters: &self.clusters, insecure_git: self.work.git.insecure }
     }
 
     /// The local folders of the trees.

@@ -50,7 +50,7 @@ struct Which {
 
 fn checked(context: &Context, settings: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
     let settings = complete(settings);
-    JobSettings::read(&settings)?.check(&context.workspace.clusters)?;
+    JobSettings::read(&settings)?.check(context.workspace.known())?;
     Ok(settings)
 }
 

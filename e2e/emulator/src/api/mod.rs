@@ -3,6 +3,7 @@
 mod arguments;
 mod azure;
 mod clusters;
+mod credentials;
 mod dbfs;
 mod emulator;
 mod error;
@@ -59,6 +60,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(clusters::routes())
         .merge(runs::routes())
         .merge(jobs::routes())
+        .merge(credentials::routes())
         .merge(identity::routes());
     let mut router = Router::new().merge(emulator::routes());
     for version in VERSIONS {

@@ -53,7 +53,7 @@ async fn submit(
     who: Who,
     Arguments(submission): Arguments<Submission>,
 ) -> Result<Json<Value>, Refusal> {
-    let record = submission.accept(&who.name, &context.workspace.clusters)?;
+    let record = submission.accept(&who.name, context.workspace.known())?;
     let (run, is_new) = context.workspace.runs.submit(record)?;
     let run_id = run.read(|record| record.run_id);
     if is_new {

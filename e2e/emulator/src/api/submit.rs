@@ -1,8 +1,8 @@
 //! What a client submits as a one-time run, in the flat shape of API 2.0 or with `tasks`.
 
 use crate::{
-    spec::{Plan, invalid},
-    state::{Clusters, Refusal, RunRecord, run::Origin},
+    spec::{Known, Plan, invalid},
+    state::{Refusal, RunRecord, run::Origin},
 };
 use serde::Deserialize;
 
@@ -21,19 +21,20 @@ pub(crate) struct Submission {
 
 impl Submission {
     /// The record of the run, not yet started.
-    pub(crate) fn accept(self, creator: &str, clusters: &Clusters) -> Result<RunRecord, Refusal> {
+    pub(crate) fn accept(self, creator: &str, known: Known<'_>) -> Result<RunRecord, Refusal> {
         let token = self.idempotency_token.filter(|token| !token.is_empty());
         if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
             return invalid(format!("idempotency_token must have at most {MAX_TOKEN} characters."));
         }
         let name = self.run_name.as_deref().unwrap_or("Untitled");
-        Ok(RunRecord::new(self.plan.accept(clusters)?, name, creator, token, Origin::default()))
+        Ok(RunRecord::new(self.plan.accept(known)?, name, creator, token, Origin::default()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Clusters;
     use serde_json::json;
 
     #[test]
@@ -43,7 +44,7 @@ mod tests {
         clusters.define(crate::state::ClusterRecord::new("c", "c", "14.3"));
         let accept = |token: &str| {
             let body = json!({ "existing_cluster_id": "c", "notebook_task": { "notebook_path": "/n" }, "idempotency_token": token });
-            serde_json::from_value::<Submission>(body).unwrap().accept("me", &clusters)
+            serde_json::from_value::<Submission>(body).unwrap().accept("me", Known::strict(&clusters))
         };
         assert_eq!(accept(&"x".repeat(64)).unwrap().idempotency_token, Some("x".repeat(64)));
         assert_eq!(accept("").unwrap().idempotency_token, None);

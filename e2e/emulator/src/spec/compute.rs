@@ -142,10 +142,10 @@ fn check_serverless(
 
 impl Shared {
     /// Keys are unique, and the source can be one.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, insecure_git: bool) -> Result<(), Refusal> {
         unique("job_cluster_key", self.job_clusters.iter().map(|cluster| cluster.job_cluster_key.as_str()))?;
         unique("environment_key", self.environments.iter().map(|known| known.environment_key.as_str()))?;
-        self.git_source.as_ref().map_or(Ok(()), GitSource::check)
+        self.git_source.as_ref().map_or(Ok(()), |source| source.check(insecure_git))
     }
 
     /// The lines for pip of an environment.

@@ -1,19 +1,18 @@
 //! A source in git: the repository and the branch, tag or commit that a run checks out.
 
-use crate::{spec::invalid, state::Refusal};
+use crate::{
+    spec::invalid,
+    state::{
+        Refusal,
+        credential::{provider, providers},
+    },
+};
 use serde::{Deserialize, Serialize};
 
-/// As the API names them.
-const PROVIDERS: [&str; 8] = [
-    "gitHub",
-    "bitbucketCloud",
-    "gitLab",
-    "azureDevOpsServices",
-    "gitHubEnterprise",
-    "bitbucketServer",
-    "gitLabEnterpriseEdition",
-    "awsCodeCommit",
-];
+/// The longest URL, name and commit, in characters.
+const MAX_URL: usize = 300;
+const MAX_NAME: usize = 255;
+const MAX_COMMIT: usize = 64;
 
 /// A repository with exactly one branch, tag or commit.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,23 +40,40 @@ pub(crate) struct Snapshot {
 }
 
 impl GitSource {
-    /// Refuses what can't be checked out at all.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let Some(provider) = self.git_provider.as_deref().filter(|text| !text.is_empty()) else {
-            return invalid("git_source needs a git_provider.");
-        };
-        if !PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)) {
-            return invalid(format!("git_provider '{provider}' is none of {}.", PROVIDERS.join(", ")));
+    /// Refuses what can't be checked out at all; plain HTTP, unless `insecure` allows it.
+    pub(crate) fn check(&self, insecure: bool) -> Result<(), Refusal> {
+        if self.git_provider.as_deref().and_then(provider).is_none() {
+            // The service's own words.
+            return invalid(format!(
+                "git_source.git_provider must be one of: {}",
+                providers().replace(", ", ",").to_lowercase()
+            ));
         }
-        if !self.git_url.starts_with("https://") && !self.git_url.starts_with("http://") {
-            return invalid("git_url must be an HTTP URL.");
+        let is = |scheme: &str| self.git_url.starts_with(scheme);
+        if !(is("https://") || insecure && is("http://")) {
+            return invalid("git_source.git_url must be an HTTPS URL.");
         }
+        self.check_lengths()?;
         let names = [&self.git_branch, &self.git_tag, &self.git_commit];
         let mut given = names.into_iter().flatten();
         match (given.next(), given.next()) {
             (Some(name), None) if !name.is_empty() && !name.starts_with('-') => Ok(()),
             _ => invalid("git_source needs exactly one of git_branch, git_tag and git_commit."),
         }
+    }
+
+    fn check_lengths(&self) -> Result<(), Refusal> {
+        let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
+        if self.git_url.chars().count() > MAX_URL
+            || long(&self.git_branch, MAX_NAME)
+            || long(&self.git_tag, MAX_NAME)
+            || long(&self.git_commit, MAX_COMMIT)
+        {
+            return invalid(format!(
+                "git_source: a URL has at most {MAX_URL}, a branch or tag {MAX_NAME} and a commit {MAX_COMMIT} characters."
+            ));
+        }
+        Ok(())
     }
 
     /// What to fetch and, once everything is fetched, what to check out.
@@ -88,7 +104,17 @@ mod tests {
     #[case(json!({ "git_url": "https://g/r", "git_provider": "gitHub" }), false)]
     #[case(json!({ "git_url": "https://g/r", "git_provider": "gitHub", "git_branch": "a", "git_tag": "b" }), false)]
     #[case(json!({ "git_url": "https://g/r", "git_provider": "gitHub", "git_tag": "--upload-pack=x" }), false)]
+    #[case(json!({ "git_url": "https://g/r", "git_provider": "gitHub", "git_tag": "x".repeat(256) }), false)]
+    #[case(json!({ "git_url": "https://g/r", "git_provider": "gitHub", "git_commit": "a".repeat(65) }), false)]
+    #[case(json!({ "git_url": format!("https://g/{}", "r".repeat(300)), "git_provider": "gitHub", "git_branch": "a" }), false)]
     fn a_source_names_one_thing(#[case] source: serde_json::Value, #[case] fine: bool) {
-        assert_eq!(serde_json::from_value::<GitSource>(source).unwrap().check().is_ok(), fine);
+        assert_eq!(serde_json::from_value::<GitSource>(source).unwrap().check(false).is_ok(), fine);
+    }
+
+    #[test]
+    fn plain_http_is_for_those_who_ask_for_it() {
+        let source = json!({ "git_url": "http://g/r", "git_provider": "gitHub", "git_branch": "main" });
+        let source: GitSource = serde_json::from_value(source).unwrap();
+        assert!(source.check(false).is_err() && source.check(true).is_ok());
     }
 }

@@ -3,12 +3,13 @@
 use crate::{
     api::number,
     spec::{
+        Known,
         compute::Shared,
         invalid,
         task::{TaskSpec, WorkSpec},
     },
     state::{
-        Clusters, Refusal, ids,
+        Refusal, ids,
         run::{Format, TaskRecord},
     },
 };
@@ -48,18 +49,20 @@ impl Plan {
     }
 
     /// Checks everything that can be known before it runs.
-    pub(crate) fn accept(self, clusters: &Clusters) -> Result<Accepted, Refusal> {
+    pub(crate) fn accept(self, known: Known<'_>) -> Result<Accepted, Refusal> {
         let shared = self.shared;
-        shared.check()?;
+        shared.check(known.insecure_git)?;
         let run_id = ids::random();
         let Some(tasks) = self.tasks else {
             // The flat run is its own only task, and the limit is the task's.
-            let task = TaskSpec::only(self.flat, self.timeout_seconds).accept(run_id, &shared, clusters)?;
+            let task = TaskSpec::only(self.flat, self.timeout_seconds).accept(run_id, &shared, known.clusters)?;
             return Ok(Accepted { run_id, format: Format::SingleTask, timeout_seconds: 0, shared, tasks: vec![task] });
         };
         check_graph(&tasks)?;
-        let tasks =
-            tasks.into_iter().map(|task| task.accept(ids::random(), &shared, clusters)).collect::<Result<_, _>>()?;
+        let tasks = tasks
+            .into_iter()
+            .map(|task| task.accept(ids::random(), &shared, known.clusters))
+            .collect::<Result<_, _>>()?;
         Ok(Accepted { run_id, format: Format::MultiTask, timeout_seconds: self.timeout_seconds, shared, tasks })
     }
 }
@@ -90,6 +93,7 @@ fn check_graph(tasks: &[TaskSpec]) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Clusters;
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -120,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clusters = Clusters::open(folder.path().to_owned()).unwrap();
         clusters.define(crate::state::ClusterRecord::new("c", "c", "14.3"));
-        let accept = |body: Value| serde_json::from_value::<Plan>(body).unwrap().accept(&clusters);
+        let accept = |body: Value| serde_json::from_value::<Plan>(body).unwrap().accept(Known::strict(&clusters));
         let good = json!({ "existing_cluster_id": "c", "notebook_task": { "notebook_path": "/n" } });
         let with = |name: &str, value: Value| {
             let mut body = good.clone();
@@ -170,7 +174,7 @@ mod tests {
         });
         let got = serde_json::from_value::<Plan>(plan)
             .unwrap()
-            .accept(&clusters)
+            .accept(Known::strict(&clusters))
             .map(drop)
             .map_err(|refusal| refusal.to_string());
         match refusal {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cells;
 pub(crate) mod cluster;
+pub(crate) mod credential;
 pub(crate) mod disk;
 pub(crate) mod ids;
 mod index;
@@ -17,6 +18,7 @@ pub(crate) mod task;
 pub(crate) mod tree;
 
 pub(crate) use cluster::{Cluster, ClusterRecord, ClusterState, Termination};
+pub(crate) use credential::GitCredentials;
 pub(crate) use job::Jobs;
 pub(crate) use library::{Libraries, Library, LibraryStatus};
 pub(crate) use objects::Objects;

@@ -41,6 +41,9 @@ pub(crate) enum Refusal {
     /// Too many of something bounded.
     #[error("{0}")]
     QuotaExceeded(String),
+    /// A git credential that can't be, or isn't there; with the API's own code for it.
+    #[error("{1}")]
+    GitCredential(&'static str, String),
     /// No credential was sent.
     #[error("Credential was not sent or was of an unsupported type for this API.")]
     NoCredential,

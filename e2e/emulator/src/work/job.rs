@@ -84,7 +84,7 @@ fn prepare(
     let mut named = job_parameters.clone();
     named.extend(texts("notebook_params", &overrides.notebook_params)?);
     let given = Given { named, list: overrides.python_params.clone(), wheel: overrides.python_named_params.clone() };
-    let mut accepted = plan.accept(&workspace.clusters)?;
+    let mut accepted = plan.accept(workspace.known())?;
     accepted.tasks.iter_mut().for_each(|task| task.workload.override_with(&given));
     let origin = Origin {
         run_type: RunType::JobRun,

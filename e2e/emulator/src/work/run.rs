@@ -9,7 +9,7 @@ use crate::{
     },
     work::{
         compute,
-        git::{self, Checkout},
+        git::{Checkout, Remote},
         task,
     },
     workspace::Workspace,
@@ -56,8 +56,12 @@ async fn carry_out(workspace: &Arc<Workspace>, run: &Arc<Run>) {
     let Some(source) = run.read(|record| record.shared.git_source.clone()) else {
         return run_tasks(workspace, run, None).await;
     };
+    let creator = run.read(|record| record.creator.clone());
+    let provider = source.git_provider.as_deref().unwrap_or_default();
+    let credential = workspace.git_credentials.find(&creator, provider);
+    let remote = Remote { source: &source, credential: credential.as_ref(), settings: &workspace.work.git };
     let done = tokio::select! {
-        done = git::checkout(&source) => done,
+        done = remote.checkout() => done,
         // The tasks find out by themselves that they are to stop.
         _ = run.stopped() => return run_tasks(workspace, run, None).await,
     };

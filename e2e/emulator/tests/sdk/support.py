@@ -19,6 +19,7 @@ HOST, TOKEN = os.environ["DATABRICKS_HOST"], os.environ["DATABRICKS_TOKEN"]
 CLUSTER = "0101-000000-main"
 w = WorkspaceClient()
 
+
 def expect(kind, call, code=None):
     """The call must fail in this way."""
     try:
@@ -78,6 +79,12 @@ def finish(run_id, seconds=180):
         return run if run.state.life_cycle_state.value in ("TERMINATED", "SKIPPED", "INTERNAL_ERROR") else None
 
     return until(f"the end of run {run_id}", look, seconds)
+
+
+def run(*tasks, **more):
+    """Submits and waits: the run, and the outputs of its tasks by key."""
+    ended = finish(w.jobs.submit(tasks=list(tasks), **more).response.run_id)
+    return ended, {task.task_key: w.jobs.get_run_output(task.run_id) for task in ended.tasks}
 
 
 def cells(run_id):

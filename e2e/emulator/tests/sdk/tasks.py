@@ -1,20 +1,14 @@
 """Every kind of task, source and compute, and saved jobs, played with Databricks' own SDK."""
 
-import functools
-import http.server
 import io
 import os
 import subprocess
 import sys
-import tempfile
-import threading
 
 from databricks.sdk.errors import DatabricksError, InvalidParameterValue
 from databricks.sdk.service.compute import ClusterSpec, Environment, Library, State
 from databricks.sdk.service.jobs import (
     CronSchedule,
-    GitProvider,
-    GitSource,
     JobCluster,
     JobEnvironment,
     JobParameterDefinition,
@@ -25,7 +19,6 @@ from databricks.sdk.service.jobs import (
     RunLifeCycleState,
     RunResultState,
     RunType,
-    Source,
     SparkPythonTask,
     SubmitTask,
     Task,
@@ -33,7 +26,8 @@ from databricks.sdk.service.jobs import (
 )
 from databricks.sdk.service.workspace import ImportFormat
 
-from support import CLUSTER, expect, finish, play, put_notebook, until, w
+import repositories
+from support import CLUSTER, expect, finish, play, put_notebook, run, until, w
 
 SCRIPT = """\
 import sys
@@ -44,12 +38,6 @@ print("counted", spark.range(int(sys.argv[1])).count(), __name__)
 spark.stop()
 """
 NEW_CLUSTER = ClusterSpec(spark_version="14.3.x-scala2.12", node_type_id="local", num_workers=0)
-
-
-def run(*tasks, **more):
-    """Submits and waits: the run, and the outputs of its tasks by key."""
-    ended = finish(w.jobs.submit(tasks=list(tasks), **more).response.run_id)
-    return ended, {task.task_key: w.jobs.get_run_output(task.run_id) for task in ended.tasks}
 
 
 def upload_file(path, text):
@@ -169,52 +157,6 @@ def serverless():
         assert words in str(refusal), refusal
 
 
-def from_git():
-    with tempfile.TemporaryDirectory() as folder:
-        git = lambda *words: subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True).stdout.strip()
-        commit = lambda: git("-c", "user.name=ana", "-c", "user.email=ana@example.com", "commit", "-qam", "x")
-        git("init", "-q", "-b", "main")
-        os.makedirs(os.path.join(folder, "tests"))
-        files = {
-            "helper.py": "ANSWER = 'from the first commit'\n",
-            "tests/one.py": "# Databricks notebook source\n# MAGIC %run ./setup\n\n# COMMAND ----------\n\nimport helper\ndbutils.notebook.exit(helper.ANSWER + from_setup)\n",
-            "tests/setup.py": "# Databricks notebook source\nfrom_setup = '!'\n",
-            "script.py": "import helper\nprint(helper.ANSWER)\n",
-        }
-        for name, text in files.items():
-            with open(os.path.join(folder, name), "w") as file:
-                file.write(text)
-        git("add", ".")
-        commit()
-        git("tag", "v1")
-        first = git("rev-parse", "HEAD")
-        with open(os.path.join(folder, "helper.py"), "w") as file:
-            file.write("ANSWER = 'from the second'\n")
-        commit()
-        git("update-server-info")
-        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        handler.func.log_message = lambda *_: None
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/.git"
-        notebook = SubmitTask("notebook", existing_cluster_id=CLUSTER, notebook_task=NotebookTask("tests/one"))
-        script = SubmitTask("script", existing_cluster_id=CLUSTER, spark_python_task=SparkPythonTask("script.py", source=Source.GIT))
-        for reference, answer in ({"git_commit": first}, "first commit"), ({"git_tag": "v1"}, "first commit"), ({"git_branch": "main"}, "second"):
-            ended, outputs = run(notebook, script, git_source=GitSource(url, GitProvider.GIT_HUB, **reference))
-            assert ended.state.result_state == RunResultState.SUCCESS, [task.state for task in ended.tasks]
-            assert outputs["notebook"].notebook_output.result == f"from the {answer}!"
-            assert outputs["script"].logs == f"from the {answer}\n"
-            if answer == "first commit":
-                assert ended.git_source.git_snapshot.used_commit == first
-        missing = SubmitTask("notebook", existing_cluster_id=CLUSTER, notebook_task=NotebookTask("tests/none"))
-        ended, outputs = run(missing, git_source=GitSource(url, GitProvider.GIT_HUB, git_branch="main"))
-        assert "Unable to access the notebook" in outputs["notebook"].error
-        ended = finish(w.jobs.submit(tasks=[notebook], git_source=GitSource(url, GitProvider.GIT_HUB, git_commit="0" * 40)).response.run_id)
-        assert ended.status.termination_details.code.value == "REPOSITORY_CHECKOUT_FAILED", ended.status
-        assert ended.state.life_cycle_state == RunLifeCycleState.INTERNAL_ERROR and ended.tasks[0].state.state_message.startswith("Failed to checkout")
-        server.shutdown()
-
-
 def saved_jobs():
     put_notebook("/Shared/job.py", "dbutils.notebook.exit(dbutils.widgets.get('day'))\n")
     task = Task("main", existing_cluster_id=CLUSTER, notebook_task=NotebookTask("/Shared/job.py"))
@@ -285,7 +227,7 @@ CHAPTERS = [
     wheels_on_a_cluster_of_their_own,
     tasks_share_a_cluster,
     serverless,
-    from_git,
+    *repositories.CHAPTERS,
     saved_jobs,
     a_schedule,
 ]
