@@ -49,6 +49,28 @@ async fn calls_beyond_a_limit_are_refused_and_counted() {
     assert_eq!(api.post("/emulator/limits", json!({ "rates": { "none": 1.0 } })).await.0, StatusCode::BAD_REQUEST);
 }
 
+#[tokio::test]
+async fn only_so_many_files_are_under_way_at_once() {
+    let api = Api::start(&["--rate-limits", "documented"]);
+    let url = format!("{}/api/2.0/fs/directories/Volumes/main/default/v", api.emulator.url);
+    let list = async || api.http.get(&url).bearer_auth(TOKEN).send().await.unwrap();
+    // Two calls that don't end are all that is allowed.
+    api.ok("/emulator/limits", json!({ "at_once": { "files": 2 } })).await;
+    order(&api, json!({ "match": { "path": "/api/*/fs/" }, "kind": "hang", "times": 2 })).await;
+    let hung: Vec<_> = (0..2).map(|_| tokio::spawn(api.http.get(&url).bearer_auth(TOKEN).send())).collect();
+    api.until("/emulator/requests", |seen| seen["requests"].as_array().is_some_and(|all| all.len() == 2)).await;
+    let refused = list().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error_code"], "RESOURCE_EXHAUSTED");
+    hung.iter().for_each(tokio::task::JoinHandle::abort);
+    // Callers that went away make room, and each answered call does.
+    let answered = async || Some(list().await).filter(|answer| answer.status() == StatusCode::OK);
+    support::wait_for_async("room", std::time::Duration::from_secs(20), answered).await;
+    for _ in 0..5 {
+        assert_eq!(list().await.status(), StatusCode::OK);
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn all_calls_take_their_time(api: Api) {

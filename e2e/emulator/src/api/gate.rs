@@ -4,7 +4,7 @@ use crate::{
     api::Context,
     fault::{Action, Faults},
     journal::Note,
-    limits::Throttled,
+    limits::{Pass, Throttled},
     listen::Plug,
     state::{Refusal, objects::now},
     token::{Caller, Credential, Standing},
@@ -18,6 +18,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use base64::Engine;
+use futures::StreamExt;
 use rustix::process::{Signal, getpid, kill_process};
 use secrecy::SecretString;
 use serde_json::json;
@@ -37,10 +38,11 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     // Noted before the answer: a request that hangs is in the log too.
     let place = context.journal.add(Note::new(time, method, path, query, word));
     tokio::time::sleep(context.limits.latency()).await;
+    let streams = *request.method() == Method::GET;
     let response = match (admitted, fault) {
-        (Err(Throttled(retry_after)), _) => throttle(retry_after),
-        (Ok(()), Some(action)) => suffer(&context, action, request, next).await,
-        (Ok(()), None) => carry_out(&context, request, next).await,
+        (Err(throttled), _) => throttle(throttled),
+        (Ok(pass), Some(action)) => until_sent(pass, streams, suffer(&context, action, request, next).await),
+        (Ok(pass), None) => until_sent(pass, streams, carry_out(&context, request, next).await),
     };
     context.journal.complete(place, response.status().as_u16(), begun.elapsed());
     let mut response = response;
@@ -48,9 +50,21 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     response
 }
 
-fn throttle(retry_after: Option<u64>) -> Response {
+fn throttle(Throttled { code, retry_after }: Throttled) -> Response {
     let message = "Too many requests: the rate limit of this workspace is exceeded.".to_owned();
-    unavailable(429, retry_after, None, Some(message))
+    unavailable(429, retry_after, Some(code.to_owned()), Some(message))
+}
+
+/// A call is under way until its answer is sent; a download takes its time for that.
+fn until_sent(pass: Option<Pass>, streams: bool, response: Response) -> Response {
+    let Some(pass) = pass.filter(|_| streams) else { return response };
+    response.map(|body| {
+        let held = move |part| {
+            let _ = &pass;
+            part
+        };
+        Body::from_stream(body.into_data_stream().map(held))
+    })
 }
 
 /// Does what is asked. Reads are kept while a fault wants to know what they answered once.
