@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `receiver` | a forge's webhook becomes a `DatabricksRelease` |
 //! | `creation` | the one place where something that happened becomes a `DatabricksRelease` |
+//! | `order` | which of two releases is newer |
 //! | `pipeline` | what follows from releases, the numbers of runs, schedules, conditions of stages |
 //! | `release` | the reconciler: observe, decide, record or act |
 //! | `phase` | Build, Deploy, Install, Test and Finish, all of one shape |
@@ -30,6 +31,7 @@ mod leader;
 mod lock;
 mod log;
 mod metrics;
+mod order;
 mod phase;
 mod pipeline;
 mod pool;

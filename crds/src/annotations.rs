@@ -22,6 +22,12 @@ pub const ROOT: &str = "brickline.dev/root";
 /// When that release was created, in RFC 3339: it may be gone. Set by the controller.
 pub const ROOT_CREATED: &str = "brickline.dev/root-created";
 
+/// When the webhook that a release was made for arrived, in RFC 3339 with parts of seconds. Set by the controller.
+pub const ARRIVED: &str = "brickline.dev/arrived";
+
+/// The commit that the branch was at before that push, as the forge told it. Set by the controller.
+pub const BEFORE: &str = "brickline.dev/before";
+
 /// The most characters of the token that are compared and echoed.
 pub const MAX_REQUESTED_AT: usize = 128;
 

@@ -32,6 +32,16 @@ pub(crate) struct Occasion {
     pub(crate) trigger: String,
     /// The release that built the artifacts. None: this one builds.
     pub(crate) root: Option<Root>,
+    /// When a webhook told of it, and where the branch was before. None: nobody told, it was found out.
+    pub(crate) told: Option<Told>,
+}
+
+/// What tells the order of two pushes that come within a second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// When the webhook arrived.
+    pub(crate) arrived: Timestamp,
+    pub(crate) before: Option<String>,
 }
 
 /// The release that built an artifact.
@@ -62,7 +72,13 @@ impl Occasion {
             requested_for: push.pusher.clone(),
             trigger: String::new(),
             root: None,
+            told: None,
         }
+    }
+
+    /// The same, told by a webhook that arrived at this time.
+    pub(crate) fn told(self, push: &Push, arrived: Timestamp) -> Self {
+        Self { told: Some(Told { arrived, before: push.before.clone() }), ..self }
     }
 }
 
@@ -178,7 +194,12 @@ impl Draft {
         let root = |root: &Root| {
             [(annotations::ROOT, root.name.clone()), (annotations::ROOT_CREATED, root.created.to_string())]
         };
-        let own = self.occasion.root.as_ref().map(root).into_iter().flatten();
+        let told = |told: &Told| {
+            [(annotations::ARRIVED, Some(told.arrived.to_string())), (annotations::BEFORE, told.before.clone())]
+        };
+        let told = self.occasion.told.as_ref().map(told).into_iter().flatten();
+        let told = told.filter_map(|(key, value)| Some((key, value?)));
+        let own = self.occasion.root.as_ref().map(root).into_iter().flatten().chain(told);
         let own = own.map(|(key, value)| (key.to_owned(), value));
         foreign(&pipeline.spec.template.metadata.annotations).chain(own).collect()
     }

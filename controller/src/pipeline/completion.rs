@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::condition;
-use super::lineage::{Age, Releases, digest, git, is_good, result};
+use super::lineage::{Releases, digest, git, is_good, result};
 use super::promotion::release_view;
 use super::stage::{first_seen, nothing_yet};
 use super::trust::{counts, is_branch_wanted};
@@ -46,14 +46,14 @@ pub(super) fn completion(
 ) -> Result<Completion, String> {
     let observed = observed(pipeline, &trigger.pipeline, now);
     let Some(other) = other else { return Ok(Completion { drafts: Vec::new(), observed }) };
-    let mark = Age::of_stored(&observed.newest);
+    let mark = other.releases.age_of(&observed.newest);
     let wanted = |release: &&DatabricksRelease| {
         is_good(release)
             && counts(other.pipeline, other.releases, release)
             && release.spec.source.git.as_ref().is_some_and(|git| is_branch_wanted(&trigger.branches, &git.reference))
-            && Age::of(release) > mark
+            && other.releases.age(release) > mark
     };
-    let newest = other.releases.iter().filter(wanted).max_by_key(|release| Age::of(release));
+    let newest = other.releases.iter().filter(wanted).max_by_key(|release| other.releases.age(release));
     let Some((release, digest)) = newest.and_then(|release| Some((release, digest(release)?))) else {
         return Ok(Completion { drafts: Vec::new(), observed });
     };
@@ -97,6 +97,7 @@ fn draft(
         requested_for: release.spec.requested_for.clone(),
         trigger: format!("{digest} of {name}"),
         root: Some(other.releases.root(release).root),
+        told: None,
     };
     Draft { stage: Some(stage.clone()), occasion }
 }

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::creation::Root;
+use crate::order::{Birth, Place, places};
 
 /// How many releases a chain of promotions and retries has at most.
 const GENERATIONS: usize = 32;
@@ -18,16 +19,20 @@ const GENERATIONS: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Releases<'a> {
     all: &'a [DatabricksRelease],
-    by_name: &'a HashMap<String, &'a DatabricksRelease>,
+    by_name: &'a ByName<'a>,
 }
 
+/// Each release by its name, with its place among all.
+type ByName<'a> = HashMap<String, (&'a DatabricksRelease, Place)>;
+
 /// The index that [`Releases`] needs.
-pub(super) fn by_name(all: &[DatabricksRelease]) -> HashMap<String, &DatabricksRelease> {
-    all.iter().map(|release| (release.name_any(), release)).collect()
+pub(super) fn by_name(all: &[DatabricksRelease]) -> ByName<'_> {
+    let births: Vec<Birth> = all.iter().map(Birth::of).collect();
+    all.iter().zip(places(&births)).map(|(release, place)| (release.name_any(), (release, place))).collect()
 }
 
 impl<'a> Releases<'a> {
-    pub(super) fn new(all: &'a [DatabricksRelease], by_name: &'a HashMap<String, &'a DatabricksRelease>) -> Self {
+    pub(super) fn new(all: &'a [DatabricksRelease], by_name: &'a ByName<'a>) -> Self {
         Self { all, by_name }
     }
 
@@ -36,7 +41,21 @@ impl<'a> Releases<'a> {
     }
 
     pub(super) fn get(self, name: &str) -> Option<&'a DatabricksRelease> {
-        self.by_name.get(name).copied()
+        self.by_name.get(name).map(|(release, _)| *release)
+    }
+
+    /// How new a release of these is.
+    pub(super) fn age(self, release: &DatabricksRelease) -> Age {
+        let name = release.name_any();
+        let place = self.by_name.get(&name).map_or_else(|| Place::at(created(release)), |(_, place)| *place);
+        Age::new(place, &run(release), &name)
+    }
+
+    /// How new a remembered release of these is, also if it is gone.
+    pub(super) fn age_of(self, stored: &StoredArtifact) -> Age {
+        let created = stored.created.as_ref().map_or(Timestamp::MIN, |time| time.0);
+        let known = self.by_name.get(&stored.release).filter(|(release, _)| self::created(release) == created);
+        Age::new(known.map_or_else(|| Place::at(created), |(_, place)| *place), &stored.run, &stored.release)
     }
 
     /// The release that built what `release` releases: itself, or the one that its chain of artifacts leads to. If that
@@ -75,46 +94,39 @@ impl<'a> Lineage<'a> {
         Self { root: root.unwrap_or_else(own), release }
     }
 
-    pub(super) fn age(&self) -> Age {
-        let run = if self.release.name_any() == self.root.name { run(self.release) } else { String::new() };
-        Age::new(self.root.created, &run, &self.root.name)
-    }
-
     /// What is remembered of the root, with the artifact it built.
     pub(super) fn stored(&self, digest: &str) -> StoredArtifact {
+        let known = self.release.name_any() == self.root.name;
         StoredArtifact {
             release: self.root.name.clone(),
-            run: if self.release.name_any() == self.root.name { run(self.release) } else { String::new() },
+            run: if known { run(self.release) } else { String::new() },
             commit: git(self.release).map(|git| git.commit.clone()).unwrap_or_default(),
+            before: if known { before(self.release) } else { String::new() },
             artifact: digest.to_owned(),
             created: Some(Time(self.root.created)),
         }
     }
 }
 
-/// Which of two releases is newer: the one created later; in the same second the one with the higher run number.
+/// Which of two releases is newer: their place, and where that tells nothing, the higher run number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Age(Timestamp, (u64, u64), String);
+pub(super) struct Age(Place, (u64, u64), String);
 
 impl Age {
-    fn new(created: Timestamp, run: &str, name: &str) -> Self {
+    fn new(place: Place, run: &str, name: &str) -> Self {
         let (day, number) = run.split_once('.').unwrap_or_default();
-        Self(created, (day.parse().unwrap_or(0), number.parse().unwrap_or(0)), name.to_owned())
-    }
-
-    pub(super) fn of(release: &DatabricksRelease) -> Self {
-        Self::new(created(release), &run(release), &release.name_any())
-    }
-
-    pub(super) fn of_stored(stored: &StoredArtifact) -> Self {
-        let created = stored.created.as_ref().map_or(Timestamp::MIN, |time| time.0);
-        Self::new(created, &stored.run, &stored.release)
+        Self(place, (day.parse().unwrap_or(0), number.parse().unwrap_or(0)), name.to_owned())
     }
 }
 
 /// When the API server took the release.
 pub(super) fn created(release: &DatabricksRelease) -> Timestamp {
     release.creation_timestamp().map_or(Timestamp::MIN, |time| time.0)
+}
+
+/// Where its branch was before, as the forge told it.
+fn before(release: &DatabricksRelease) -> String {
+    release.annotations().get(annotations::BEFORE).cloned().unwrap_or_default()
 }
 
 fn run(release: &DatabricksRelease) -> String {
@@ -168,6 +180,7 @@ pub(super) fn stored(release: &DatabricksRelease) -> Option<StoredArtifact> {
         release: release.name_any(),
         run: run(release),
         commit: git(release).map(|git| git.commit.clone()).unwrap_or_default(),
+        before: before(release),
         artifact: digest(release)?.to_owned(),
         created: release.creation_timestamp(),
     })

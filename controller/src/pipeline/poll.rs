@@ -11,7 +11,7 @@
 use brickline_crds::{DatabricksRelease, ObservedCommit, ReleasePipeline, ReleaseReason, ReleaseResult};
 use kube::ResourceExt;
 
-use super::lineage::{Age, Releases, created, result};
+use super::lineage::{Releases, created, result};
 use crate::creation::Occasion;
 use crate::forge::refs::Refs;
 use crate::receiver::branch::Wanted;
@@ -59,7 +59,7 @@ fn movement(pipeline: &ReleasePipeline, releases: Releases, tip: &ObservedCommit
             && release.spec.source.git.as_ref().is_some_and(|git| git.reference == tip.reference)
             && (at_tip(release) || result(release) != ReleaseResult::Skipped)
     };
-    let newest = releases.iter().filter(of_branch).max_by_key(|release| Age::of(release));
+    let newest = releases.iter().filter(of_branch).max_by_key(|release| releases.age(release));
     let last_at_tip = releases.iter().filter(of_branch).filter(|release| at_tip(release)).map(created).max();
     let has_moved = known.is_none_or(|known| known.commit != tip.commit);
     let trigger = match newest {
@@ -76,6 +76,7 @@ fn movement(pipeline: &ReleasePipeline, releases: Releases, tip: &ObservedCommit
         repository_urls: Vec::new(),
         reference: tip.reference.clone(),
         commit: tip.commit.clone(),
+        before: None,
         pusher: None,
     };
     Some(Occasion { trigger, ..Occasion::push(pipeline, &push) })

@@ -16,7 +16,7 @@ use brickline_crds::{
 use kube::ResourceExt;
 
 use super::condition::{self, ReleaseView, StageView};
-use super::lineage::{Age, Lineage, Releases, branch, created, digest, git, is_finished, is_good, result};
+use super::lineage::{Lineage, Releases, branch, digest, git, is_finished, is_good, result};
 use super::trust::counts;
 use crate::creation::{Draft, Occasion, stages};
 
@@ -37,10 +37,10 @@ pub(super) fn promotions(
     let (mut promotions, mut troubles) = (Vec::new(), Vec::new());
     for stage in pipeline.spec.stages.iter().filter(|stage| begin != Some(&stage.name)) {
         let mark = known.iter().find(|known| known.name == stage.name).and_then(|known| known.promoted.as_ref());
-        let Some(mark) = mark.map(Age::of_stored) else { continue };
-        let runs = runs(pipeline, releases).into_values().filter(|run| run.lineage.age() > mark);
-        let mut candidates: Vec<Run> = runs.collect();
-        candidates.sort_by_key(|run| std::cmp::Reverse(run.lineage.age()));
+        let Some(mark) = mark.map(|mark| releases.age_of(mark)) else { continue };
+        let age = |run: &Run| releases.age_of(&run.lineage.stored(""));
+        let mut candidates: Vec<Run> = runs(pipeline, releases).into_values().filter(|run| age(run) > mark).collect();
+        candidates.sort_by_key(|run| std::cmp::Reverse(age(run)));
         for run in candidates {
             match run.to(stage) {
                 Ok(None) => {}
@@ -71,7 +71,7 @@ fn runs<'a>(pipeline: &ReleasePipeline, releases: Releases<'a>) -> BTreeMap<Stri
         let run = runs.entry(lineage.root.name.clone()).or_insert_with(|| Run { lineage, newest: BTreeMap::new() });
         let stage = release.spec.stage.as_deref().unwrap_or_default();
         let newest = run.newest.entry(stage).or_insert(release);
-        if Age::of(release) > Age::of(newest) {
+        if releases.age(release) > releases.age(newest) {
             *newest = release;
         }
     }
@@ -108,6 +108,7 @@ impl Run<'_> {
             requested_for: self.lineage.release.spec.requested_for.clone(),
             trigger: format!("{artifact} of {}", root.name),
             root: Some(root.clone()),
+            told: None,
         };
         let draft = Draft { stage: Some(stage.clone()), occasion };
         Promotion { draft, promoted: self.lineage.stored(artifact) }
@@ -156,7 +157,7 @@ pub(super) fn release_view(release: &DatabricksRelease) -> ReleaseView {
 
 /// The newest release, for people: `promotion dbxdemo-4f2c91d0a7be to production`.
 pub(super) fn last(releases: Releases) -> Option<String> {
-    let newest = releases.iter().max_by_key(|release| (created(release), release.name_any()))?;
+    let newest = releases.iter().max_by_key(|release| releases.age(release))?;
     let stage = newest.spec.stage.as_ref().map(|stage| format!(" to {stage}")).unwrap_or_default();
     let reason = newest.labels().get(labels::REASON).cloned().unwrap_or_else(|| newest.spec.reason.to_string());
     Some(format!("{reason} {}{stage}", newest.name_any()))

@@ -15,7 +15,7 @@ use brickline_crds::{DatabricksRelease, ReleaseReason, ReleaseResult, Retention,
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::lineage::{Age, Releases, created, is_finished, result};
+use super::lineage::{Releases, created, is_finished, result};
 
 /// What may go, the oldest first, and when the next one will be too old.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn expired(
     now: Timestamp,
 ) -> Expiry {
     let mut finished: Vec<&DatabricksRelease> = releases.iter().filter(|release| is_finished(release)).collect();
-    finished.sort_by_key(|release| std::cmp::Reverse(Age::of(release)));
+    finished.sort_by_key(|release| std::cmp::Reverse(releases.age(release)));
     let kept = kept(releases, &finished, retention, stages, polled);
     let max_age = SignedDuration::try_from(retention.max_age.get()).unwrap_or(SignedDuration::MAX);
     let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::lineage::{Age, Releases, has_deployed, is_good, stored};
+use super::lineage::{Releases, has_deployed, is_good, stored};
 use crate::creation::stages::entry;
 
 /// The status of every stage, as the releases tell it.
@@ -57,5 +57,5 @@ fn newest(
             && release.spec.workspace_ref.as_ref() == Some(&stage.workspace_ref)
     };
     let found = releases.iter().filter(here).filter(|release| wanted(release)).filter_map(stored);
-    found.chain(known).max_by_key(Age::of_stored)
+    found.chain(known).max_by_key(|stored| releases.age_of(stored))
 }

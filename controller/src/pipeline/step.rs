@@ -105,7 +105,7 @@ fn follow_branches(pipeline: &ReleasePipeline, releases: Releases, asked: Asked,
     for due in due {
         let reference = due.reference();
         let Some(commit) = tips.get(&reference) else { continue };
-        let push = Push { repository_urls: Vec::new(), reference, commit: commit.clone(), pusher: None };
+        let push = Push { repository_urls: Vec::new(), reference, commit: commit.clone(), before: None, pusher: None };
         let (reason, trigger) = (ReleaseReason::Schedule, format!("schedule {}", due.at));
         add(Occasion { reason, trigger, ..Occasion::push(pipeline, &push) }, Follows::Schedule);
     }

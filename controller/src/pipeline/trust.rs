@@ -36,6 +36,7 @@ fn is_faithful(pipeline: &ReleasePipeline, releases: Releases, release: &Databri
         requested_for: None,
         trigger: String::new(),
         root: None,
+        told: None,
     };
     let Ok(wanted) = (Draft { stage: stage.flatten().cloned(), occasion }).spec(pipeline) else { return false };
     does_the_same(spec, &wanted) && is_ours(pipeline, releases, spec)

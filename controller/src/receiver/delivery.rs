@@ -7,6 +7,7 @@ use brickline_crds::{Provider, ReleasePipeline};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use http::HeaderMap;
+use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::answer::Answer;
@@ -30,6 +31,8 @@ pub(super) struct Delivery {
     pub(super) pipeline: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// When it began to arrive.
+    pub(super) arrived: Timestamp,
 }
 
 /// Pipelines that share a kind of forge and a Secret: authenticated together.
@@ -149,7 +152,7 @@ async fn offer(
     };
     let mut answers = Vec::new();
     for pipeline in pipelines {
-        answers.push(take(receiver, pipeline, &push).await);
+        answers.push(take(receiver, pipeline, &push, delivery.arrived).await);
     }
     answers.into_iter().reduce(Answer::and).unwrap_or(Answer::Unknown)
 }
@@ -163,14 +166,14 @@ fn parse(provider: Provider, headers: &HeaderMap, body: &[u8]) -> Result<Event, 
 }
 
 /// Creates the pipeline's release if it wants the push.
-async fn take(receiver: &Receiver, pipeline: &ReleasePipeline, push: &Push) -> Answer {
+async fn take(receiver: &Receiver, pipeline: &ReleasePipeline, push: &Push, arrived: Timestamp) -> Answer {
     if let Some(why) = unwanted(pipeline, push) {
         return Answer::Ignored(why);
     }
     if pipeline.spec.suspend {
         return Answer::Suspended;
     }
-    let draft = Draft::building(pipeline, Occasion::push(pipeline, push));
+    let draft = Draft::building(pipeline, Occasion::push(pipeline, push).told(push, arrived));
     match create(&receiver.kube, pipeline, &draft).await {
         Ok(creation) => creation.into(),
         Err(error) => {

@@ -52,6 +52,7 @@ fn payload(body: &[u8]) -> Result<Payload, Malformed> {
 struct Payload {
     #[serde(rename = "ref")]
     reference: Option<String>,
+    before: Option<String>,
     after: Option<String>,
     repository: Option<Repository>,
     pusher: Option<User>,
@@ -83,6 +84,7 @@ impl Payload {
         Claim {
             repository_urls: vec![repository.clone, repository.ssh, repository.page],
             reference: self.reference,
+            before: self.before,
             after: self.after,
             deleted: false,
             pushers: vec![pusher.email, pusher.login, sender.email, sender.login],
@@ -104,6 +106,7 @@ mod tests {
         };
         assert_eq!(push.reference, "refs/heads/release");
         assert_eq!(push.commit, samples::COMMIT);
+        assert_eq!(push.before.as_deref(), Some(samples::BEFORE));
         assert_eq!(push.pusher.as_deref(), Some("ana@example.com"));
         assert!(push.repository_urls.contains(&"https://git.example.com/data/dbxdemo.git".to_owned()));
     }

@@ -45,6 +45,7 @@ fn payload(body: &[u8]) -> Result<Payload, Malformed> {
 struct Payload {
     #[serde(rename = "ref")]
     reference: Option<String>,
+    before: Option<String>,
     after: Option<String>,
     deleted: Option<bool>,
     repository: Option<Repository>,
@@ -83,6 +84,7 @@ impl Payload {
         Claim {
             repository_urls: vec![repository.clone, repository.ssh, repository.page],
             reference: self.reference,
+            before: self.before,
             after: self.after,
             deleted: self.deleted.unwrap_or_default(),
             pushers: vec![pusher.email, pusher.name, self.sender.unwrap_or_default().login],
@@ -102,6 +104,7 @@ mod tests {
         let Ok(Event::Push(push)) = parse(&samples::github_headers("push"), &body) else { panic!("not a push") };
         assert_eq!(push.reference, "refs/heads/release");
         assert_eq!(push.commit, samples::COMMIT);
+        assert_eq!(push.before.as_deref(), Some(samples::BEFORE));
         assert_eq!(push.pusher.as_deref(), Some("ana@example.com"));
     }
 

@@ -27,6 +27,7 @@ use brickline_crds::ReleasePipeline;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::HeaderMap;
+use jiff::Timestamp;
 use kube::runtime::reflector::Store;
 use tokio::sync::Semaphore;
 
@@ -111,6 +112,7 @@ impl Desk {
     }
 
     async fn take(&self, namespace: String, pipeline: Option<String>, headers: HeaderMap, body: Body) -> Answer {
+        let arrived = Timestamp::now();
         if body.size_hint().lower() > self.limits.body as u64 {
             return Answer::TooLarge;
         }
@@ -120,7 +122,7 @@ impl Desk {
             Ok(body) => body,
             Err(answer) => return answer,
         };
-        let delivery = Delivery { namespace, pipeline, headers, body };
+        let delivery = Delivery { namespace, pipeline, headers, body, arrived };
         let work = tokio::time::timeout(self.limits.work, deliver(&self.receiver, &delivery));
         work.await.unwrap_or_else(|_| {
             tracing::error!(after = ?self.limits.work, "a webhook took too long");

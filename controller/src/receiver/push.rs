@@ -22,6 +22,8 @@ pub(crate) struct Push {
     pub(crate) reference: String,
     /// The commit the branch is at now: 40 or 64 hex characters in lower case.
     pub(crate) commit: String,
+    /// The commit the branch was at before, as the forge tells it; none for a new branch, or if nobody told.
+    pub(crate) before: Option<String>,
     /// Who pushed or merged, as the forge knows them: an address or a login.
     pub(crate) pusher: Option<String>,
 }
@@ -71,6 +73,7 @@ pub(super) enum Malformed {
 pub(super) struct Claim {
     pub(super) repository_urls: Vec<Option<String>>,
     pub(super) reference: Option<String>,
+    pub(super) before: Option<String>,
     pub(super) after: Option<String>,
     pub(super) deleted: bool,
     /// Names of the pusher, the best first.
@@ -91,9 +94,11 @@ impl Claim {
         if !is_commit(&commit) {
             return Err(Malformed::Field("after"));
         }
-        if self.deleted || commit.chars().all(|c| c == NOTHING) {
+        if self.deleted || is_nothing(&commit) {
             return Ok(Event::Ignored("deleted branch".to_owned()));
         }
+        let before = self.before.map(|before| before.to_ascii_lowercase());
+        let before = before.filter(|before| is_commit(before) && !is_nothing(before));
         let usable = |url: &String| !url.is_empty() && url.len() <= MAX_URL;
         let repository_urls: Vec<_> =
             self.repository_urls.into_iter().flatten().filter(usable).take(MAX_URLS).collect();
@@ -101,7 +106,7 @@ impl Claim {
             return Err(Malformed::Field("repository"));
         }
         let pusher = self.pushers.into_iter().flatten().find_map(|name| person(&name));
-        Ok(Event::Push(Push { repository_urls, reference, commit, pusher }))
+        Ok(Event::Push(Push { repository_urls, reference, commit, before, pusher }))
     }
 }
 
@@ -110,6 +115,10 @@ fn is_branch(reference: &str) -> bool {
     let foreign = |c: char| c.is_whitespace() || c.is_control() || "~^:?*\\[".contains(c);
     let name = reference.strip_prefix("refs/heads/").unwrap_or_default();
     !name.is_empty() && reference.len() <= MAX_REFERENCE && !name.contains("..") && !name.contains(foreign)
+}
+
+fn is_nothing(commit: &str) -> bool {
+    commit.chars().all(|c| c == NOTHING)
 }
 
 fn is_commit(text: &str) -> bool {
@@ -159,6 +168,17 @@ mod tests {
     #[case("refs/heads/release", "9b1c0de", "after")]
     fn refuses_what_git_would_not_write(#[case] reference: &str, #[case] after: &str, #[case] field: &'static str) {
         assert_eq!(claim(reference, after).check(), Err(Malformed::Field(field)));
+    }
+
+    #[rstest]
+    #[case(None, None)]
+    #[case(Some("main"), None)]
+    #[case(Some("0000000000000000000000000000000000000000"), None)]
+    #[case(Some("1F2E3D4C5B6A1F2E3D4C5B6A1F2E3D4C5B6A1F2E"), Some("1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e"))]
+    fn where_a_branch_was_before_is_a_commit_or_nothing(#[case] told: Option<&str>, #[case] expected: Option<&str>) {
+        let claim = Claim { before: told.map(str::to_owned), ..claim("refs/heads/release", COMMIT) };
+        let Ok(Event::Push(push)) = claim.check() else { panic!("not a push") };
+        assert_eq!(push.before.as_deref(), expected);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::push::Push;
 
 pub(crate) const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
+pub(crate) const BEFORE: &str = "1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e";
 const URL: &str = "https://git.example.com/data/dbxdemo.git";
 
 /// A pipeline `data/dbxdemo` on Gitea with one stage and the webhook's Secret `hook`.
@@ -52,6 +53,7 @@ pub(crate) fn push() -> Push {
         repository_urls: vec![URL.to_owned()],
         reference: "refs/heads/release".to_owned(),
         commit: COMMIT.to_owned(),
+        before: None,
         pusher: Some("ana@example.com".to_owned()),
     }
 }
@@ -61,7 +63,7 @@ pub(super) fn gitea_push(reference: &str) -> Vec<u8> {
     let user = json!({"id": 1, "login": "ana", "full_name": "", "email": "ana@example.com", "username": "ana"});
     json!({
         "ref": reference,
-        "before": "1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e",
+        "before": BEFORE,
         "after": COMMIT,
         "compare_url": "",
         "commits": [{"id": COMMIT, "message": "Merge", "added": [], "removed": null, "modified": ["a.py"]}],
@@ -85,7 +87,7 @@ pub(super) fn gitea_push(reference: &str) -> Vec<u8> {
 pub(super) fn github_push(reference: &str) -> Vec<u8> {
     json!({
         "ref": reference,
-        "before": "1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e",
+        "before": BEFORE,
         "after": COMMIT,
         "base_ref": null,
         "created": false,

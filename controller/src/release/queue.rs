@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use account::Limits;
 pub(crate) use account::Newer;
-use account::{Account, Candidate};
+use account::{Account, Candidate, align};
 
 use crate::phase::is_canceled;
 
@@ -59,23 +59,23 @@ impl Queue {
 
     /// Asks for the release's turn, and for a build slot if it is to build.
     pub(crate) fn take(&self, release: &DatabricksRelease, rule: Option<&Concurrency>, builds: bool) -> Turn {
-        let line = self.line();
-        self.account().take(&line, &Candidate::of(release), rule, builds)
+        let (line, candidate) = self.line(release);
+        self.account().take(&line, &candidate, rule, builds)
     }
 
     /// Gives the turn back while the release waits for people or for a time of the day.
     pub(crate) fn step_aside(&self, release: &DatabricksRelease) {
-        self.wake_after(|account, line| account.step_aside(line, &Candidate::of(release)));
+        self.wake_after(release, Account::step_aside);
     }
 
     /// Gives the build slot back.
     pub(crate) fn built(&self, release: &DatabricksRelease) {
-        self.wake_after(|account, line| account.built(line, &Candidate::of(release)));
+        self.wake_after(release, Account::built);
     }
 
     /// Gives everything back: the release has ended, or is gone.
     pub(crate) fn ended(&self, release: &DatabricksRelease) {
-        self.wake_after(|account, line| account.ended(line, &Candidate::of(release)));
+        self.wake_after(release, Account::ended);
         for lock in release.status.iter().flat_map(|status| &status.locks) {
             self.freed(&lock.name);
         }
@@ -83,8 +83,8 @@ impl Queue {
 
     /// The newest release that may take this one's place: made later for the same stage of the same pipeline.
     pub(crate) fn newer(&self, release: &DatabricksRelease, rule: Option<&Concurrency>) -> Option<Newer> {
-        let line = self.line();
-        self.account().newer(&line, &Candidate::of(release), rule)
+        let (line, candidate) = self.line(release);
+        self.account().newer(&line, &candidate, rule)
     }
 
     /// Ends when the release is canceled, deleted or gone, as far as the watch knows. For work that can't be asked to stop
@@ -105,7 +105,7 @@ impl Queue {
         if rule.is_none_or(|rule| rule.policy != ConcurrencyPolicy::Supersede) {
             return;
         }
-        self.wake_after(|account, line| account.older(line, &Candidate::of(release)));
+        self.wake_after(release, Account::older);
     }
 
     /// Notes, before the locks are tried, that the release will want to know when one of them is free.
@@ -124,9 +124,13 @@ impl Queue {
         self.send(first);
     }
 
-    fn wake_after(&self, change: impl FnOnce(&mut Account, &[Candidate]) -> Vec<ObjectRef<DatabricksRelease>>) {
-        let line = self.line();
-        let woken = change(&mut self.account(), &line);
+    fn wake_after(
+        &self,
+        release: &DatabricksRelease,
+        change: impl FnOnce(&mut Account, &[Candidate], &Candidate) -> Vec<ObjectRef<DatabricksRelease>>,
+    ) {
+        let (line, candidate) = self.line(release);
+        let woken = change(&mut self.account(), &line, &candidate);
         self.send(woken);
     }
 
@@ -137,9 +141,19 @@ impl Queue {
         }
     }
 
-    fn line(&self) -> Vec<Candidate> {
-        let Some(store) = self.unfinished.get() else { return Vec::new() };
-        store.state().iter().filter(|release| release.uid().is_some()).map(|release| Candidate::of(release)).collect()
+    /// Everybody in the line, and the release as it is now, at its place among them.
+    fn line(&self, release: &DatabricksRelease) -> (Vec<Candidate>, Candidate) {
+        let own = Candidate::of(release);
+        let Some(store) = self.unfinished.get() else { return (Vec::new(), own) };
+        let known = store.state();
+        let others = known.iter().filter(|other| other.uid().is_some() && other.uid() != release.uid());
+        let mut line: Vec<Candidate> = others.map(|other| Candidate::of(other)).collect();
+        // What the watch has not told yet, or no longer tells, is in nobody's line.
+        let is_known = known.iter().any(|other| other.uid().is_some() && other.uid() == release.uid());
+        line.push(own);
+        align(&mut line);
+        let own = if is_known { line.last().cloned() } else { line.pop() };
+        (line, own.unwrap_or_else(|| Candidate::of(release)))
     }
 
     fn account(&self) -> std::sync::MutexGuard<'_, Account> {

@@ -140,6 +140,10 @@ pub struct StoredArtifact {
     /// The commit's full id.
     #[schemars(length(max = 64))]
     pub commit: String,
+    /// The commit that the branch was at before, as the forge told it: which of two merges is newer shows in it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub before: String,
     /// The artifact's digest.
     #[schemars(length(max = 80))]
     pub artifact: String,

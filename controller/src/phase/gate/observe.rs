@@ -15,6 +15,7 @@ use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
 use crate::installation;
 use crate::lock::{Lock, lock_of_jobs, locks_of};
+use crate::order::is_followed_by;
 use crate::phase::operate::{self, Owner};
 use crate::phase::{deploy, origin};
 use crate::trouble::Trouble;
@@ -168,7 +169,7 @@ fn newer_deployed(release: &DatabricksRelease, context: &Context) -> Option<Stri
     let pipeline = context.pipeline_of(release)?;
     let stage = release.spec.stage.as_deref().unwrap_or_default();
     let deployed = pipeline.status.as_ref()?.stages.iter().find(|known| known.name == stage)?.deployed.as_ref()?;
-    let newer = deployed.created.as_ref()?.0 > release.creation_timestamp()?.0;
+    let newer = is_followed_by(release, deployed) || deployed.created.as_ref()?.0 > release.creation_timestamp()?.0;
     (newer && deployed.release != release.name_any()).then(|| deployed.release.clone())
 }
 

@@ -208,3 +208,19 @@ proptest! {
         prop_assert_eq!(given.last().cloned(), newest);
     }
 }
+
+/// Two builds of one second: the forge delivered the later merge first.
+#[test]
+fn the_later_of_two_merges_within_a_second_goes_on() {
+    let pipeline = seen(pipeline(&[("eu", &[]), ("us", &[])]));
+    let told = |name: &str, letter: char, before: char, arrived: i64, run: &str| {
+        let mut release = good(built(&pipeline, name, 1, letter));
+        let arrived = (at(1) + jiff::SignedDuration::from_millis(arrived)).to_string();
+        let told = [(annotations::ARRIVED, arrived), (annotations::BEFORE, before.to_string().repeat(40))];
+        release.metadata.annotations = Some(told.map(|(key, value)| (key.to_owned(), value)).into());
+        run.clone_into(&mut release.status.as_mut().unwrap().run);
+        release
+    };
+    let all = [told("x", 'b', 'a', 1, "20261121.1"), told("y", 'a', '0', 2, "20261121.2")];
+    assert_eq!(goes_on(&pipeline, &all), [to("eu", 'b'), to("us", 'b')]);
+}

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use brickline_crds::{
     Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, ReleaseReason, labels,
 };
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::Turn;
+use crate::order::{Birth, Place, places};
 
 /// How many builds run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,10 @@ type Group = (String, String, String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     uid: String,
+    /// What its place in the line follows from.
+    birth: Birth,
     /// Its place in the line: the older one first.
-    place: (Timestamp, String),
+    place: (Place, String),
     namespace: String,
     name: String,
     /// None: a release without a pipeline goes whenever it likes.
@@ -63,9 +65,11 @@ impl Candidate {
             || (release.spec.suspend && !status.phases.iter().any(began));
         let pipeline = release.labels().get(labels::PIPELINE).cloned();
         let stage = release.spec.stage.clone().unwrap_or_default();
+        let birth = Birth::of(release);
         Self {
             uid: release.uid().unwrap_or_default(),
-            place: (release.creation_timestamp().map(|time| time.0).unwrap_or_default(), name.clone()),
+            place: (birth.alone(), name.clone()),
+            birth,
             group: pipeline.map(|pipeline| (namespace.clone(), pipeline, stage)),
             pool: release.spec.build.pool.clone(),
             had: Share {
@@ -88,6 +92,12 @@ impl Candidate {
     }
 }
 
+/// Gives everybody in the line their place among all of them.
+pub(super) fn align(line: &mut [Candidate]) {
+    let births: Vec<Birth> = line.iter().map(|one| one.birth.clone()).collect();
+    line.iter_mut().zip(places(&births)).for_each(|(one, place)| one.place.0 = place);
+}
+
 /// A release that may take the place of an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Newer {
@@ -101,8 +111,8 @@ pub(crate) struct Newer {
     pub(crate) has_artifact: bool,
 }
 
-/// A release's place in the line, and its namespace.
-type Waiter = ((Timestamp, String), String);
+/// A release's place in the line as it never changes, and its namespace.
+type Waiter = ((Place, String), String);
 
 /// What a release has now, whatever its stored status says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -244,13 +254,12 @@ impl Account {
 
     pub(super) fn wants(&mut self, release: &Candidate, locks: &[String]) {
         for lock in locks {
-            let waiting = (release.place.clone(), release.namespace.clone());
-            self.wanted.entry(lock.clone()).or_default().insert(waiting);
+            self.wanted.entry(lock.clone()).or_default().insert(waiter(release));
         }
     }
 
     pub(super) fn wants_no_more(&mut self, release: &Candidate) {
-        let waiting = (release.place.clone(), release.namespace.clone());
+        let waiting = waiter(release);
         self.wanted.retain(|_, all| {
             all.remove(&waiting);
             !all.is_empty()
@@ -294,6 +303,10 @@ impl Account {
         self.slotless.retain(|uid| shown.contains(uid.as_str()));
         self.shares.retain(|uid, _| shown.contains(uid.as_str()));
     }
+}
+
+fn waiter(release: &Candidate) -> Waiter {
+    ((release.birth.alone(), release.name.clone()), release.namespace.clone())
 }
 
 fn stage(name: &str) -> String {

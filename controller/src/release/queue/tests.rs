@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use brickline_crds::{
-    Concurrency, ConcurrencyPolicy, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase,
-    PhaseState, PhaseStatus, Reason, Waiting, labels,
+    Concurrency, ConcurrencyPolicy, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, GitSource,
+    Phase, PhaseState, PhaseStatus, Reason, Waiting, annotations, labels,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::Turn;
-use super::account::{Account, Candidate, Limits};
+use super::account::{Account, Candidate, Limits, align};
 
 fn limits(slots: usize) -> Limits {
     Limits { controller: slots, namespace: slots, pools: BTreeMap::from([("default".to_owned(), slots)]) }
@@ -110,6 +111,31 @@ fn newest_wins_where_the_pipeline_says_so() {
     let woken: Vec<_> = account.older(&line, &line[2]).into_iter().map(|release| release.name).collect();
     assert_eq!(woken, ["dbxdemo-1", "dbxdemo-2"]);
     assert_eq!(account.take(&line, &line[2], Some(&supersede), true), Turn::Go, "the newest waits for nobody older");
+}
+
+/// Two merges within one second, whichever of them was delivered first, and whatever they are called.
+#[rstest]
+#[case(1, 2)]
+#[case(2, 1)]
+fn the_later_of_two_merges_wins_within_a_second(#[case] first: i64, #[case] second: i64) {
+    let told = |n: i64, arrived: i64, commit: char, before: char| {
+        let mut release = release(n);
+        release.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000).unwrap()));
+        let git = GitSource { commit: commit.to_string().repeat(40), ..GitSource::default() };
+        release.spec.source.git = Some(git);
+        let arrived = Timestamp::from_millisecond(1_000_000 + arrived).unwrap().to_string();
+        let told = [(annotations::ARRIVED, arrived), (annotations::BEFORE, before.to_string().repeat(40))];
+        release.metadata.annotations = Some(told.map(|(key, value)| (key.to_owned(), value)).into());
+        Candidate::of(&release)
+    };
+    for (soon, late) in [(1, 2), (2, 1)] {
+        let mut line = [told(first, soon, 'a', 'z'), told(second, late, 'b', 'a')];
+        align(&mut line);
+        let (account, supersede) = (Account::new(limits(10)), rule(ConcurrencyPolicy::Supersede));
+        let newer = account.newer(&line, &line[0], Some(&supersede)).map(|newer| newer.name);
+        assert_eq!(newer, Some(format!("dbxdemo-{second}")));
+        assert_eq!(account.newer(&line, &line[1], Some(&supersede)), None);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod tally;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use brickline_crds::{DatabricksRelease, ReleasePipeline, ReleaseState};
+use brickline_crds::{DatabricksRelease, ReleasePipeline, ReleaseReason, ReleaseState};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -34,7 +34,7 @@ use crate::receiver::samples;
 pub(super) use scenarios::all;
 pub(super) use tally::tally;
 
-/// A merge, told by a letter that its commit is made of.
+/// A merge, told by a letter that its commit is made of. The branch was at the letter before.
 #[derive(Clone, Copy)]
 struct Merge {
     when: fn(&Many) -> bool,
@@ -106,8 +106,10 @@ impl Many {
         }
         let number = self.order.len();
         release.metadata.uid = Some(format!("uid-{number}"));
-        // No two in the same second: which of them is the newer could not be told.
-        self.now += SignedDuration::from_secs(1);
+        // Merges come within one second: the branch tells their order. Of others nothing would.
+        if release.spec.reason != ReleaseReason::Push {
+            self.now += SignedDuration::from_secs(1);
+        }
         release.metadata.creation_timestamp = Some(Time(self.now));
         let mut script = (self.script)(&release);
         script.resolved = self.resolved(&release);
@@ -131,8 +133,11 @@ impl Many {
     fn merge(&mut self) {
         while let Some(merge) = self.merges.front().copied().filter(|merge| (merge.when)(self)) {
             self.merges.pop_front();
-            let push = Push { commit: merge.letter.to_string().repeat(40), ..samples::push() };
-            let draft = Draft::building(&self.pipeline, Occasion::push(&self.pipeline, &push));
+            let commit = |letter: char| letter.to_string().repeat(40);
+            let before = ('a'..merge.letter).last().map(commit);
+            let push = Push { commit: commit(merge.letter), before, ..samples::push() };
+            let occasion = Occasion::push(&self.pipeline, &push).told(&push, self.now);
+            let draft = Draft::building(&self.pipeline, occasion);
             let release = draft.release(&self.pipeline, 12).expect("a release");
             self.create(release);
         }

@@ -28,6 +28,7 @@ pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
     vec![
         queued(),
         superseded_in_line(),
+        newest_of_a_second(),
         superseded_in_build(),
         not_superseded_after_deploy(),
         rolled_back(),
@@ -109,6 +110,17 @@ fn superseded_in_line() -> Scenario {
         script: well,
         merges: vec![at_once('a'), merge('b', deploys), merge('c', deploys)],
         ends: vec![good("a"), ("b", ReleaseResult::Skipped, Reason::Superseded), good("c")],
+    }
+}
+
+/// Both within a second, and the forge delivers the second one first.
+fn newest_of_a_second() -> Scenario {
+    Scenario {
+        name: "newest wins of a second",
+        pipeline: one_stage(ConcurrencyPolicy::Supersede),
+        script: well,
+        merges: ['b', 'a'].map(at_once).into(),
+        ends: vec![("a", ReleaseResult::Skipped, Reason::Superseded), good("b")],
     }
 }
 
