@@ -13,6 +13,8 @@ use crate::{
 
 /// The chart in this checkout.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/brickline");
+/// Where service principals of Azure log in: a scenario leads this name to its emulator.
+const AZURE_LOGIN: &str = "http://azure-login.brickline.svc.cluster.local:8080";
 /// How long Helm waits for the controller to be ready.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -59,6 +61,9 @@ fn values(cluster: &Cluster, images: &[Built]) -> anyhow::Result<Value> {
             "build": tag(Image::Build)?,
         },
         "artifactStore": store,
-        "workspaces": {"allowedHosts": ["*.azuredatabricks.net", "http://*.svc.cluster.local:8080"]},
+        "workspaces": {
+            "allowedHosts": ["*.azuredatabricks.net", "http://*.svc.cluster.local:8080"],
+            "azureLogin": AZURE_LOGIN,
+        },
     }))
 }

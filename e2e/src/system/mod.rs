@@ -23,7 +23,7 @@ use crate::{
 
 pub use emulator::Emulator;
 pub use replica::Replica;
-pub use team::{CLUSTER, OTHER_CLUSTER, Team, VOLUME, start_emulator, tenant, workspace};
+pub use team::{CLIENT, CLUSTER, OTHER_CLUSTER, TENANT, Team, VOLUME, start_emulator, tenant, workspace};
 
 /// The namespace that Brickline is installed in.
 pub const NAMESPACE: &str = "brickline";

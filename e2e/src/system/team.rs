@@ -31,7 +31,11 @@ use crate::{
 pub const CLUSTER: &str = "0101-000000-emulator";
 /// Another cluster, for those who ask for it.
 pub const OTHER_CLUSTER: &str = "0202-000000-emulator";
-/// The volume in it, as catalog, schema and name.
+/// A service principal that the team's workspace knows.
+pub const CLIENT: &str = "12345678-90ab-cdef-1234-567890abcdef";
+/// The directory of the same principal.
+pub const TENANT: &str = "directory.example.com";
+/// The volume in the workspace, as catalog, schema and name.
 pub const VOLUME: &str = "main.release.libs";
 /// How long pods and objects may take to be ready.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -221,11 +225,17 @@ fn pipeline(url: &str) -> Value {
     })
 }
 
-/// Starts the emulator with these clusters, which run. Its token is in Secret `dbx` too.
+/// Starts the emulator with these clusters, which run. Its token is in Secret `dbx` too, and so is the secret of its service
+/// principals: [`CLIENT`] of Databricks, and the same of the directory [`TENANT`].
 pub async fn start_emulator(stage: &Stage, system: &System, clusters: &[&str]) -> anyhow::Result<Emulator> {
-    let token = random_secret();
-    let secret = json!({"metadata": {"name": "dbx"}, "stringData": {"token": token.expose_secret()}});
-    stage.create::<Secret>(secret).await?;
+    let (token, secret) = (random_secret(), random_secret());
+    let known = format!(
+        "{token}\noauth {CLIENT} {secret}\nazure {TENANT} {CLIENT} {secret}\n",
+        token = token.expose_secret(),
+        secret = secret.expose_secret(),
+    );
+    let data = json!({"token": token.expose_secret(), "secret": secret.expose_secret(), "known": known});
+    stage.create::<Secret>(json!({"metadata": {"name": "dbx"}, "stringData": data})).await?;
     stage.create::<Pod>(emulator_pod(&system.emulator, clusters)).await?;
     let service = json!({
         "metadata": {"name": "emulator"},
@@ -254,8 +264,8 @@ fn emulator_pod(image: &str, clusters: &[&str]) -> Value {
                 "image": image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": [
-                    "serve", "--listen", "0.0.0.0:8080", "--data", "/data", "--token-file", "/etc/emulator/token",
-                    "--cluster", clusters.join(","), "--start", "--volume", VOLUME,
+                    "serve", "--listen", "0.0.0.0:8080", "--data", "/data", "--token-file", "/etc/emulator/known",
+                    "--cluster", clusters.join(","), "--start", "--volume", VOLUME, "--insecure-git",
                 ],
                 "ports": [{"containerPort": 8080}],
                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},

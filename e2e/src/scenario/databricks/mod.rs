@@ -2,6 +2,8 @@
 
 mod compute;
 mod files;
+mod git;
+mod identity;
 mod jobs;
 mod lab;
 mod libraries;
@@ -22,6 +24,8 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
         prove(&progress, "only what differs is written", Box::pin(files::only_what_differs_is_written(&lab))).await?;
         prove(&progress, "compute of every kind", Box::pin(compute::every_kind_runs_the_wheel(&lab))).await?;
         prove(&progress, "setup and teardown", Box::pin(order::teardown_always_runs(&lab))).await?;
+        prove(&progress, "tests from the commit", Box::pin(git::the_commit_itself_is_run(&lab))).await?;
+        prove(&progress, "every way to log in", Box::pin(identity::every_login_releases(&lab))).await?;
         prove(&progress, "jobs run what was tested", Box::pin(jobs::a_job_runs_what_was_tested(&lab))).await
     };
     proofs.await
