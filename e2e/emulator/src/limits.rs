@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Tasks that run at the same time in one workspace, as documented.
+const MAX_TASKS: usize = 2000;
 /// The longest that every call may be delayed, milliseconds.
 const MAX_LATENCY: u64 = 60_000;
 
@@ -65,6 +67,8 @@ pub(crate) struct Change {
     rates: Option<BTreeMap<String, f64>>,
     /// Other numbers of calls at once than the documented ones, by family; only for families that have such a limit.
     at_once: Option<BTreeMap<String, usize>>,
+    /// Another number of tasks that run at the same time.
+    task_runs: Option<usize>,
 }
 
 /// Calls that may still come at once: a second's worth at most.
@@ -94,6 +98,7 @@ struct State {
     rates: BTreeMap<&'static str, f64>,
     at_once: BTreeMap<&'static str, usize>,
     under_way: BTreeMap<&'static str, usize>,
+    task_runs: usize,
     buckets: BTreeMap<&'static str, Bucket>,
     passed: BTreeMap<&'static str, u64>,
     throttled: BTreeMap<&'static str, u64>,
@@ -152,6 +157,7 @@ impl Limits {
             rates: FAMILIES.iter().map(|family| (family.name, family.rate)).collect(),
             at_once: FAMILIES.iter().filter_map(|family| Some((family.name, family.at_once?))).collect(),
             under_way: BTreeMap::new(),
+            task_runs: MAX_TASKS,
             buckets: BTreeMap::new(),
             passed: BTreeMap::new(),
             throttled: BTreeMap::new(),
@@ -172,6 +178,7 @@ impl Limits {
         }
         state.mode = change.mode.unwrap_or(state.mode);
         state.latency = change.latency_ms.map_or(state.latency, Duration::from_millis);
+        state.task_runs = change.task_runs.unwrap_or(state.task_runs);
         state.retry_after = change.retry_after.unwrap_or(state.retry_after);
         for (name, rate) in &mut state.rates {
             *rate = rates.get(*name).copied().unwrap_or(*rate);
@@ -192,6 +199,7 @@ impl Limits {
             "retry_after": state.retry_after,
             "rates": state.rates,
             "at_once": state.at_once,
+            "task_runs": state.task_runs,
             "passed": state.passed,
             "throttled": state.throttled,
             "throttled_total": state.throttled.values().sum::<u64>(),
@@ -203,6 +211,12 @@ impl Limits {
         let mut state = lock(&self.0);
         state.passed.clear();
         state.throttled.clear();
+    }
+
+    /// How many tasks may run at the same time, if that is limited.
+    pub(crate) fn task_runs(&self) -> Option<usize> {
+        let state = lock(&self.0);
+        (state.mode == RateLimits::Documented).then_some(state.task_runs)
     }
 
     /// How long every call is on its way.

@@ -149,7 +149,8 @@ impl Site {
         std::fs::create_dir_all(&own.data).with_context(|| format!("{} can't be made", own.data.display()))?;
         let folders = ["/Shared", "/Users", "/Users/admin@example.com", "/Repos"].map(str::to_owned);
         let git = Git { insecure: args.insecure_git, ca_bundle: args.git_ca_bundle.clone() };
-        let workspace = Workspace::open(&own.data, &folders, program, settings, git)?;
+        let limits = Limits::new(args.rate_limits, args.latency_ms);
+        let workspace = Workspace::open(&own.data, &folders, limits, program, settings, git)?;
         furnish(&workspace, args, &own)?;
         let faults = Faults::default();
         if let Some(file) = &args.faults {
@@ -171,7 +172,6 @@ impl Site {
             federation: Arc::new(federation),
             faults: Arc::new(faults),
             journal: Arc::new(Journal::default()),
-            limits: Arc::new(Limits::new(args.rate_limits, args.latency_ms)),
             past: Arc::new(Past::default()),
             id: own.id,
             page_url: format!("{public_url}/?o={}", own.id).into(),
@@ -184,6 +184,7 @@ impl Site {
     /// Answers until told to leave, then ends all that was going on.
     pub(crate) async fn serve(self, leave: CancellationToken) -> anyhow::Result<()> {
         let workspace = Arc::clone(&self.context.workspace);
+        work::queue::resume(&workspace);
         workspace.work.tasks.spawn(work::job::keep_schedules(Arc::clone(&workspace)));
         let service = api::router(self.context).into_make_service_with_connect_info::<Plug>();
         let told = leave.clone();

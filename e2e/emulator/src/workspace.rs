@@ -2,6 +2,7 @@
 
 use crate::{
     driver::{Generation, Program, generation::Settings, worker::Roots},
+    limits::Limits,
     spec::Known,
     state::{Clusters, GitCredentials, Jobs, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
 };
@@ -61,6 +62,7 @@ pub(crate) struct Workspace {
     pub(crate) runs: Runs,
     pub(crate) jobs: Jobs,
     pub(crate) git_credentials: GitCredentials,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) work: Work,
 }
 
@@ -69,6 +71,7 @@ impl Workspace {
     pub(crate) fn open(
         data: &Path,
         folders: &[String],
+        limits: Limits,
         program: Option<Arc<Program>>,
         settings: Settings,
         git: Git,
@@ -87,6 +90,7 @@ impl Workspace {
             jobs: Jobs::open(data.join("jobs")).context("the jobs can't be read")?,
             git_credentials: GitCredentials::open(data.join("git-credentials.json"))
                 .context("the git credentials can't be read")?,
+            limits: Arc::new(limits),
             work: Work {
                 program,
                 settings,

@@ -20,6 +20,12 @@ fn scheduled(pause: &str) -> Value {
     job
 }
 
+/// One whose runs don't wait, as they would by themselves in version 2.2 of the API.
+fn impatient(mut job: Value) -> Value {
+    job["queue"] = json!({ "enabled": false });
+    job
+}
+
 async fn create(api: &Api, settings: Value) -> i64 {
     api.ok("/api/2.2/jobs/create", settings).await["job_id"].as_i64().unwrap()
 }
@@ -134,7 +140,7 @@ async fn a_schedule_runs_its_job_and_skips_what_would_be_too_much() {
     // The cluster takes its time, so that the first run is still going when the second one is due.
     let api = Api::start(&["--start-delay-ms", "60000"]);
     let paused = create(&api, scheduled("PAUSED")).await;
-    let id = create(&api, scheduled("UNPAUSED")).await;
+    let id = create(&api, impatient(scheduled("UNPAUSED"))).await;
     let list = format!("/api/2.2/jobs/runs/list?job_id={id}");
     let two = api.until(&list, |found| found["runs"].as_array().is_some_and(|runs| runs.len() == 2)).await;
     let (second, first) = (&two["runs"][0], &two["runs"][1]);
@@ -146,6 +152,10 @@ async fn a_schedule_runs_its_job_and_skips_what_would_be_too_much() {
         (&json!("SKIPPED"), &json!("MAXIMUM_CONCURRENT_RUNS_REACHED"))
     );
     assert_eq!(second["status"]["termination_details"]["code"], "MAX_CONCURRENT_RUNS_EXCEEDED");
+    assert_eq!(
+        state["state_message"],
+        "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
+    );
     let (_, none) = api.get(&format!("/api/2.2/jobs/runs/list?job_id={paused}")).await;
     assert_eq!(none["runs"], json!([]), "a paused schedule rests");
     api.ok("/api/2.2/jobs/delete", json!({ "job_id": id })).await;

@@ -61,16 +61,17 @@ async fn federation(State(context): State<Context>) -> Json<Value> {
 }
 
 async fn limit(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {
-    context.limits.change(change)?;
-    Ok(Json(context.limits.show()))
+    context.workspace.limits.change(change)?;
+    context.workspace.runs.ring();
+    Ok(Json(context.workspace.limits.show()))
 }
 
 async fn limits(State(context): State<Context>) -> Json<Value> {
-    Json(context.limits.show())
+    Json(context.workspace.limits.show())
 }
 
 async fn forget_limits(State(context): State<Context>) -> Json<Value> {
-    context.limits.forget();
+    context.workspace.limits.forget();
     Json(json!({}))
 }
 

@@ -39,6 +39,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
         Refusal::QuotaExceeded(_) => (StatusCode::BAD_REQUEST, "QUOTA_EXCEEDED"),
         Refusal::GitCredential(code @ "CREDENTIAL_NOT_FOUND", _) => (StatusCode::NOT_FOUND, *code),
         Refusal::GitCredential(code, _) => (StatusCode::BAD_REQUEST, *code),
+        Refusal::TooManyRuns(_) => (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED"),
         // These two carry a number, as the real service does: a client that insists on a string is found out.
         Refusal::NoCredential | Refusal::Expired => return (StatusCode::UNAUTHORIZED, 401.into()),
         Refusal::BadCredential | Refusal::NotMember => return (StatusCode::FORBIDDEN, 403.into()),

@@ -32,12 +32,12 @@ pub(crate) async fn record(State(context): State<Context>, request: Request, nex
     }
     let (method, query) = (request.method().to_string(), request.uri().query().map(str::to_owned));
     let (time, begun) = (now(), Instant::now());
-    let admitted = context.limits.admit(&method, &path, begun);
+    let admitted = context.workspace.limits.admit(&method, &path, begun);
     let fault = context.faults.strike(&method, &path).filter(|_| admitted.is_ok());
     let word = if admitted.is_err() { Some("limit") } else { fault.as_ref().map(Action::name) };
     // Noted before the answer: a request that hangs is in the log too.
     let place = context.journal.add(Note::new(time, method, path, query, word));
-    tokio::time::sleep(context.limits.latency()).await;
+    tokio::time::sleep(context.workspace.limits.latency()).await;
     let streams = *request.method() == Method::GET;
     let response = match (admitted, fault) {
         (Err(throttled), _) => throttle(throttled),

@@ -2,13 +2,13 @@
 
 use crate::{
     api::{
-        Context,
+        Context, Version,
         arguments::{Arguments, flag, maybe_number, number},
         gate::Who,
     },
     spec::{
         JobSettings,
-        job::{Change, complete, update},
+        job::{Change, begin, complete, update},
     },
     state::{
         Refusal,
@@ -18,7 +18,7 @@ use crate::{
     work::job::{Overrides, active, launch},
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     routing::{get, post},
 };
@@ -57,16 +57,23 @@ fn checked(context: &Context, settings: Map<String, Value>) -> Result<Map<String
 async fn create(
     State(context): State<Context>,
     who: Who,
+    Extension(version): Extension<Version>,
     Arguments(settings): Arguments<Map<String, Value>>,
 ) -> Result<Json<Value>, Refusal> {
-    let job_id = context.workspace.jobs.create(&who.name, checked(&context, settings)?)?;
+    let settings = checked(&context, begin(settings, version.queues()))?;
+    let job_id = context.workspace.jobs.create(&who.name, settings)?;
     tracing::info!(job_id, "a job is created");
     Ok(Json(json!({ "job_id": job_id })))
 }
 
-async fn reset(State(context): State<Context>, Arguments(change): Arguments<Change>) -> Result<Json<Value>, Refusal> {
+async fn reset(
+    State(context): State<Context>,
+    Extension(version): Extension<Version>,
+    Arguments(change): Arguments<Change>,
+) -> Result<Json<Value>, Refusal> {
     context.workspace.jobs.get(change.job_id)?;
-    context.workspace.jobs.change(change.job_id, checked(&context, change.new_settings)?)?;
+    let settings = checked(&context, begin(change.new_settings, version.queues()))?;
+    context.workspace.jobs.change(change.job_id, settings)?;
     Ok(Json(json!({})))
 }
 

@@ -18,17 +18,27 @@ mod volumes;
 mod workspace;
 
 use crate::{
-    fault::Faults, federation::Federation, journal::Journal, limits::Limits, stale::Past, token::Tokens,
-    workspace::Workspace,
+    fault::Faults, federation::Federation, journal::Journal, stale::Past, token::Tokens, workspace::Workspace,
 };
 pub(crate) use arguments::{encode, maybe_number, number};
 pub(crate) use emulator::script;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Extension, Router, extract::DefaultBodyLimit, middleware};
 use std::sync::Arc;
 
 /// The same endpoints answer under each of these versions.
 const VERSIONS: [&str; 3] = ["2.0", "2.1", "2.2"];
+
+/// The version that a request has asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Version(&'static str);
+
+impl Version {
+    /// Whether runs of jobs wait by themselves: so it is documented since 2.2.
+    pub(crate) fn queues(self) -> bool {
+        self.0 == "2.2"
+    }
+}
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -38,7 +48,6 @@ pub(crate) struct Context {
     pub(crate) federation: Arc<Federation>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) limits: Arc<Limits>,
     pub(crate) past: Arc<Past>,
     /// The id of the workspace, which clients read from a header.
     pub(crate) id: u64,
@@ -64,7 +73,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(identity::routes());
     let mut router = Router::new().merge(emulator::routes());
     for version in VERSIONS {
-        router = router.nest(&format!("/api/{version}"), families.clone());
+        router = router.nest(&format!("/api/{version}"), families.clone().layer(Extension(Version(version))));
     }
     router
         .route_layer(middleware::from_fn_with_state(context.clone(), gate::authenticate))

@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router<Context> {
         .route("/jobs/runs/get-output", get(output))
         .route("/jobs/runs/export", get(export))
         .route("/jobs/runs/cancel", post(cancel))
+        .route("/jobs/runs/cancel-all", post(cancel_all))
         .route("/jobs/runs/delete", post(delete))
         .route("/jobs/runs/list", get(list))
 }
@@ -53,14 +54,10 @@ async fn submit(
     who: Who,
     Arguments(submission): Arguments<Submission>,
 ) -> Result<Json<Value>, Refusal> {
+    let may_wait = submission.may_wait();
     let record = submission.accept(&who.name, context.workspace.known())?;
-    let (run, is_new) = context.workspace.runs.submit(record)?;
-    let run_id = run.read(|record| record.run_id);
-    if is_new {
-        tracing::info!(run_id, "a run is submitted");
-        work::run::start(&context.workspace, run);
-    }
-    Ok(Json(json!({ "run_id": run_id })))
+    let run = work::queue::begin(&context.workspace, record, None, may_wait)?;
+    Ok(Json(json!({ "run_id": run.read(|record| record.run_id) })))
 }
 
 async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
@@ -118,6 +115,34 @@ async fn export(State(context): State<Context>, Arguments(query): Arguments<Expo
 /// Cancels the whole run, also if the id is a task's. A run that has ended stays as it is.
 async fn cancel(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
     find(&context, &which)?.stop(Stop::Canceled);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct CancelAll {
+    #[serde(default, deserialize_with = "maybe_number")]
+    job_id: Option<i64>,
+    #[serde(default, deserialize_with = "flag")]
+    all_queued_runs: bool,
+}
+
+/// Cancels the active runs of a job, or only those that wait; these also in the whole workspace.
+async fn cancel_all(
+    State(context): State<Context>,
+    Arguments(ask): Arguments<CancelAll>,
+) -> Result<Json<Value>, Refusal> {
+    match ask.job_id {
+        Some(job_id) => drop(context.workspace.jobs.get(job_id)?),
+        None if ask.all_queued_runs => {}
+        None => return Err(Refusal::Invalid("Give job_id, all_queued_runs or both.".to_owned())),
+    }
+    let fits = |run: &RunRecord| {
+        let active = if ask.all_queued_runs { run.is_queued() } else { !run.state.life_cycle_state.is_terminal() };
+        active && ask.job_id.is_none_or(|job_id| job_id == run.job_id)
+    };
+    for run in context.workspace.runs.all().iter().filter(|run| run.read(fits)) {
+        run.stop(Stop::Canceled);
+    }
     Ok(Json(json!({})))
 }
 

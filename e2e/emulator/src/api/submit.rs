@@ -1,7 +1,7 @@
 //! What a client submits as a one-time run, in the flat shape of API 2.0 or with `tasks`.
 
 use crate::{
-    spec::{Known, Plan, invalid},
+    spec::{Known, Plan, invalid, job::QueueSettings},
     state::{Refusal, RunRecord, run::Origin},
 };
 use serde::Deserialize;
@@ -15,11 +15,19 @@ pub(crate) struct Submission {
     run_name: Option<String>,
     #[serde(default)]
     idempotency_token: Option<String>,
+    /// What becomes of it if the workspace has no room for it.
+    #[serde(default)]
+    queue: Option<QueueSettings>,
     #[serde(flatten)]
     plan: Plan,
 }
 
 impl Submission {
+    /// Whether it may wait.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.queue.is_some_and(|queue| queue.enabled)
+    }
+
     /// The record of the run, not yet started.
     pub(crate) fn accept(self, creator: &str, known: Known<'_>) -> Result<RunRecord, Refusal> {
         let token = self.idempotency_token.filter(|token| !token.is_empty());

@@ -32,6 +32,14 @@ pub(crate) fn run(record: &RunRecord, url: &str) -> Value {
     shown["start_time"] = record.start_time.into();
     shown["end_time"] = record.end_time.into();
     shown["run_duration"] = span(record.start_time, record.end_time).into();
+    if let Some(queue) = &record.queue {
+        shown["queue_duration"] = record.queue_duration.into();
+        if record.is_queued() {
+            shown["queue_duration"] = span(record.start_time, 0).into();
+            shown["state"]["queue_reason"] = queue.reason.as_str().into();
+        }
+        shown["status"]["queue_details"] = json!({ "code": queue.code, "message": queue.reason });
+    }
     if let (Format::SingleTask, [task]) = (record.format, record.tasks.as_slice()) {
         add_task(&mut shown, task);
     } else {
@@ -147,6 +155,7 @@ fn span(start: i64, end: i64) -> i64 {
 /// The newer description of a state.
 fn status(state: &RunState, code: &str) -> Value {
     let word = match state.life_cycle_state {
+        LifeCycle::Queued => "QUEUED",
         LifeCycle::Blocked => "BLOCKED",
         LifeCycle::Pending => "PENDING",
         LifeCycle::Running => "RUNNING",

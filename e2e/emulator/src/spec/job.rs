@@ -35,9 +35,18 @@ pub(crate) struct JobSettings {
     #[serde(default, deserialize_with = "maybe_number")]
     max_concurrent_runs: Option<u64>,
     #[serde(default)]
+    queue: Option<QueueSettings>,
+    #[serde(default)]
     pub(crate) parameters: Vec<Parameter>,
     #[serde(flatten)]
     pub(crate) plan: Plan,
+}
+
+/// What becomes of runs that a limit keeps from beginning.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct QueueSettings {
+    /// Whether they wait; otherwise they are skipped.
+    pub(crate) enabled: bool,
 }
 
 /// A parameter of the job, which its tasks get.
@@ -69,7 +78,12 @@ impl JobSettings {
         serde_json::from_value(Value::Object(settings.clone())).map_err(|error| Refusal::Malformed(error.to_string()))
     }
 
-    /// Runs at the same time; others are skipped.
+    /// Whether runs beyond that wait.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.queue.is_some_and(|queue| queue.enabled)
+    }
+
+    /// Runs at the same time; others wait or are skipped.
     pub(crate) fn limit(&self) -> usize {
         self.max_concurrent_runs.map_or(1, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
     }
@@ -100,6 +114,14 @@ impl JobSettings {
     }
 }
 
+/// The settings of a new job, or a job's new ones: with `queues` its runs wait, unless they say otherwise.
+pub(crate) fn begin(mut settings: Map<String, Value>, queues: bool) -> Map<String, Value> {
+    if queues {
+        settings.entry("queue").or_insert(json!({ "enabled": true }));
+    }
+    settings
+}
+
 /// The settings as the service keeps them: with its defaults, without what isn't a setting.
 pub(crate) fn complete(mut settings: Map<String, Value>) -> Map<String, Value> {
     settings.remove("access_control_list");
@@ -110,6 +132,7 @@ pub(crate) fn complete(mut settings: Map<String, Value>) -> Map<String, Value> {
         ("max_concurrent_runs", 1.into()),
         ("timeout_seconds", 0.into()),
         ("email_notifications", json!({})),
+        ("webhook_notifications", json!({})),
     ];
     for (name, value) in defaults {
         settings.entry(name).or_insert(value);

@@ -45,8 +45,6 @@ pub(crate) struct Jobs {
     folder: PathBuf,
     /// Rings when a schedule may have changed.
     bell: watch::Sender<u64>,
-    /// Held while the runs of a job are counted and a new one is added.
-    pub(crate) launching: Mutex<()>,
 }
 
 /// What the schedules want.
@@ -73,7 +71,7 @@ impl Jobs {
             known.insert(job.record.job_id, job);
         }
         let bell = watch::channel(0).0;
-        Ok(Self { known: Mutex::new(known), folder, bell, launching: Mutex::default() })
+        Ok(Self { known: Mutex::new(known), folder, bell })
     }
 
     fn file(&self, id: i64) -> PathBuf {

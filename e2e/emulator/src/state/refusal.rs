@@ -44,6 +44,9 @@ pub(crate) enum Refusal {
     /// A git credential that can't be, or isn't there; with the API's own code for it.
     #[error("{1}")]
     GitCredential(&'static str, String),
+    /// A run that can't begin at once, and isn't to wait.
+    #[error("The run can't start immediately: {0}")]
+    TooManyRuns(String),
     /// No credential was sent.
     #[error("Credential was not sent or was of an unsupported type for this API.")]
     NoCredential,

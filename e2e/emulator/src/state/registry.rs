@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
+use tokio::sync::watch;
 
 /// All clusters.
 pub(crate) struct Clusters {
@@ -98,6 +99,10 @@ pub(crate) struct Runs {
     known: Mutex<Known>,
     folder: PathBuf,
     pub(crate) archive: Archive,
+    /// Held while runs are counted and one is let in.
+    pub(crate) admission: Mutex<()>,
+    /// Rings when a run has ended, so that another may begin.
+    bell: watch::Sender<u64>,
 }
 
 impl Runs {
@@ -112,7 +117,8 @@ impl Runs {
             }
         }
         records.sort_by_key(|record| (record.start_time, record.run_id));
-        let runs = Self { known: Mutex::default(), archive: Archive::open(folder.clone()), folder };
+        let (archive, bell) = (Archive::open(folder.clone()), watch::channel(0).0);
+        let runs = Self { known: Mutex::default(), folder, archive, admission: Mutex::default(), bell };
         for mut record in records {
             let lost = recover(&mut record, now());
             let run = runs.insert(record);
@@ -124,34 +130,41 @@ impl Runs {
     }
 
     fn insert(&self, record: RunRecord) -> Arc<Run> {
-        self.insert_locked(&mut lock(&self.known), record)
-    }
-
-    fn insert_locked(&self, known: &mut Known, record: RunRecord) -> Arc<Run> {
         let file = self.folder.join(format!("{}.run.json", record.run_id));
         let token = record.token_key();
         let ids: Vec<_> = record.tasks.iter().map(|task| task.run_id).chain([record.run_id]).collect();
         let run = Run::new(record, file);
+        let mut known = lock(&self.known);
         known.by_id.extend(ids.into_iter().map(|id| (id, Arc::clone(&run))));
         known.by_token.extend(token.map(|token| (token, Arc::clone(&run))));
         known.order.push(Arc::clone(&run));
         run
     }
 
-    /// Adds a run, unless its token is known: then the run it belongs to, and false.
-    pub(crate) fn submit(&self, record: RunRecord) -> Result<(Arc<Run>, bool), Refusal> {
-        let mut known = lock(&self.known);
-        let earlier = record.token_key().and_then(|token| known.by_token.get(&token));
-        if let Some(run) = earlier {
-            if run.read(|record| record.deleted) {
-                return Err(Refusal::Invalid("The run of this idempotency_token has been deleted.".to_owned()));
-            }
-            return Ok((Arc::clone(run), false));
+    /// The run that this one's token began, if it did.
+    pub(crate) fn earlier(&self, record: &RunRecord) -> Result<Option<Arc<Run>>, Refusal> {
+        let run = record.token_key().and_then(|token| lock(&self.known).by_token.get(&token).cloned());
+        if run.as_ref().is_some_and(|run| run.read(|record| record.deleted)) {
+            return Err(Refusal::Invalid("The run of this idempotency_token has been deleted.".to_owned()));
         }
-        let run = self.insert_locked(&mut known, record);
-        drop(known);
+        Ok(run)
+    }
+
+    /// Adds a run.
+    pub(crate) fn add(&self, record: RunRecord) -> Arc<Run> {
+        let run = self.insert(record);
         run.change(|_| ());
-        Ok((run, true))
+        run
+    }
+
+    /// A run has ended, or a limit has changed: somebody else may begin.
+    pub(crate) fn ring(&self) {
+        self.bell.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// A listener for that.
+    pub(crate) fn listen(&self) -> watch::Receiver<u64> {
+        self.bell.subscribe()
     }
 
     /// The run that `id` names, or that has a task of this id.

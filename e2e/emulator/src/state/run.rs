@@ -19,6 +19,7 @@ use tokio::sync::watch;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum LifeCycle {
+    Queued,
     Blocked,
     Pending,
     Running,
@@ -113,6 +114,23 @@ pub(crate) enum Trigger {
     Periodic,
 }
 
+/// Which limit kept a run from beginning at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum QueueCode {
+    /// That of its job.
+    MaxConcurrentRunsReached,
+    /// That of the workspace.
+    ActiveRunsLimitReached,
+}
+
+/// Why a run had to wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Queue {
+    pub(crate) code: QueueCode,
+    pub(crate) reason: String,
+}
+
 /// Where a run comes from.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -153,6 +171,12 @@ pub(crate) struct RunRecord {
     /// The clusters of the run that were made so far, by their keys.
     #[serde(default)]
     pub(crate) made: BTreeMap<String, String>,
+    /// Why it had to wait, if it had to.
+    #[serde(default)]
+    pub(crate) queue: Option<Queue>,
+    /// Milliseconds that it has waited.
+    #[serde(default)]
+    pub(crate) queue_duration: i64,
     #[serde(default)]
     pub(crate) deleted: bool,
     pub(crate) tasks: Vec<TaskRecord>,
@@ -177,9 +201,32 @@ impl RunRecord {
             origin,
             shared,
             made: BTreeMap::new(),
+            queue: None,
+            queue_duration: 0,
             deleted: false,
             tasks,
         }
+    }
+
+    /// It waits for its turn.
+    pub(crate) fn wait(&mut self, queue: Queue) {
+        self.state = RunState::at(LifeCycle::Queued, "");
+        self.queue = Some(queue);
+    }
+
+    /// Whether it still does.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.state.life_cycle_state == LifeCycle::Queued
+    }
+
+    /// It ends without any of its tasks having run on.
+    pub(crate) fn give_up(&mut self, state: &RunState, code: &str, now: i64) {
+        for task in self.tasks.iter_mut().filter(|task| !task.state.life_cycle_state.is_terminal()) {
+            task.give_up(state, code, now);
+        }
+        self.state.clone_from(state);
+        code.clone_into(&mut self.code);
+        self.end_time = now;
     }
 
     /// Under what its token is known: a job's runs have tokens of their own.
@@ -242,19 +289,15 @@ impl Run {
     }
 }
 
-/// What becomes of a run that the emulator's end interrupted. True if that changed something.
+/// What becomes of a run that the emulator's end interrupted; one that only waited waits on. True if that changed
+/// something.
 pub(crate) fn recover(record: &mut RunRecord, now: i64) -> bool {
-    if record.state.life_cycle_state.is_terminal() {
+    if record.state.life_cycle_state.is_terminal() || record.is_queued() {
         return false;
     }
     let message = "The cluster was lost while the run was in flight: the emulator was restarted.";
     let lost = RunState::ended(LifeCycle::InternalError, ResultState::Failed, message);
-    for task in record.tasks.iter_mut().filter(|task| !task.state.life_cycle_state.is_terminal()) {
-        task.give_up(&lost, "CLUSTER_ERROR", now);
-    }
-    record.state = lost;
-    "CLUSTER_ERROR".clone_into(&mut record.code);
-    record.end_time = now;
+    record.give_up(&lost, "CLUSTER_ERROR", now);
     true
 }
 

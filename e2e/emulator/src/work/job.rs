@@ -9,11 +9,9 @@ use crate::{
     state::{
         Refusal, Run, RunRecord,
         job::JobRecord,
-        lock,
-        objects::now,
-        run::{LifeCycle, Origin, ResultState, RunState, RunType, Trigger},
+        run::{Origin, RunType, Trigger},
     },
-    work::run,
+    work::queue,
     workspace::Workspace,
 };
 use jiff::Timestamp;
@@ -35,8 +33,8 @@ pub(crate) struct Overrides {
     pub(crate) python_named_params: Option<BTreeMap<String, String>>,
 }
 
-/// Begins a run of a job, or finds the one that `token` began. With too many going already it is skipped, which is a
-/// run, too.
+/// Begins a run of a job, or finds the one that `token` began. With too many going already it waits or is skipped, which
+/// is a run, too.
 pub(crate) fn launch(
     workspace: &Arc<Workspace>,
     job: &JobRecord,
@@ -45,19 +43,9 @@ pub(crate) fn launch(
     token: Option<String>,
 ) -> Result<Arc<Run>, Refusal> {
     let settings = JobSettings::read(&job.settings)?;
-    let limit = settings.limit();
+    let (limit, may_wait) = (settings.limit(), settings.may_wait());
     let record = prepare(workspace, job, settings, trigger, overrides, token)?;
-    let _turn = lock(&workspace.jobs.launching);
-    let record = if active(workspace, job.job_id).len() < limit { record } else { skip(record, limit) };
-    let (run, is_new) = workspace.runs.submit(record)?;
-    let (run_id, ended) = run.read(|record| (record.run_id, record.state.life_cycle_state.is_terminal()));
-    if is_new {
-        tracing::info!(job_id = job.job_id, run_id, ?trigger, skipped = ended, "a run of a job begins");
-    }
-    if is_new && !ended {
-        run::start(workspace, Arc::clone(&run));
-    }
-    Ok(run)
+    queue::begin(workspace, record, Some(limit), may_wait)
 }
 
 /// The runs of a job that haven't ended.
@@ -107,17 +95,6 @@ fn resolve(declared: Vec<Parameter>, mut given: BTreeMap<String, String>) -> Res
         Some(name) => Err(Refusal::Invalid(format!("Job parameter {name} is not defined in the job."))),
         None => Ok(resolved),
     }
-}
-
-fn skip(mut record: RunRecord, limit: usize) -> RunRecord {
-    let message = format!("Run skipped because the limit of {limit} maximum concurrent runs has been reached.");
-    record.state = RunState::ended(LifeCycle::Skipped, ResultState::MaximumConcurrentRunsReached, &message);
-    "MAX_CONCURRENT_RUNS_EXCEEDED".clone_into(&mut record.code);
-    record.end_time = now();
-    for task in &mut record.tasks {
-        task.give_up(&record.state, &record.code, record.end_time);
-    }
-    record
 }
 
 /// Runs jobs when their schedules come, until the emulator leaves.

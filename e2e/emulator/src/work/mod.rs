@@ -7,5 +7,6 @@ pub(crate) mod git;
 pub(crate) mod install;
 pub(crate) mod job;
 pub(crate) mod load;
+pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod task;

@@ -49,6 +49,7 @@ async fn supervise(workspace: &Arc<Workspace>, run: &Arc<Run>) {
         (record.state, record.code) = conclude(record);
         record.end_time = now();
     });
+    workspace.runs.ring();
 }
 
 /// Checks out what comes from git, and runs the tasks.
