@@ -147,7 +147,8 @@ impl Site {
         let lifetime = Duration::from_secs(args.oauth_seconds);
         let tokens = Tokens::load(own.token_file.as_deref(), TOKENS_VARIABLE, lifetime)?;
         std::fs::create_dir_all(&own.data).with_context(|| format!("{} can't be made", own.data.display()))?;
-        let folders = ["/Shared", "/Users", "/Users/admin@example.com", "/Repos"].map(str::to_owned);
+        let homes = tokens.names().filter(|name| !name.contains('/')).map(|name| format!("/Users/{name}"));
+        let folders: Vec<_> = ["/Shared", "/Users", "/Repos"].map(str::to_owned).into_iter().chain(homes).collect();
         let git = Git { insecure: args.insecure_git, ca_bundle: args.git_ca_bundle.clone() };
         let limits = Limits::new(args.rate_limits, args.latency_ms);
         let workspace = Workspace::open(&own.data, &folders, limits, program, settings, git)?;

@@ -122,6 +122,13 @@ impl Tokens {
         Self::parse(&text, lifetime)
     }
 
+    /// All users and service principals that the workspace knows; the first of them is there even without a token.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let members = self.azure.iter().map(|client| &client.entry).filter(|entry| entry.standing == Standing::Member);
+        let known = self.fixed.iter().chain(&self.clients).chain(members).map(|entry| entry.name.as_str());
+        std::iter::once(DEFAULT_USER).chain(known)
+    }
+
     /// From now on this token is refused.
     pub(crate) fn expire(&self, token: &SecretString, status: u16) {
         crate::state::lock(&self.expired).insert(digest(token.expose_secret()), status);

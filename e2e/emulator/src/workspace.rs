@@ -4,7 +4,7 @@ use crate::{
     driver::{Generation, Program, generation::Settings, worker::Roots},
     limits::Limits,
     spec::Known,
-    state::{Clusters, GitCredentials, Jobs, Objects, Refusal, Runs, SafePath, Streams, Tree, lock},
+    state::{Clusters, GitCredentials, Jobs, Objects, Permissions, Refusal, Runs, SafePath, Streams, Tree, lock},
 };
 use anyhow::Context;
 use std::{
@@ -62,6 +62,7 @@ pub(crate) struct Workspace {
     pub(crate) runs: Runs,
     pub(crate) jobs: Jobs,
     pub(crate) git_credentials: GitCredentials,
+    pub(crate) permissions: Permissions,
     pub(crate) limits: Arc<Limits>,
     pub(crate) work: Work,
 }
@@ -90,6 +91,7 @@ impl Workspace {
             jobs: Jobs::open(data.join("jobs")).context("the jobs can't be read")?,
             git_credentials: GitCredentials::open(data.join("git-credentials.json"))
                 .context("the git credentials can't be read")?,
+            permissions: Permissions::open(data.join("permissions.json")).context("the permissions can't be read")?,
             limits: Arc::new(limits),
             work: Work {
                 program,

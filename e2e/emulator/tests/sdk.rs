@@ -17,6 +17,7 @@ fn write_certificate(folder: &Path) {
 #[case::sdk_releases("story.py", true)]
 #[case::sdk_runs_every_kind_of_task("tasks.py", true)]
 #[case::sdk_calls_every_method("methods.py", true)]
+#[case::sdk_deploys_an_asset_bundle("bundles.py", false)]
 #[case::legacy_cli_knows_the_documents_commands("cli.py", false)]
 fn official_clients_play_their_story(#[case] file: &str, #[case] with_drivers: bool) {
     let python = python();

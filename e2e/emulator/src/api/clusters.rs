@@ -3,7 +3,7 @@
 use crate::{
     api::{
         Context,
-        arguments::{Arguments, number},
+        arguments::{Arguments, maybe_number, number},
         gate::Who,
     },
     state::{Cluster, ClusterRecord, Refusal, Termination, ids},
@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const MAX_CLUSTERS: usize = 1000;
+/// Clusters on one page of a list.
+const MAX_PAGE: usize = 100;
 
 pub(crate) fn routes() -> Router<Context> {
     Router::new()
@@ -46,11 +48,30 @@ async fn describe(State(context): State<Context>, Arguments(which): Arguments<Wh
     Ok(Json(find(&context, &which)?.read(show)))
 }
 
-async fn list(State(context): State<Context>) -> Json<Value> {
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, deserialize_with = "maybe_number")]
+    page_size: Option<usize>,
+    /// The number of clusters before the page, as the page before gave it.
+    #[serde(default)]
+    page_token: Option<String>,
+}
+
+async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
+    let token = query.page_token.filter(|token| !token.is_empty());
+    let start = token.map_or(Ok(0), |token| {
+        token.parse::<usize>().map_err(|_| Refusal::Invalid(format!("Invalid page_token '{token}'.")))
+    })?;
     let clusters = context.workspace.clusters.all();
-    let visible = clusters.iter().filter(|cluster| cluster.read(|record| !record.is_serverless));
-    let shown: Vec<_> = visible.map(|cluster| cluster.read(show)).collect();
-    Json(if shown.is_empty() { json!({}) } else { json!({ "clusters": shown }) })
+    let visible: Vec<_> = clusters.iter().filter(|cluster| cluster.read(|record| !record.is_serverless)).collect();
+    let size = query.page_size.filter(|size| *size > 0).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+    let page: Vec<_> = visible.iter().skip(start).take(size).map(|cluster| cluster.read(show)).collect();
+    let next = start + page.len();
+    let mut shown = if page.is_empty() { json!({}) } else { json!({ "clusters": page }) };
+    if next < visible.len() {
+        shown["next_page_token"] = next.to_string().into();
+    }
+    Ok(Json(shown))
 }
 
 fn show(record: &ClusterRecord) -> Value {
@@ -92,7 +113,12 @@ struct Create {
 
 /// Creates a cluster and starts it, as the real service does. What it can't be here (its size) is ignored.
 async fn create(State(context): State<Context>, Arguments(create): Arguments<Create>) -> Result<Json<Value>, Refusal> {
-    if context.workspace.clusters.all().len() >= MAX_CLUSTERS {
+    let release = create.spark_version.split('.').take(2);
+    if release.clone().count() < 2 || !release.clone().all(|part| part.parse::<u32>().is_ok()) {
+        return Err(Refusal::Invalid(format!("Spark version {} is not supported.", create.spark_version)));
+    }
+    let made_by_people = |cluster: &&Arc<Cluster>| cluster.read(|record| !record.is_job);
+    if context.workspace.clusters.all().iter().filter(made_by_people).count() >= MAX_CLUSTERS {
         return Err(Refusal::QuotaExceeded(format!("A workspace has at most {MAX_CLUSTERS} clusters.")));
     }
     let id = format!("{:04}-{:06}-{:08x}", ids::random() % 10_000, ids::random() % 1_000_000, rand::random::<u32>());

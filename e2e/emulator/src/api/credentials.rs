@@ -34,9 +34,15 @@ fn number(id: &str) -> Result<i64, Refusal> {
     id.parse().map_err(|_| Refusal::Malformed(format!("{id} is no credential_id")))
 }
 
-async fn list(State(context): State<Context>, who: Who) -> Json<Value> {
+async fn list(
+    State(context): State<Context>,
+    who: Who,
+    Arguments(given): Arguments<Given>,
+) -> Result<Json<Value>, Refusal> {
+    given.check()?;
     let all = context.workspace.git_credentials.all(&who.name);
-    Json(if all.is_empty() { json!({}) } else { json!({ "credentials": all.iter().map(show).collect::<Vec<_>>() }) })
+    let shown: Vec<_> = all.iter().map(show).collect();
+    Ok(Json(if shown.is_empty() { json!({}) } else { json!({ "credentials": shown }) }))
 }
 
 async fn create(
@@ -47,7 +53,13 @@ async fn create(
     Ok(Json(show(&context.workspace.git_credentials.create(&who.name, given)?)))
 }
 
-async fn describe(State(context): State<Context>, who: Who, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn describe(
+    State(context): State<Context>,
+    who: Who,
+    Path(id): Path<String>,
+    Arguments(given): Arguments<Given>,
+) -> Result<Json<Value>, Refusal> {
+    given.check()?;
     Ok(Json(show(&context.workspace.git_credentials.get(&who.name, number(&id)?)?)))
 }
 
@@ -60,7 +72,13 @@ async fn change(
     Ok(Json(show(&context.workspace.git_credentials.update(&who.name, number(&id)?, given)?)))
 }
 
-async fn remove(State(context): State<Context>, who: Who, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+async fn remove(
+    State(context): State<Context>,
+    who: Who,
+    Path(id): Path<String>,
+    Arguments(given): Arguments<Given>,
+) -> Result<Json<Value>, Refusal> {
+    given.check()?;
     context.workspace.git_credentials.remove(&who.name, number(&id)?)?;
     Ok(Json(json!({})))
 }

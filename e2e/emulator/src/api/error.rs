@@ -28,6 +28,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
     let (status, code) = match refusal {
         Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
         Refusal::NotebookExists(_) | Refusal::DbfsExists(_) => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
+        Refusal::NotebookInTheWay(_) => (StatusCode::BAD_REQUEST, ""),
         Refusal::FileExists(_) => (StatusCode::CONFLICT, "RESOURCE_ALREADY_EXISTS"),
         Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
         Refusal::InvalidState(_) => (StatusCode::BAD_REQUEST, "INVALID_STATE"),

@@ -13,6 +13,7 @@ use crate::{
     state::{
         Refusal,
         job::JobRecord,
+        permission::{Kind, Subject},
         run::{Stop, Trigger},
     },
     work::job::{Overrides, active, launch},
@@ -148,6 +149,7 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
 /// The job is gone at once; its runs that are going are canceled.
 async fn delete(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
     context.workspace.jobs.remove(which.job_id)?;
+    context.workspace.permissions.forget(&Subject { kind: Kind::Job, id: which.job_id, owner: None });
     for run in active(&context.workspace, which.job_id) {
         run.stop(Stop::Canceled);
     }

@@ -11,6 +11,7 @@ mod gate;
 mod identity;
 mod jobs;
 mod libraries;
+mod permissions;
 mod runs;
 mod submit;
 mod view;
@@ -70,6 +71,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(runs::routes())
         .merge(jobs::routes())
         .merge(credentials::routes())
+        .merge(permissions::routes())
         .merge(identity::routes());
     let mut router = Router::new().merge(emulator::routes());
     for version in VERSIONS {

@@ -268,6 +268,14 @@ pub(crate) struct Overwrite {
     pub(crate) overwrite: bool,
 }
 
+/// This endpoint says no code with it.
+fn in_the_way(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::NotebookExists(path) => Refusal::NotebookInTheWay(path),
+        other => other,
+    }
+}
+
 /// Not a documented endpoint, but the one that Databricks' own CLI uses: the body is the file.
 async fn import_file(
     State(context): State<Context>,
@@ -289,11 +297,11 @@ async fn import_file(
         file.write_all(&part)?;
     }
     if size > MAX_IMPORT {
-        objects.place(&path, Kind::File { size: size as u64 }, file, query.overwrite)?;
+        objects.place(&path, Kind::File { size: size as u64 }, file, query.overwrite).map_err(in_the_way)?;
         return Ok(Json(json!({})));
     }
     let import = Import { format: Format::Auto, ..Import::default() };
     let (path, kind, bytes) = understand(&path, &import, std::fs::read(file.path())?)?;
-    objects.write(&path, kind, &bytes, query.overwrite)?;
+    objects.write(&path, kind, &bytes, query.overwrite).map_err(in_the_way)?;
     Ok(Json(json!({})))
 }

@@ -63,7 +63,7 @@ pub(crate) struct Given {
 
 impl Given {
     /// Refuses what could not be handed to git line by line, and what nobody would call a name or a token.
-    fn check(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
         let token = self.personal_access_token.as_ref().map(ExposeSecret::expose_secret);
         let texts = [self.git_username.as_deref(), self.git_email.as_deref(), self.name.as_deref(), token];
         if texts.into_iter().flatten().any(|text| text.len() > MAX_FIELD || text.contains(['\n', '\r', '\0'])) {

@@ -98,6 +98,12 @@ impl Objects {
         lock(&self.index).get(path.as_str()).cloned().ok_or_else(|| Refusal::no_path(path.as_str()))
     }
 
+    /// The object with this id, and its path.
+    pub(crate) fn find(&self, id: i64) -> Option<(String, Object)> {
+        let index = lock(&self.index);
+        index.below("/").find(|(_, object)| object.id == id).map(|(path, object)| (path.clone(), object.clone()))
+    }
+
     /// The contents of a notebook or file.
     pub(crate) fn read(&self, path: &SafePath) -> Result<(Object, Vec<u8>), Refusal> {
         let object = self.status(path)?;

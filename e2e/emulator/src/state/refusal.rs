@@ -11,6 +11,9 @@ pub(crate) enum Refusal {
     /// Something is at that path already and must not be overwritten; a notebook answers 400 for it.
     #[error("Path ({0}) already exists.")]
     NotebookExists(String),
+    /// The same, where no code goes with it.
+    #[error("Path ({0}) already exists.")]
+    NotebookInTheWay(String),
     /// The same for a file; it answers 409.
     #[error("Path ({0}) already exists.")]
     FileExists(String),
