@@ -140,6 +140,7 @@ pub(crate) fn complete(mut settings: Map<String, Value>) -> Map<String, Value> {
     if let Some(Value::Object(schedule)) = settings.get_mut("schedule") {
         schedule.entry("pause_status").or_insert("UNPAUSED".into());
     }
+    let source = if settings.contains_key("git_source") { "GIT" } else { "WORKSPACE" };
     for task in settings.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(task) = task.as_object_mut() else { continue };
         for (name, value) in
@@ -148,7 +149,7 @@ pub(crate) fn complete(mut settings: Map<String, Value>) -> Map<String, Value> {
             task.entry(name).or_insert(value);
         }
         if let Some(Value::Object(notebook)) = task.get_mut("notebook_task") {
-            notebook.entry("source").or_insert("WORKSPACE".into());
+            notebook.entry("source").or_insert(source.into());
         }
     }
     settings
@@ -226,6 +227,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clusters = Clusters::open(folder.path().to_owned()).unwrap();
         assert_eq!(JobSettings::read(&map(settings)).unwrap().check(Known::strict(&clusters)).is_ok(), fine);
+    }
+
+    #[test]
+    fn notebooks_come_from_git_if_the_job_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let clusters = Clusters::open(folder.path().to_owned()).unwrap();
+        let source = json!({ "git_url": "https://g/r", "git_provider": "gitHub", "git_branch": "main" });
+        let task = json!({ "task_key": "a", "notebook_task": { "notebook_path": "n" } });
+        let full = complete(map(json!({ "git_source": source, "tasks": [task] })));
+        assert_eq!(full["tasks"][0]["notebook_task"]["source"], "GIT");
+        assert!(JobSettings::read(&full).unwrap().check(Known::strict(&clusters)).is_ok());
     }
 
     #[test]
