@@ -4,6 +4,8 @@ use crate::state::lock;
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
+/// The longest path and query that are remembered, in bytes.
+const MAX_TEXT: usize = 2000;
 /// Requests remembered.
 const MAX_NOTES: usize = 20_000;
 
@@ -29,10 +31,13 @@ impl Note {
     pub(crate) fn new(
         time: i64,
         method: String,
-        path: String,
-        query: Option<String>,
+        mut path: String,
+        mut query: Option<String>,
         fault: Option<&'static str>,
     ) -> Self {
+        for text in std::iter::once(&mut path).chain(&mut query) {
+            text.truncate(text.floor_char_boundary(MAX_TEXT));
+        }
         Self { seq: 0, time, method, path, query, status: None, duration_ms: None, fault }
     }
 }

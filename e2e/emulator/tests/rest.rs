@@ -10,6 +10,9 @@ use support::{
     api::{Api, api, base64, notebook},
 };
 
+/// More than any body of JSON may have.
+static LARGE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "x".repeat(17 * 1024 * 1024));
+
 #[rstest]
 #[case::not_there("GET", "/api/2.0/workspace/get-status?path=/none", None, 404, "RESOURCE_DOES_NOT_EXIST")]
 #[case::relative("GET", "/api/2.0/workspace/get-status?path=none", None, 400, "INVALID_PARAMETER_VALUE")]
@@ -27,6 +30,12 @@ use support::{
     400,
     "INVALID_PARAMETER_VALUE"
 )]
+#[case::no_flag("PUT", "/api/2.0/fs/files/Volumes/main/default/v/f?overwrite=perhaps", None, 400, "MALFORMED_REQUEST")]
+#[case::no_text("GET", "/api/2.0/git-credentials/%FF", None, 400, "MALFORMED_REQUEST")]
+#[case::other_method("GET", "/api/2.0/workspace/import", None, 404, "ENDPOINT_NOT_FOUND")]
+#[case::many_runs("GET", "/api/2.2/jobs/runs/list?limit=26", None, 400, "INVALID_PARAMETER_VALUE")]
+#[case::no_token("GET", "/api/2.2/jobs/runs/list?page_token=x", None, 400, "INVALID_PARAMETER_VALUE")]
+#[case::too_large("POST", "/api/2.0/dbfs/mkdirs", Some(LARGE.as_str()), 413, "MALFORMED_REQUEST")]
 #[case::no_base64("POST", "/api/2.0/dbfs/put", Some(r#"{"path":"/n","contents":"%"}"#), 400, "INVALID_PARAMETER_VALUE")]
 #[case::no_volume("GET", "/api/2.0/fs/files/Volumes/main/default/none/f", None, 404, "RESOURCE_DOES_NOT_EXIST")]
 #[case::not_running("POST", "/api/2.1/clusters/restart", Some(r#"{"cluster_id":"c1"}"#), 400, "INVALID_STATE")]

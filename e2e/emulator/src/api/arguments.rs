@@ -24,7 +24,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Arguments<T> {
         for (name, value) in form(parts.uri.query().unwrap_or_default()) {
             values.insert(name, Value::String(value));
         }
-        let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::NotebookTooLarge(MAX_BODY))?;
+        let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::BodyTooLarge(MAX_BODY))?;
         values.extend(parse(&bytes)?);
         let value = T::deserialize(Value::Object(values)).map_err(|error| Refusal::Malformed(error.to_string()))?;
         Ok(Self(value))

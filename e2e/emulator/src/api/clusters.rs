@@ -5,6 +5,7 @@ use crate::{
         Context,
         arguments::{Arguments, maybe_number, number},
         gate::Who,
+        page,
     },
     state::{Cluster, ClusterRecord, Refusal, Termination, ids},
     work,
@@ -58,10 +59,7 @@ struct List {
 }
 
 async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
-    let token = query.page_token.filter(|token| !token.is_empty());
-    let start = token.map_or(Ok(0), |token| {
-        token.parse::<usize>().map_err(|_| Refusal::Invalid(format!("Invalid page_token '{token}'.")))
-    })?;
+    let start = page::token(query.page_token.as_deref())?.unwrap_or(0);
     let clusters = context.workspace.clusters.all();
     let visible: Vec<_> = clusters.iter().filter(|cluster| cluster.read(|record| !record.is_serverless)).collect();
     let size = query.page_size.filter(|size| *size > 0).unwrap_or(MAX_PAGE).min(MAX_PAGE);

@@ -53,7 +53,11 @@ async fn put(State(context): State<Context>, request: Request) -> Result<Json<Va
     let (put, file) = if is_multipart(&request) {
         read_multipart(tree, request).await?
     } else {
-        let Arguments(put) = Arguments::<Put>::from_request(request, &()).await?;
+        let read = Arguments::<Put>::from_request(request, &()).await;
+        let Arguments(put) = read.map_err(|refusal| match refusal {
+            Refusal::BodyTooLarge(_) => Refusal::BlockTooLarge(MAX_BLOCK),
+            other => other,
+        })?;
         let mut file = tree.stage()?;
         file.write_all(&block(&put.contents)?)?;
         (put, file)

@@ -35,7 +35,7 @@ pub(crate) fn open_routes() -> Router<Context> {
 
 /// One fault, or a list of them in the order in which they come.
 async fn order(State(context): State<Context>, body: Body) -> Result<Json<Value>, Refusal> {
-    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::NotebookTooLarge(MAX_BODY))?;
+    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::BodyTooLarge(MAX_BODY))?;
     context.faults.order(script(&bytes)?)?;
     Ok(Json(json!({})))
 }
@@ -51,7 +51,7 @@ pub(crate) fn script(bytes: &[u8]) -> Result<Vec<Fault>, Refusal> {
 
 /// All policies at once; what was there before is gone.
 async fn set_federation(State(context): State<Context>, body: Body) -> Result<Json<Value>, Refusal> {
-    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::NotebookTooLarge(MAX_BODY))?;
+    let bytes = read(body, MAX_BODY).await?.ok_or(Refusal::BodyTooLarge(MAX_BODY))?;
     context.federation.replace(&bytes)?;
     Ok(Json(json!({})))
 }

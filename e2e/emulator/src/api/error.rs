@@ -3,7 +3,7 @@
 use crate::state::Refusal;
 use axum::{
     Json,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -35,6 +35,7 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "MALFORMED_REQUEST"),
         Refusal::Unsupported(_) => (StatusCode::BAD_REQUEST, "FEATURE_DISABLED"),
         Refusal::NotebookTooLarge(_) => (StatusCode::BAD_REQUEST, "MAX_NOTEBOOK_SIZE_EXCEEDED"),
+        Refusal::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "MALFORMED_REQUEST"),
         Refusal::BlockTooLarge(_) => (StatusCode::BAD_REQUEST, "MAX_BLOCK_SIZE_EXCEEDED"),
         Refusal::NotEmpty(_) => (StatusCode::BAD_REQUEST, "DIRECTORY_NOT_EMPTY"),
         Refusal::QuotaExceeded(_) => (StatusCode::BAD_REQUEST, "QUOTA_EXCEEDED"),
@@ -47,6 +48,20 @@ fn kind(refusal: &Refusal) -> (StatusCode, Value) {
         Refusal::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };
     (status, code.into())
+}
+
+/// The framework says in plain text what it refuses by itself; clients expect JSON of everything.
+pub(crate) async fn shape(response: Response) -> Response {
+    const MAX: usize = 64 * 1024;
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_plain = kind.is_none_or(|kind| kind.starts_with("text/plain"));
+    if !response.status().is_client_error() || !is_plain {
+        return response;
+    }
+    let (status, body) = (response.status(), response.into_body());
+    let text = axum::body::to_bytes(body, MAX).await.unwrap_or_default();
+    let message = String::from_utf8_lossy(&text);
+    (status, Json(json!({ "error_code": "MALFORMED_REQUEST", "message": message }))).into_response()
 }
 
 /// Answers what no route knows.

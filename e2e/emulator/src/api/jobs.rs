@@ -3,8 +3,10 @@
 use crate::{
     api::{
         Context, Version,
-        arguments::{Arguments, flag, maybe_number, number},
+        arguments::{Arguments, flag, number},
         gate::Who,
+        page,
+        submit::check_token,
     },
     spec::{
         JobSettings,
@@ -29,8 +31,6 @@ use serde_json::{Map, Value, json};
 /// Jobs on one page of a list.
 const MAX_PAGE: usize = 100;
 const DEFAULT_PAGE: usize = 20;
-/// The longest idempotency token.
-const MAX_TOKEN: usize = 64;
 
 pub(crate) fn routes() -> Router<Context> {
     Router::new()
@@ -113,18 +113,13 @@ struct List {
     name: Option<String>,
     #[serde(default, deserialize_with = "flag")]
     expand_tasks: bool,
-    #[serde(default, deserialize_with = "number")]
-    offset: usize,
-    #[serde(default, deserialize_with = "maybe_number")]
-    limit: Option<usize>,
-    /// The offset of the next page, as the page before gave it.
-    #[serde(default, deserialize_with = "maybe_number")]
-    page_token: Option<usize>,
+    #[serde(flatten)]
+    page: page::Wanted,
 }
 
 /// The newest first. A name is compared as a whole, without regard to case.
 async fn list(State(context): State<Context>, Arguments(query): Arguments<List>) -> Result<Json<Value>, Refusal> {
-    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    let limit = query.page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Refusal::Invalid(format!("limit must be 1 to {MAX_PAGE}.")));
     }
@@ -133,15 +128,9 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
     if let Some(wanted) = query.name.filter(|name| !name.is_empty()) {
         jobs.retain(|job| name(job) == wanted.to_lowercase());
     }
-    let start = query.page_token.unwrap_or(query.offset);
-    let page: Vec<_> = jobs.iter().skip(start).take(limit).map(|job| show(job, query.expand_tasks)).collect();
-    let next = start + page.len();
-    let mut shown = json!({ "has_more": next < jobs.len() });
+    let (page, mut shown) = query.page.cut(&jobs, limit)?;
     if !page.is_empty() {
-        shown["jobs"] = page.into();
-    }
-    if next < jobs.len() {
-        shown["next_page_token"] = next.to_string().into();
+        shown["jobs"] = page.iter().map(|job| show(job, query.expand_tasks)).collect();
     }
     Ok(Json(shown))
 }
@@ -168,10 +157,7 @@ struct RunNow {
 
 async fn run_now(State(context): State<Context>, Arguments(ask): Arguments<RunNow>) -> Result<Json<Value>, Refusal> {
     let job = context.workspace.jobs.get(ask.job_id)?;
-    let token = ask.idempotency_token.filter(|token| !token.is_empty());
-    if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
-        return Err(Refusal::Invalid(format!("idempotency_token must have at most {MAX_TOKEN} characters.")));
-    }
+    let token = check_token(ask.idempotency_token)?;
     let run = launch(&context.workspace, &job, Trigger::OneTime, &ask.overrides, token)?;
     let run_id = run.read(|record| record.run_id);
     Ok(Json(json!({ "run_id": run_id, "number_in_job": run_id })))

@@ -11,6 +11,7 @@ mod gate;
 mod identity;
 mod jobs;
 mod libraries;
+mod page;
 mod permissions;
 mod runs;
 mod submit;
@@ -83,6 +84,8 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(azure::open_routes())
         .merge(emulator::open_routes())
         .fallback(error::unknown)
+        .method_not_allowed_fallback(error::unknown)
+        .layer(middleware::map_response(error::shape))
         // Uploads are bounded one by one, by what they are.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(context.clone(), gate::record))

@@ -5,6 +5,7 @@ use crate::{
         Context,
         arguments::{Arguments, flag, maybe_number, number},
         gate::Who,
+        page,
         submit::Submission,
         view,
     },
@@ -25,7 +26,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Runs on one page of a list.
 const MAX_PAGE: usize = 25;
+const DEFAULT_PAGE: usize = 20;
 
 pub(crate) fn routes() -> Router<Context> {
     Router::new()
@@ -167,13 +170,8 @@ struct List {
     active_only: bool,
     #[serde(default, deserialize_with = "flag")]
     completed_only: bool,
-    #[serde(default, deserialize_with = "number")]
-    offset: usize,
-    #[serde(default, deserialize_with = "maybe_number")]
-    limit: Option<usize>,
-    /// The offset of the next page, as the page before gave it.
-    #[serde(default, deserialize_with = "maybe_number")]
-    page_token: Option<usize>,
+    #[serde(flatten)]
+    page: page::Wanted,
     #[serde(default, deserialize_with = "flag")]
     expand_tasks: bool,
     #[serde(default, deserialize_with = "maybe_number")]
@@ -202,13 +200,16 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
     if query.active_only && query.completed_only {
         return Err(Refusal::Invalid("active_only and completed_only exclude each other.".to_owned()));
     }
+    let limit = match query.page.limit {
+        None => DEFAULT_PAGE,
+        Some(0) => MAX_PAGE,
+        Some(limit) if limit <= MAX_PAGE => limit,
+        Some(_) => return Err(Refusal::Invalid(format!("limit must be at most {MAX_PAGE}."))),
+    };
     let mut runs = context.workspace.runs.all();
     runs.retain(|run| run.read(|record| query.wants(record)));
-    let start = query.page_token.unwrap_or(query.offset);
-    let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE);
-    let page: Vec<_> = runs.iter().skip(start).take(limit).collect();
-    let next = start + page.len();
-    let show = |run: &&Arc<Run>| {
+    let (page, mut shown) = query.page.cut(&runs, limit)?;
+    let show = |run: &Arc<Run>| {
         let mut shown = run.read(|record| view::run(record, &context.page_url));
         if !query.expand_tasks
             && let Some(fields) = shown.as_object_mut()
@@ -217,9 +218,6 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
         }
         shown
     };
-    let mut shown = json!({ "runs": page.iter().map(show).collect::<Vec<_>>(), "has_more": next < runs.len() });
-    if next < runs.len() {
-        shown["next_page_token"] = next.to_string().into();
-    }
+    shown["runs"] = page.iter().map(show).collect();
     Ok(Json(shown))
 }

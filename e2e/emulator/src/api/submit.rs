@@ -8,6 +8,15 @@ use serde::Deserialize;
 
 const MAX_TOKEN: usize = 64;
 
+/// The token that makes a run unique; an empty one is none.
+pub(crate) fn check_token(token: Option<String>) -> Result<Option<String>, Refusal> {
+    let token = token.filter(|token| !token.is_empty());
+    if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
+        return invalid(format!("idempotency_token must have at most {MAX_TOKEN} characters."));
+    }
+    Ok(token)
+}
+
 /// The body of `runs/submit`.
 #[derive(Deserialize)]
 pub(crate) struct Submission {
@@ -30,10 +39,7 @@ impl Submission {
 
     /// The record of the run, not yet started.
     pub(crate) fn accept(self, creator: &str, known: Known<'_>) -> Result<RunRecord, Refusal> {
-        let token = self.idempotency_token.filter(|token| !token.is_empty());
-        if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
-            return invalid(format!("idempotency_token must have at most {MAX_TOKEN} characters."));
-        }
+        let token = check_token(self.idempotency_token)?;
         let name = self.run_name.as_deref().unwrap_or("Untitled");
         Ok(RunRecord::new(self.plan.accept(known)?, name, creator, token, Origin::default()))
     }

@@ -69,7 +69,11 @@ async fn import(State(context): State<Context>, request: Request) -> Result<Json
     let (import, bytes) = if is_multipart(&request) {
         read_multipart(request).await?
     } else {
-        let Arguments(import) = Arguments::<Import>::from_request(request, &()).await?;
+        let read = Arguments::<Import>::from_request(request, &()).await;
+        let Arguments(import) = read.map_err(|refusal| match refusal {
+            Refusal::BodyTooLarge(_) => Refusal::NotebookTooLarge(MAX_IMPORT),
+            other => other,
+        })?;
         let bytes = decode(&import.content)?;
         (import, bytes)
     };

@@ -35,6 +35,9 @@ pub(crate) enum Refusal {
     /// More than 10 MB for one notebook or workspace object.
     #[error("content exceeds the maximum size of {0} bytes")]
     NotebookTooLarge(usize),
+    /// More than any request but an upload may have.
+    #[error("The request is larger than {0} bytes")]
+    BodyTooLarge(usize),
     /// More than 1 MiB for one block of DBFS.
     #[error("The maximum block size is {0} bytes")]
     BlockTooLarge(usize),
