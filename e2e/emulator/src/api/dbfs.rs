@@ -19,7 +19,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::{io::Write, time::Instant};
 
 /// The limit of one block, decoded; also of one read and of a file put in one piece.
 const MAX_BLOCK: usize = 1024 * 1024;
@@ -64,7 +64,7 @@ async fn put(State(context): State<Context>, request: Request) -> Result<Json<Va
     };
     let path = SafePath::dbfs(&put.path)?;
     refuse_existing(tree, &path, put.overwrite)?;
-    place(tree, file, &path)?;
+    place(tree, file, &path, put.overwrite)?;
     Ok(Json(json!({})))
 }
 
@@ -105,7 +105,8 @@ struct Create {
 
 async fn create(State(context): State<Context>, Arguments(create): Arguments<Create>) -> Result<Json<Value>, Refusal> {
     let workspace = &context.workspace;
-    let handle = workspace.streams.create(&workspace.dbfs, SafePath::dbfs(&create.path)?, create.overwrite)?;
+    let handle =
+        workspace.streams.create(&workspace.dbfs, SafePath::dbfs(&create.path)?, create.overwrite, Instant::now())?;
     Ok(Json(json!({ "handle": handle })))
 }
 
@@ -118,12 +119,12 @@ struct Block {
 }
 
 async fn add_block(State(context): State<Context>, Arguments(part): Arguments<Block>) -> Result<Json<Value>, Refusal> {
-    context.workspace.streams.add(part.handle, &block(&part.data)?)?;
+    context.workspace.streams.add(part.handle, &block(&part.data)?, Instant::now())?;
     Ok(Json(json!({})))
 }
 
 async fn close(State(context): State<Context>, Arguments(part): Arguments<Block>) -> Result<Json<Value>, Refusal> {
-    context.workspace.streams.close(&context.workspace.dbfs, part.handle)?;
+    context.workspace.streams.close(&context.workspace.dbfs, part.handle, Instant::now())?;
     Ok(Json(json!({})))
 }
 

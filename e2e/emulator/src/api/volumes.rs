@@ -60,11 +60,9 @@ async fn upload(
     if parent.is_none_or(|parent| !parent.is_dir) {
         return Err(Refusal::NotFound(format!("The parent directory of {} does not exist.", shown(&path))));
     }
-    let refuse = |tree: &Tree| match tree.find(&path)? {
-        Some(entry) if entry.is_dir || !query.overwrite => Err(Refusal::FileExists(shown(&path))),
-        _ => Ok(()),
-    };
-    refuse(tree)?;
+    if tree.find(&path)?.is_some_and(|entry| entry.is_dir || !query.overwrite) {
+        return Err(Refusal::FileExists(shown(&path)));
+    }
     let (mut file, mut size, mut data) = (tree.stage()?, 0_u64, body.into_data_stream());
     while let Some(part) = data.next().await {
         let part = part.map_err(|error| Refusal::Malformed(error.to_string()))?;
@@ -75,8 +73,10 @@ async fn upload(
         file.write_all(&part)?;
     }
     // Another upload may have been faster.
-    refuse(tree)?;
-    tree.keep(file, &path)?;
+    tree.keep(file, &path, query.overwrite).map_err(|refusal| match refusal {
+        Refusal::FileExists(_) => Refusal::FileExists(shown(&path)),
+        other => other,
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -51,14 +51,19 @@ impl Tree {
         tempfile::NamedTempFile::new_in(&self.staging)
     }
 
-    /// Moves a finished upload to its place.
-    pub(crate) fn keep(&self, file: tempfile::NamedTempFile, path: &SafePath) -> Result<(), Refusal> {
+    /// Moves a finished upload to its place; without `overwrite` only if nothing is there, also of two that come at once.
+    pub(crate) fn keep(&self, file: tempfile::NamedTempFile, path: &SafePath, overwrite: bool) -> Result<(), Refusal> {
         let target = self.locate(path);
+        let exists = || Refusal::FileExists(path.as_str().to_owned());
         if target.is_dir() {
-            return Err(Refusal::FileExists(path.as_str().to_owned()));
+            return Err(exists());
         }
-        file.persist(target).map_err(|failure| Refusal::Storage(failure.error))?;
-        Ok(())
+        let kept = if overwrite { file.persist(target) } else { file.persist_noclobber(target) };
+        match kept.map_err(|failure| failure.error) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What is at `path`, if anything.
