@@ -108,6 +108,30 @@ async fn jobs_are_listed_in_pages_and_by_name(api: Api) {
 
 #[rstest]
 #[tokio::test]
+async fn many_tasks_are_shown_a_hundred_at_a_time(api: Api) {
+    let task = |n: usize| json!({ "task_key": format!("t{n}"), "existing_cluster_id": "c1", "notebook_task": { "notebook_path": "/n" } });
+    let job = json!({ "name": "many", "tasks": (0..150).map(task).collect::<Vec<_>>() });
+    let id = create(&api, job).await;
+    let run = api.ok("/api/2.2/jobs/run-now", json!({ "job_id": id })).await["run_id"].clone();
+    let count = |tasks: &Value| tasks.as_array().unwrap().len();
+    let job = format!("/api/2.2/jobs/get?job_id={id}");
+    let (_, first) = api.get(&job).await;
+    assert_eq!((count(&first["settings"]["tasks"]), &first["has_more"]), (100, &json!(true)));
+    let token = first["next_page_token"].as_str().unwrap();
+    let (_, second) = api.get(&format!("{job}&page_token={token}")).await;
+    assert_eq!((count(&second["settings"]["tasks"]), &second["next_page_token"]), (50, &Value::Null));
+    assert_eq!(second["settings"]["tasks"][0]["task_key"], "t100");
+    let run = format!("/api/2.2/jobs/runs/get?run_id={run}");
+    let (_, first) = api.get(&run).await;
+    let token = first["next_page_token"].as_str().unwrap();
+    let (_, second) = api.get(&format!("{run}&page_token={token}")).await;
+    assert_eq!((count(&first["tasks"]), count(&second["tasks"])), (100, 50));
+    let (_, listed) = api.get("/api/2.2/jobs/runs/list?expand_tasks=true").await;
+    assert_eq!((count(&listed["runs"][0]["tasks"]), &listed["runs"][0]["has_more"]), (100, &json!(true)));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_job_runs_now_with_its_parameters(api: Api) {
     let mut job = settings("asked");
     job["parameters"] = json!([{ "name": "day", "default": "today" }, { "name": "size", "default": "1" }]);

@@ -85,9 +85,24 @@ async fn change(State(context): State<Context>, Arguments(change): Arguments<Cha
     Ok(Json(json!({})))
 }
 
-async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
-    let job = context.workspace.jobs.get(which.job_id)?;
+#[derive(Deserialize)]
+struct Describe {
+    #[serde(flatten)]
+    which: Which,
+    #[serde(default)]
+    page_token: Option<String>,
+}
+
+/// With its tasks, a hundred at a time.
+async fn describe(
+    State(context): State<Context>,
+    Arguments(query): Arguments<Describe>,
+) -> Result<Json<Value>, Refusal> {
+    let job = context.workspace.jobs.get(query.which.job_id)?;
     let mut shown = show(&job, true);
+    if let Some(next) = page::tasks(&mut shown["settings"], query.page_token.as_deref())? {
+        (shown["has_more"], shown["next_page_token"]) = (true.into(), next.into());
+    }
     shown["run_as_user_name"] = job.creator.into();
     Ok(Json(shown))
 }
@@ -130,7 +145,14 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
     }
     let (page, mut shown) = query.page.cut(&jobs, limit)?;
     if !page.is_empty() {
-        shown["jobs"] = page.iter().map(|job| show(job, query.expand_tasks)).collect();
+        let show = |job: &JobRecord| {
+            let mut shown = show(job, query.expand_tasks);
+            if let Ok(Some(_)) = page::tasks(&mut shown["settings"], None) {
+                shown["has_more"] = true.into();
+            }
+            shown
+        };
+        shown["jobs"] = page.iter().map(show).collect();
     }
     Ok(Json(shown))
 }

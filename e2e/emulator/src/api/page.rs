@@ -39,6 +39,19 @@ impl Wanted {
     }
 }
 
+/// Tasks of one run or job in one answer.
+const MAX_TASKS: usize = 100;
+
+/// Leaves of the tasks what belongs to the page that begins at a token, and says where the next one does.
+pub(crate) fn tasks(shown: &mut Value, wanted: Option<&str>) -> Result<Option<String>, Refusal> {
+    let start = token(wanted)?.unwrap_or(0);
+    let Some(all) = shown.get_mut("tasks").and_then(Value::as_array_mut) else { return Ok(None) };
+    let end = start.saturating_add(MAX_TASKS);
+    let next = (end < all.len()).then(|| end.to_string());
+    *all = std::mem::take(all).into_iter().skip(start).take(MAX_TASKS).collect();
+    Ok(next)
+}
+
 /// What a token stands for: the number of entries before its page.
 pub(crate) fn token(text: Option<&str>) -> Result<Option<usize>, Refusal> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };

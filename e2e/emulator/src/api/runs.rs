@@ -63,9 +63,25 @@ async fn submit(
     Ok(Json(json!({ "run_id": run.read(|record| record.run_id) })))
 }
 
-async fn describe(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
-    let run = find(&context, &which)?;
-    Ok(Json(run.read(|record| view::run_or_task(record, which.run_id, &context.page_url))))
+#[derive(Deserialize)]
+struct Describe {
+    #[serde(flatten)]
+    which: Which,
+    #[serde(default)]
+    page_token: Option<String>,
+}
+
+/// With its tasks, a hundred at a time.
+async fn describe(
+    State(context): State<Context>,
+    Arguments(query): Arguments<Describe>,
+) -> Result<Json<Value>, Refusal> {
+    let run = find(&context, &query.which)?;
+    let mut shown = run.read(|record| view::run_or_task(record, query.which.run_id, &context.page_url));
+    if let Some(next) = page::tasks(&mut shown, query.page_token.as_deref())? {
+        shown["next_page_token"] = next.into();
+    }
+    Ok(Json(shown))
 }
 
 async fn output(State(context): State<Context>, Arguments(which): Arguments<Which>) -> Result<Json<Value>, Refusal> {
@@ -211,6 +227,9 @@ async fn list(State(context): State<Context>, Arguments(query): Arguments<List>)
     let (page, mut shown) = query.page.cut(&runs, limit)?;
     let show = |run: &Arc<Run>| {
         let mut shown = run.read(|record| view::run(record, &context.page_url));
+        if let Ok(Some(_)) = page::tasks(&mut shown, None) {
+            shown["has_more"] = query.expand_tasks.into();
+        }
         if !query.expand_tasks
             && let Some(fields) = shown.as_object_mut()
         {

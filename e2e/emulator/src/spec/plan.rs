@@ -16,7 +16,7 @@ use crate::{
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-const MAX_TASKS: usize = 100;
+const MAX_TASKS: usize = 1000;
 
 /// Tasks with `tasks`, or one task in the flat shape of API 2.0.
 #[derive(Deserialize)]
