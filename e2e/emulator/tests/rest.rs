@@ -252,3 +252,18 @@ async fn ordered_faults_strike_and_are_in_the_journal(api: Api) {
     assert_eq!(faults, ["after", "reset", "status"]);
     assert!(posts.iter().all(|note| note["path"] == path));
 }
+
+#[rstest]
+#[tokio::test]
+async fn only_the_latest_clusters_of_runs_are_remembered(api: Api) {
+    let task =
+        json!({ "notebook_task": { "notebook_path": "/n" }, "new_cluster": { "spark_version": "15.4.x-scala2.12" } });
+    for _ in 0..105 {
+        api.ok("/api/2.2/jobs/runs/submit", task.clone()).await;
+    }
+    api.until("/api/2.2/jobs/runs/list?active_only=true", |found| found["runs"] == json!([])).await;
+    let (_, found) = api.get("/api/2.1/clusters/list").await;
+    let (_, rest) = api.get("/api/2.1/clusters/list?page_token=100").await;
+    let both = found["clusters"].as_array().into_iter().chain(rest["clusters"].as_array()).flatten();
+    assert_eq!(both.filter(|cluster| cluster["cluster_source"] == "JOB").count(), 100);
+}

@@ -151,7 +151,7 @@ async fn permanent_delete(
     Arguments(which): Arguments<Which>,
 ) -> Result<Json<Value>, Refusal> {
     work::cluster::terminate(&context.workspace, &find(&context, &which)?, Termination::by_user(&who.name));
-    context.workspace.clusters.remove(&which.cluster_id)?;
+    work::cluster::forget(&context.workspace, &which.cluster_id)?;
     Ok(Json(json!({})))
 }
 

@@ -4,8 +4,12 @@ use crate::state::{Libraries, disk, lock, objects::now};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
+    fs, io,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -148,12 +152,19 @@ pub(crate) struct Cluster {
     record: Mutex<ClusterRecord>,
     bell: watch::Sender<u64>,
     folder: PathBuf,
+    /// Deleted for good: whatever still happens to it isn't written down any more.
+    is_gone: AtomicBool,
 }
 
 impl Cluster {
     /// A cluster whose record and environments live in `folder`.
     pub(crate) fn new(record: ClusterRecord, folder: PathBuf) -> Arc<Self> {
-        Arc::new(Self { record: Mutex::new(record), bell: watch::channel(0).0, folder })
+        Arc::new(Self {
+            record: Mutex::new(record),
+            bell: watch::channel(0).0,
+            folder,
+            is_gone: AtomicBool::new(false),
+        })
     }
 
     /// The file of its record.
@@ -176,11 +187,21 @@ impl Cluster {
         let result = {
             let mut record = lock(&self.record);
             let result = change(&mut record);
-            disk::save(&self.file(), &*record);
+            if !self.is_gone.load(Ordering::Relaxed) {
+                disk::save(&self.file(), &*record);
+            }
             result
         };
         self.bell.send_modify(|count| *count = count.wrapping_add(1));
         result
+    }
+
+    /// Removes its folder, for good.
+    pub(crate) fn bury(&self) -> io::Result<()> {
+        // Nobody is about to write while the record is ours.
+        let _record = lock(&self.record);
+        self.is_gone.store(true, Ordering::Relaxed);
+        fs::remove_dir_all(&self.folder)
     }
 
     /// A listener for the bell.
@@ -205,6 +226,16 @@ impl Cluster {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[test]
+    fn what_is_deleted_does_not_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::new(ClusterRecord::new("c", "c", "14.3"), folder.path().join("c"));
+        cluster.change(|_| ());
+        cluster.bury().unwrap();
+        cluster.change(|record| record.terminate(Termination::by_fault("DRIVER_UNREACHABLE", "")));
+        assert!(!cluster.folder().exists());
+    }
 
     #[rstest]
     #[case("14.3.x-scala2.12", false)]

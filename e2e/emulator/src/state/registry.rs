@@ -9,8 +9,12 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::sync::watch;
+
+/// How long ended runs are kept.
+const KEPT: Duration = Duration::from_hours(60 * 24);
 
 /// All clusters.
 pub(crate) struct Clusters {
@@ -68,7 +72,7 @@ impl Clusters {
     /// Forgets a cluster for good.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
         match lock(&self.known).remove(id) {
-            Some(cluster) => fs::remove_dir_all(cluster.folder()),
+            Some(cluster) => cluster.bury(),
             None => Ok(()),
         }
     }
@@ -82,6 +86,18 @@ fn clear_environments(home: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes what is on the disk of a run.
+fn forget(folder: &Path, record: &RunRecord) {
+    let archive = Archive::open(folder.to_owned());
+    record.tasks.iter().for_each(|task| archive.forget(task.run_id));
+    // There is nothing to be done about it.
+    let _ = fs::remove_file(run_file(folder, record.run_id));
+}
+
+fn run_file(folder: &Path, run_id: i64) -> PathBuf {
+    folder.join(format!("{run_id}.run.json"))
 }
 
 #[derive(Default)]
@@ -116,6 +132,13 @@ impl Runs {
                 records.extend(disk::read_json::<RunRecord>(&path)?);
             }
         }
+        let old = now() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
+        records.retain(|record| {
+            record.end_time == 0 || record.end_time > old || {
+                forget(&folder, record);
+                false
+            }
+        });
         records.sort_by_key(|record| (record.start_time, record.run_id));
         let (archive, bell) = (Archive::open(folder.clone()), watch::channel(0).0);
         let runs = Self { known: Mutex::default(), folder, archive, admission: Mutex::default(), bell };
@@ -130,7 +153,7 @@ impl Runs {
     }
 
     fn insert(&self, record: RunRecord) -> Arc<Run> {
-        let file = self.folder.join(format!("{}.run.json", record.run_id));
+        let file = run_file(&self.folder, record.run_id);
         let token = record.token_key();
         let ids: Vec<_> = record.tasks.iter().map(|task| task.run_id).chain([record.run_id]).collect();
         let run = Run::new(record, file);
@@ -179,5 +202,30 @@ impl Runs {
     pub(crate) fn all(&self) -> Vec<Arc<Run>> {
         let known = lock(&self.known);
         known.order.iter().rev().filter(|run| !run.read(|record| record.deleted)).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ended_runs_are_kept_for_two_months() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |id: i64, end_time: i64| {
+            let state = json!({ "life_cycle_state": "TERMINATED", "result_state": "SUCCESS" });
+            let record = json!({
+                "run_id": id, "job_id": 2, "run_name": "r", "creator": "c", "format": "MULTI_TASK", "start_time": 1,
+                "end_time": end_time, "state": state, "tasks": []
+            });
+            fs::write(run_file(folder.path(), id), record.to_string()).unwrap();
+        };
+        let day = 24 * 60 * 60 * 1000;
+        write(1, now() - 61 * day);
+        write(2, now() - 59 * day);
+        let runs = Runs::open(folder.path().to_owned()).unwrap();
+        assert!(runs.get(1).is_err() && runs.get(2).is_ok());
+        assert!(!run_file(folder.path(), 1).exists());
     }
 }

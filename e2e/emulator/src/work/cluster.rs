@@ -6,7 +6,7 @@ use crate::{
     work::install,
     workspace::Workspace,
 };
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How a new generation comes about.
@@ -58,6 +58,12 @@ pub(crate) fn terminate(workspace: &Arc<Workspace>, cluster: &Arc<Cluster>, reas
             record.terminate(reason);
         }
     });
+}
+
+/// Deletes a cluster that is terminated, or just being so, for good.
+pub(crate) fn forget(workspace: &Workspace, id: &str) -> io::Result<()> {
+    lock(&workspace.work.turns).remove(id);
+    workspace.clusters.remove(id)
 }
 
 fn expect_state(record: &ClusterRecord, state: ClusterState) -> Result<(), Refusal> {

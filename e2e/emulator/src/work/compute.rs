@@ -12,6 +12,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A cluster that has not come up by then never will.
 const CLUSTER_PATIENCE: Duration = Duration::from_mins(20);
+/// Clusters of ended runs that are remembered.
+const MAX_ENDED: usize = 100;
 /// The runtime of a cluster whose spec doesn't say, and of serverless compute.
 const SPARK_VERSION: &str = "14.3.x-scala2.12";
 
@@ -130,7 +132,7 @@ fn end(workspace: &Arc<Workspace>, id: &str) {
     let closed = workspace.generation(id).map(|generation| generation.closed().clone());
     cluster::terminate(workspace, &cluster, reason);
     if !cluster.read(|record| record.is_serverless) {
-        return;
+        return prune(workspace);
     }
     let (workspace, id) = (Arc::clone(workspace), id.to_owned());
     let tracker = workspace.work.tasks.clone();
@@ -138,8 +140,28 @@ fn end(workspace: &Arc<Workspace>, id: &str) {
         if let Some(closed) = closed {
             closed.cancelled().await;
         }
-        if let Err(error) = workspace.clusters.remove(&id) {
-            tracing::warn!(%error, id, "what was left of serverless compute can't be removed");
-        }
+        forget(&workspace, &id);
     });
+}
+
+/// Of the clusters of ended runs only the latest are remembered.
+fn prune(workspace: &Workspace) {
+    let all = workspace.clusters.all();
+    let ended = all.iter().filter_map(|cluster| {
+        cluster.read(|record| {
+            let is_over = record.is_job && !record.is_serverless && record.state == ClusterState::Terminated;
+            is_over.then(|| (record.terminated_time, record.cluster_id.clone()))
+        })
+    });
+    let mut ended: Vec<_> = ended.collect();
+    ended.sort_unstable();
+    for (_, id) in ended.iter().rev().skip(MAX_ENDED) {
+        forget(workspace, id);
+    }
+}
+
+fn forget(workspace: &Workspace, id: &str) {
+    if let Err(error) = cluster::forget(workspace, id) {
+        tracing::warn!(%error, id, "what was left of a cluster can't be removed");
+    }
 }
