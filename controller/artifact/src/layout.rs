@@ -9,9 +9,14 @@ pub const CONTAINER_COLLECT: &str = "collect";
 /// The main container: the user's image, whose exit is the verdict.
 pub const CONTAINER_STEPS: &str = "steps";
 
+/// The init container of a bundle's pod that fetches the artifact; the only one with the token.
+pub const CONTAINER_FETCH: &str = "fetch";
+/// The main container of a bundle's pod: the Databricks CLI, the only one with the workspace's credentials.
+pub const CONTAINER_BUNDLE: &str = "bundle";
+
 /// The binary's name in [`BIN_DIR`].
 pub const RUNNER_BINARY: &str = "brickline-runner";
-/// Shared folder with the runner's binary; written by `runner`, read-only elsewhere. Not below `/brickline`, which is
+/// Shared folder with the runner's binary; written by `runner` or `fetch`, read-only elsewhere. Not below `/brickline`, which is
 /// the controller's binary in its own image.
 pub const BIN_DIR: &str = "/opt/brickline/bin";
 /// The pristine tree at the commit; written by `checkout`, read-only elsewhere.
@@ -36,6 +41,23 @@ pub const TERMINATION_LOG: &str = "/dev/termination-log";
 /// The longest termination message that Kubernetes keeps, in bytes.
 pub const MAX_TERMINATION_BYTES: usize = 4096;
 
+/// Where a bundle's pod has the artifact's files; written by `fetch`, then by the Databricks CLI.
+pub const BUNDLE_DIR: &str = "/bundle";
+/// The folder below the bundle's own in which the build's wheels lie.
+pub const BUNDLE_WHEELS: &str = "dist";
+/// The Databricks CLI, in the PATH of its image.
+pub const BUNDLE_PROGRAM: &str = "databricks";
+/// What of the CLI's environment comes from Secrets.
+pub const BUNDLE_SECRETS: [&str; 3] = ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET", "ARM_CLIENT_SECRET"];
+/// What `fetch` ends with if another try would end alike.
+pub const FETCH_REFUSED: u8 = 3;
+
+/// The environment variable with the [`crate::FetchPlan`] as JSON, in `fetch`.
+pub const FETCH_ENV: &str = "BRICKLINE_FETCH";
+/// Overrides [`BIN_DIR`].
+pub const BIN_ENV: &str = "BRICKLINE_BIN";
+/// Overrides [`BUNDLE_DIR`].
+pub const BUNDLE_ENV: &str = "BRICKLINE_BUNDLE";
 /// The environment variable with the [`crate::BuildPlan`] as JSON, in every container of the pod.
 pub const PLAN_ENV: &str = "BRICKLINE_PLAN";
 /// Overrides [`SOURCE_DIR`].

@@ -7,6 +7,8 @@
 //! | `PUT .../artifact` | the zip, its digest in [`SHA256_HEADER`] | 201 sealed now, 409 sealed before |
 //! | `PUT .../result` | a [`crate::BuildResult`] as JSON | 201 sealed now, 409 sealed before |
 //!
+//! | `GET .../deployments/{attempt}/artifact` | | 200 the zip of the release, its digest in [`SHA256_HEADER`]: for the pod that deploys its asset bundle |
+//!
 //! The result comes last and seals the whole attempt: whoever reads it finds everything else in place. All may answer
 //! 400 (not of its form), 401 (token), 403 (not this release's pod), 413 (over a limit) and, to be tried again, 429 or
 //! 5xx. A log's 409 means that N isn't its length: go on from the length it tells.
@@ -34,6 +36,9 @@ pub const REPORT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attem
 pub const ARTIFACT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/artifact";
 /// The router's pattern of [`Part::Result`].
 pub const RESULT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/result";
+
+/// The router's pattern of [`fetch_address`].
+pub const FETCH_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/deployments/{attempt}/artifact";
 
 /// One part of what a build hands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +73,14 @@ pub fn address(base: &str, release: &ReleaseIdentity, part: Part<'_>) -> String 
     let base = base.trim_end_matches('/');
     let ReleaseIdentity { namespace, name, attempt, .. } = release;
     format!("{base}/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/{part}")
+}
+
+/// The address of the artifact that a deployment's pod fetches.
+#[must_use]
+pub fn fetch_address(base: &str, release: &ReleaseIdentity) -> String {
+    let base = base.trim_end_matches('/');
+    let ReleaseIdentity { namespace, name, attempt, .. } = release;
+    format!("{base}/v1/namespaces/{namespace}/releases/{name}/deployments/{attempt}/artifact")
 }
 
 /// What the controller holds of a log.
@@ -107,5 +120,6 @@ mod tests {
         for (part, route) in pairs {
             assert_eq!(address("https://h/", &release, part), fill(route));
         }
+        assert_eq!(fetch_address("https://h/", &release), fill(FETCH_ROUTE));
     }
 }

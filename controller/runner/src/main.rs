@@ -1,13 +1,17 @@
-//! The runner is one small static binary in every container of a build pod.
+//! The runner is one small static binary in every container of a build pod, and of one that deploys an
+//! asset bundle.
 //!
 //! It reads in the order of a build: [`install`] puts it where the other containers find it, [`checkout`] brings the
-//! commit, [`steps`] installs, builds and tests, and [`collect`] hands in what they leave. Beneath them: [`place`] (the
-//! pod's folders), [`source`] (what is known of the tree), [`process`] and [`journal`] (children and their output),
-//! [`git`], [`junit`] and [`beneath`] (reading what nobody trusts).
+//! commit, [`steps`] installs, builds and tests, and [`collect`] hands in what they leave. [`fetch`] brings an artifact to
+//! the pod that deploys its asset bundle, where [`bundle`] becomes the Databricks CLI. Beneath them: [`place`] (the pod's folders), [`source`] (what is known of the
+//! tree), [`process`] and [`journal`] (children and their output), [`web`] (requests to the controller), [`git`],
+//! [`junit`] and [`beneath`] (reading what nobody trusts).
 
 mod beneath;
+mod bundle;
 mod checkout;
 mod collect;
+mod fetch;
 mod git;
 mod install;
 mod journal;
@@ -18,6 +22,7 @@ mod process;
 mod source;
 mod steps;
 mod stop;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,7 +33,7 @@ use clap::{Parser, Subcommand};
 
 use crate::place::Place;
 
-/// Runs inside Brickline's build pods; the controller starts it.
+/// Runs inside Brickline's pods; the controller starts it.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -49,6 +54,14 @@ enum Task {
     Steps,
     /// Streams the logs and, once told to stop, hands in report, artifact and result
     Collect,
+    /// Brings the artifact whose asset bundle is deployed
+    Fetch,
+    /// Becomes the Databricks CLI
+    Bundle {
+        /// What the CLI is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// What a container runs with.
@@ -69,6 +82,14 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => complain(&error),
         }),
+        Task::Fetch => fetch::fetch(&Place::from_env()).map_or_else(
+            |error| {
+                complain(&error);
+                ExitCode::from(error.exit_code())
+            },
+            |()| ExitCode::SUCCESS,
+        ),
+        Task::Bundle { arguments } => complain(&bundle::bundle(&arguments)),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Place {
     pub credentials: PathBuf,
     pub base_python: PathBuf,
     pub termination: PathBuf,
+    pub bundle: PathBuf,
+    pub bin: PathBuf,
 }
 
 /// Why a container has no plan.
@@ -42,6 +44,8 @@ impl Place {
             credentials: folder(layout::CREDENTIALS_ENV, layout::CREDENTIALS_DIR),
             base_python: folder(layout::BASE_PYTHON_ENV, layout::BASE_PYTHON_DIR),
             termination: folder(layout::TERMINATION_ENV, layout::TERMINATION_LOG),
+            bundle: folder(layout::BUNDLE_ENV, layout::BUNDLE_DIR),
+            bin: folder(layout::BIN_ENV, layout::BIN_DIR),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use brickline_artifact::upload::MAX_LOG_PART_BYTES;
 
-use super::client::{Client, Fault, LogAnswer};
+use super::client::{Client, LogAnswer};
 use crate::beneath::Root;
+use crate::web::Fault;
 
 /// How long one piece may take while the build runs.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -19,13 +19,14 @@ use brickline_artifact::result::{ArtifactSummary, MAX_RESULT_BYTES, Outcome, Rea
 use brickline_artifact::upload::Part;
 
 use self::archive::Archive;
-use self::client::{Client, Fault};
+use self::client::Client;
 use self::follow::Follower;
 use self::outcome::Account;
 use crate::Run;
 use crate::junit;
 use crate::place::name;
 use crate::stop::Stop;
+use crate::web::Fault;
 
 /// How often logs are looked at.
 const LOOK: Duration = Duration::from_millis(250);
