@@ -30,8 +30,8 @@ use crate::leader::{self, Leadership};
 use crate::lock::Locks;
 use crate::log::{self, Logs};
 use crate::metrics::Metrics;
-use crate::phase::build::Builds;
 use crate::phase::gate::Given;
+use crate::phase::job::Jobs;
 use crate::pipeline::{Follow, Followers};
 use crate::receiver::{self, Receiver};
 use crate::release::queue::{Limits, Queue};
@@ -134,7 +134,7 @@ fn context(
         follow,
         pipelines: known.pipelines,
         workspaces: known.workspaces,
-        builds: known.builds,
+        jobs: known.jobs,
         given: Given::default(),
         versions: release::Versions::default(),
         installation: Arc::default(),
@@ -151,7 +151,7 @@ fn context(
 struct Known {
     pipelines: Store<ReleasePipeline>,
     workspaces: Store<DatabricksWorkspace>,
-    builds: Builds,
+    jobs: Jobs,
 }
 
 impl Known {
@@ -166,7 +166,7 @@ impl Known {
         Self {
             pipelines: watching.keep(all(), |_| (), forget),
             workspaces: watching.keep(all(), |_| (), |_| ()),
-            builds: Builds::watch(watching),
+            jobs: Jobs::watch(watching),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Known {
 async fn filled(context: &Context) -> Result<(), WriterDropped> {
     context.pipelines.wait_until_ready().await?;
     context.workspaces.wait_until_ready().await?;
-    context.builds.wait_until_ready().await
+    context.jobs.wait_until_ready().await
 }
 
 /// Starts the three servers.
@@ -193,7 +193,7 @@ async fn serve(
     plain(args.webhook_address, webhooks, tasks, shutdown)?;
     plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
     let readers = log::router(kube.clone(), context.artifacts.clone());
-    let uploads = artifact::server::router(kube, context.builds.clone(), context.artifacts.clone(), metrics);
+    let uploads = artifact::server::router(kube, context.jobs.clone(), context.artifacts.clone(), metrics);
     let uploads = uploads.merge(readers);
     let tls =
         RustlsConfig::from_pem(identity.certificate.into_bytes(), identity.key.expose_secret().as_bytes().to_vec())
@@ -309,7 +309,7 @@ async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &Cance
         .with_config(concurrency)
         .watches(approvals, watcher::Config::default(), release_of)
         .reconcile_on(woken_releases(woken))
-        .reconcile_on(context.builds.woken())
+        .reconcile_on(context.jobs.woken())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(
             |release, context| timed("DatabricksRelease", context, |context| release::reconcile(release, context)),

@@ -31,11 +31,11 @@ pub struct Args {
     #[arg(long, env = "BRICKLINE_WEBHOOK_ADDRESS", default_value = "0.0.0.0:8081")]
     pub webhook_address: SocketAddr,
 
-    /// Address of the artifact upload endpoint (TLS)
+    /// Address of the artifact endpoint (TLS)
     #[arg(long, env = "BRICKLINE_ARTIFACT_ADDRESS", default_value = "0.0.0.0:8443")]
     pub artifact_address: SocketAddr,
 
-    /// How build pods reach the artifact upload endpoint, without a trailing slash
+    /// How pods reach the artifact endpoint, without a trailing slash
     #[arg(long, env = "BRICKLINE_ARTIFACT_URL", default_value = "https://brickline-artifacts.brickline.svc:8443")]
     pub artifact_url: Url,
 
@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, env = "BRICKLINE_AZURE_LOGIN")]
     pub azure_login: Option<Url>,
 
-    /// Image of the controller: the build pods' `runner` and `collect` containers
+    /// Image of the controller: the build pods' `runner` and `collect` containers, and `fetch` of those with asset bundles
     #[arg(long, env = "BRICKLINE_CONTROLLER_IMAGE", default_value = "brickline.dev/controller:latest")]
     pub controller_image: String,
 
@@ -77,6 +77,10 @@ pub struct Args {
     /// Image of the build pods' `steps` container, unless a release names its own
     #[arg(long, env = "BRICKLINE_BUILD_IMAGE", default_value = "brickline.dev/build:latest")]
     pub build_image: String,
+
+    /// Image of the pods that deploy asset bundles: the Databricks CLI, unless a release names its own
+    #[arg(long, env = "BRICKLINE_BUNDLE_IMAGE", default_value = "ghcr.io/databricks/cli:1.13.0")]
+    pub bundle_image: String,
 
     /// Image pull secrets of build pods, names of Secrets in the release's namespace
     #[arg(long, env = "BRICKLINE_IMAGE_PULL_SECRETS", value_delimiter = ',')]

@@ -13,8 +13,8 @@ use crate::artifact::Artifacts;
 use crate::installation;
 use crate::log::Logs;
 use crate::metrics::Metrics;
-use crate::phase::build::Builds;
 use crate::phase::gate::Given;
+use crate::phase::job::Jobs;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
 use crate::release::Versions;
@@ -38,8 +38,8 @@ pub(crate) struct Context {
     pub(crate) pipelines: Store<ReleasePipeline>,
     /// Every workspace, as the watch last saw it.
     pub(crate) workspaces: Store<DatabricksWorkspace>,
-    /// Jobs and pods of builds, as the watches last saw them.
-    pub(crate) builds: Builds,
+    /// Our Jobs and their pods, as the watches last saw them.
+    pub(crate) jobs: Jobs,
     /// Whose turn it is.
     pub(crate) queue: Queue,
     /// The Secrets that workspaces and pipelines name, watched one by one.

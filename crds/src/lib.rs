@@ -30,20 +30,20 @@ pub use pipeline::{
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
-    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Cause, Changes, Compute,
-    ComputeKind, CranLibrary, DataSecurityMode, DatabricksJob, DatabricksRelease, DatabricksReleaseSpec,
-    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture,
-    Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus,
-    JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure,
-    Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel, Regression, ReleaseReason, ReleaseResult,
-    ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select,
-    Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests,
-    Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Bundle, BundleTicket,
+    Cause, Changes, Compute, ComputeKind, CranLibrary, DataSecurityMode, DatabricksJob, DatabricksRelease,
+    DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift,
+    FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind,
+    JobSchedule, JobStatus, JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest,
+    OnDrift, OnFailure, Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel, Regression, ReleaseReason,
+    ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs,
+    RuntimeEngine, Select, Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts,
+    TestSource, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{
-    Auth, Azure, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus, FamilyLimits,
-    Federation, Identity, Limits, NewClusters, OAuth, Token, Variable,
+    Auth, Azure, Bundles, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus,
+    FamilyLimits, Federation, Identity, Limits, NewClusters, OAuth, Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

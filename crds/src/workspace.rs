@@ -62,6 +62,11 @@ pub struct DatabricksWorkspaceSpec {
     /// Whether releases may make clusters of their own for their runs.
     #[serde(default)]
     pub new_clusters: NewClusters,
+    /// Whether releases may deploy asset bundles. Their pods have the workspace's credentials and run what the commit says,
+    /// so that whoever may write to the released branches, or create releases, can use these credentials;
+    /// `protection.allowedPaths` can't bind a bundle.
+    #[serde(default)]
+    pub bundles: Bundles,
     /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value: main_staging}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -100,6 +105,20 @@ pub struct NewClusters {
     #[schemars(length(max = 32), inner(length(min = 1, max = 100)))]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub policy_ids: Vec<String>,
+}
+
+/// Which asset bundles are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Bundles {
+    /// Whether a release's `deploy.bundle` is taken. Default: false.
+    pub allowed: bool,
+    /// The images that a release may name instead of the chart's `images.bundle`, as globs. Empty: none. Example:
+    /// `["registry.example.com/databricks-cli:*"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub images: Vec<String>,
 }
 
 /// A value that releases use by its name. Exactly one field is set.

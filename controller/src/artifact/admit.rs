@@ -1,11 +1,12 @@
-//! Who hands in: a pod proves itself with its bound token, and its Job must be the one in the release's ticket.
+//! Who hands in, and who fetches: a pod proves itself with its bound token, and its Job must be the one in the release's
+//! ticket. A build's pod can't fetch, and a deployment's can't hand in: each has another phase's ticket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use brickline_artifact::upload::AUDIENCE;
-use brickline_crds::{DatabricksRelease, Phase};
+use brickline_crds::{Artifact, DatabricksRelease, Phase, PhaseState, PhaseStatus, Ticket};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,7 +15,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use sha2::{Digest, Sha256};
 
 use super::receive::Attempt;
-use crate::phase::build::Builds;
+use crate::phase::job::Jobs;
 
 /// How long an admission holds that no watch vouches for.
 const HOLDS: Duration = Duration::from_mins(1);
@@ -26,17 +27,18 @@ const KEPT: usize = 1024;
 pub(super) enum Refusal {
     #[error("the token is not one of a pod for this endpoint")]
     Unauthenticated,
-    #[error("this pod does not build that attempt of that release")]
+    #[error("this pod does not work on that attempt of that release")]
     Forbidden,
     #[error("Kubernetes did not answer: {0}")]
     Kubernetes(#[from] kube::Error),
 }
 
-/// Lets build pods in, and remembers whom. The token is bound to the pod: while a watch knows that very pod, nothing that
-/// was checked can change, so a long build asks Kubernetes no more than a short one.
+/// Lets our pods in, and remembers whom. The token is bound to the pod: while a watch knows that very pod, nothing that
+/// was checked can change, so a long build asks Kubernetes no
+/// more than a short one.
 pub(super) struct Door {
     kube: Client,
-    builds: Builds,
+    jobs: Jobs,
     admitted: Mutex<HashMap<[u8; 32], Admitted>>,
 }
 
@@ -44,36 +46,46 @@ pub(super) struct Door {
 struct Admitted {
     since: Instant,
     pod: BoundPod,
-    attempt: Attempt,
+    pass: Pass,
 }
 
-/// What a request claims to hand in for.
+/// What somebody who was let in works on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pass {
+    pub(super) attempt: Attempt,
+    /// The artifact that the release had then.
+    pub(super) artifact: Option<Artifact>,
+}
+
+/// What a request claims to work on.
 pub(super) struct Claim<'a> {
     pub(super) namespace: &'a str,
     pub(super) release: &'a str,
+    /// `Build` or `Deploy`.
+    pub(super) phase: Phase,
     pub(super) attempt: u32,
 }
 
 impl Door {
-    pub(super) fn new(kube: Client, builds: Builds) -> Self {
-        Self { kube, builds, admitted: Mutex::default() }
+    pub(super) fn new(kube: Client, jobs: Jobs) -> Self {
+        Self { kube, jobs, admitted: Mutex::default() }
     }
 
-    /// The attempt the token's pod builds, if it is the claimed one.
-    pub(super) async fn admit(&self, token: &str, claim: &Claim<'_>) -> Result<Attempt, Refusal> {
+    /// What the token's pod works on, if it is what it claims.
+    pub(super) async fn admit(&self, token: &str, claim: &Claim<'_>) -> Result<Pass, Refusal> {
         let key = key(token, claim);
-        if let Some(attempt) = self.remembered(&key) {
-            return Ok(attempt);
+        if let Some(pass) = self.remembered(&key) {
+            return Ok(pass);
         }
         let pod = self.review(token).await?.ok_or(Refusal::Unauthenticated)?;
-        let attempt = self.check(&pod, claim).await?.ok_or(Refusal::Forbidden)?;
-        self.remember(key, Admitted { since: Instant::now(), pod, attempt: attempt.clone() });
-        Ok(attempt)
+        let pass = self.check(&pod, claim).await?.ok_or(Refusal::Forbidden)?;
+        self.remember(key, Admitted { since: Instant::now(), pod, pass: pass.clone() });
+        Ok(pass)
     }
 
-    fn remembered(&self, key: &[u8; 32]) -> Option<Attempt> {
+    fn remembered(&self, key: &[u8; 32]) -> Option<Pass> {
         let admitted = self.admitted.lock().ok()?;
-        admitted.get(key).filter(|admitted| self.holds(admitted)).map(|admitted| admitted.attempt.clone())
+        admitted.get(key).filter(|admitted| self.holds(admitted)).map(|admitted| admitted.pass.clone())
     }
 
     fn holds(&self, admitted: &Admitted) -> bool {
@@ -82,7 +94,7 @@ impl Door {
 
     /// The pod, if a watch knows it.
     fn seen(&self, bound: &BoundPod) -> Option<Arc<Pod>> {
-        let pod = self.builds.pod(bound.namespace.as_deref()?, bound.name.as_deref()?)?;
+        let pod = self.jobs.pod(bound.namespace.as_deref()?, bound.name.as_deref()?)?;
         (bound.uid.is_some() && pod.uid() == bound.uid).then_some(pod)
     }
 
@@ -121,7 +133,7 @@ impl Door {
     }
 
     /// Pod → Job → release → ticket: every link must hold.
-    async fn check(&self, bound: &BoundPod, claim: &Claim<'_>) -> Result<Option<Attempt>, Refusal> {
+    async fn check(&self, bound: &BoundPod, claim: &Claim<'_>) -> Result<Option<Pass>, Refusal> {
         let (Some(namespace), Some(name), Some(uid)) = (&bound.namespace, &bound.name, &bound.uid) else {
             return Ok(None);
         };
@@ -135,16 +147,15 @@ impl Door {
         let Some(job) = self.job(namespace, &job_name, &job_uid).await? else { return Ok(None) };
         let releases: Api<DatabricksRelease> = Api::namespaced(self.kube.clone(), namespace);
         let Some(release) = releases.get_opt(claim.release).await? else { return Ok(None) };
-        let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
-        let ticket = build.and_then(|phase| phase.ticket.as_ref()).and_then(|ticket| ticket.job.as_deref());
-        let holds = ticket == Some(&job_name)
-            && build.is_some_and(|phase| phase.attempts == claim.attempt)
+        let phase = release.status.as_ref().and_then(|status| status.phase(claim.phase));
+        let holds = phase.and_then(job_of) == Some(&job_name)
+            && phase.is_some_and(is_open)
+            && phase.is_some_and(|phase| phase.attempts == claim.attempt)
             && owner_uid(&job) == release.uid();
-        Ok(holds.then(|| Attempt {
-            namespace: namespace.clone(),
-            uid: release.uid().unwrap_or_default(),
-            number: claim.attempt,
-        }))
+        let uid = release.uid().unwrap_or_default();
+        let artifact = release.status.and_then(|status| status.artifact);
+        let attempt = Attempt { namespace: namespace.clone(), uid, number: claim.attempt };
+        Ok(holds.then_some(Pass { attempt, artifact }))
     }
 
     async fn pod(&self, bound: &BoundPod, namespace: &str, name: &str) -> Result<Option<Arc<Pod>>, kube::Error> {
@@ -158,7 +169,7 @@ impl Door {
     /// The Job with that uid.
     async fn job(&self, namespace: &str, name: &str, uid: &str) -> Result<Option<Arc<Job>>, kube::Error> {
         let is_it = |job: &Arc<Job>| job.uid().as_deref() == Some(uid);
-        if let Some(job) = self.builds.job(namespace, name).filter(is_it) {
+        if let Some(job) = self.jobs.job(namespace, name).filter(is_it) {
             return Ok(Some(job));
         }
         let jobs: Api<Job> = Api::namespaced(self.kube.clone(), namespace);
@@ -178,8 +189,24 @@ fn key(token: &str, claim: &Claim<'_>) -> [u8; 32] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
+    hash.update([claim.phase as u8]);
     hash.update(claim.attempt.to_be_bytes());
     hash.finalize().into()
+}
+
+/// The Job in a phase's ticket.
+fn job_of(phase: &PhaseStatus) -> Option<&str> {
+    let ticket: &Ticket = phase.ticket.as_ref()?;
+    match phase.name {
+        Phase::Build => ticket.job.as_deref(),
+        Phase::Deploy => ticket.bundle.as_ref().map(|bundle| bundle.job.as_str()),
+        Phase::Install | Phase::Test | Phase::Operate => None,
+    }
+}
+
+/// A build hands in after its end too; a deployment that is over fetches nothing.
+fn is_open(phase: &PhaseStatus) -> bool {
+    phase.name == Phase::Build || phase.state == PhaseState::Running
 }
 
 /// `system:serviceaccount:<namespace>:<name>`.
@@ -197,3 +224,6 @@ fn owner_uid(job: &Job) -> Option<String> {
     let kind = DatabricksRelease::kind(&());
     job.owner_references().iter().find(|owner| owner.kind == kind).map(|owner| owner.uid.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ use brickline_artifact::result::{BuildResult, MAX_RESULT_BYTES};
 use brickline_artifact::{Digest, Manifest};
 use brickline_crds::{Artifact, DatabricksRelease, Reason};
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use kube::ResourceExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -69,6 +70,19 @@ impl Artifacts {
     /// The release's artifact, ready to be read file by file.
     pub(crate) async fn open(&self, artifact: Option<&Artifact>) -> Result<Content, Trouble> {
         Ok(self.staged(&digest(artifact)?).await?.into())
+    }
+
+    /// The release's artifact as it lies in the store: its digest, its size, and its bytes, which nobody has checked.
+    pub(crate) async fn send(
+        &self,
+        artifact: Option<&Artifact>,
+    ) -> Result<(Digest, u64, BoxStream<'static, object_store::Result<Bytes>>), Trouble> {
+        let digest = digest(artifact)?;
+        match self.store.get(&place::artifact(&digest)).await {
+            Ok(got) => Ok((digest, got.meta.size, got.into_stream())),
+            Err(object_store::Error::NotFound { .. }) => Err(gone(&digest)),
+            Err(error) => Err(unreadable(&error)),
+        }
     }
 
     /// A local copy of an artifact whose bytes are those of the digest.

@@ -1,4 +1,4 @@
-//! The upload endpoint for build pods: `brickline_artifact::upload` as HTTP.
+//! The endpoint for our pods: `brickline_artifact::upload` as HTTP. Build pods hand in, pods of asset bundles fetch.
 
 use std::sync::Arc;
 
@@ -6,20 +6,22 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use brickline_artifact::plan::Limits;
 use brickline_artifact::result::MAX_RESULT_BYTES;
 use brickline_artifact::upload::{self, LogState};
 use brickline_artifact::{Digest, layout};
+use brickline_crds::Phase;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
 use super::Artifacts;
-use super::admit::{Claim, Door, Refusal};
+use super::admit::{Claim, Door, Pass, Refusal};
 use super::receive::{Attempt, Refused};
 use crate::metrics::Metrics;
-use crate::phase::build::Builds;
+use crate::phase::job::Jobs;
+use crate::trouble::Trouble;
 
 #[derive(Clone)]
 struct Endpoint {
@@ -42,13 +44,14 @@ struct Offset {
 }
 
 /// The endpoint's routes.
-pub(crate) fn router(kube: kube::Client, builds: Builds, artifacts: Artifacts, metrics: Metrics) -> Router {
-    let endpoint = Endpoint { door: Arc::new(Door::new(kube, builds)), artifacts, metrics };
+pub(crate) fn router(kube: kube::Client, jobs: Jobs, artifacts: Artifacts, metrics: Metrics) -> Router {
+    let endpoint = Endpoint { door: Arc::new(Door::new(kube, jobs)), artifacts, metrics };
     Router::new()
         .route(upload::LOG_ROUTE, post(log))
         .route(upload::REPORT_ROUTE, put(report))
         .route(upload::ARTIFACT_ROUTE, put(artifact))
         .route(upload::RESULT_ROUTE, put(result))
+        .route(upload::FETCH_ROUTE, get(fetch))
         .with_state(endpoint)
 }
 
@@ -119,6 +122,21 @@ async fn result(
     endpoint.answer("result", received.await)
 }
 
+/// The artifact of the release whose bundle the pod deploys, streamed: whoever gets it checks its digest.
+async fn fetch(State(endpoint): State<Endpoint>, Path(address): Path<Address>, headers: HeaderMap) -> Response {
+    let sent = async {
+        let pass = endpoint.enter(&headers, &address, Phase::Deploy).await?;
+        let (digest, size, stream) = endpoint.artifacts.send(pass.artifact.as_ref()).await?;
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/zip".to_owned()),
+            (header::CONTENT_LENGTH.as_str(), size.to_string()),
+            (upload::SHA256_HEADER, digest.hex()),
+        ];
+        Ok((headers, Body::from_stream(stream)).into_response())
+    };
+    endpoint.answer("fetch", sent.await)
+}
+
 /// Reads a body that fits into memory.
 async fn whole(body: Body, limit: usize) -> Result<bytes::Bytes, Refused> {
     axum::body::to_bytes(body, limit).await.map_err(|_| Refused::TooLarge(limit as u64))
@@ -126,29 +144,38 @@ async fn whole(body: Body, limit: usize) -> Result<bytes::Bytes, Refused> {
 
 /// Why a request was not carried out.
 enum Failure {
-    NotAdmitted(Refusal),
-    NotReceived(Refused),
+    Admission(Refusal),
+    Reception(Refused),
+    Sending(Trouble),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Sending(trouble)
+    }
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::NotAdmitted(refusal)
+        Self::Admission(refusal)
     }
 }
 
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
-        Self::NotReceived(refused)
+        Self::Reception(refused)
     }
 }
 
 impl Failure {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotAdmitted(Refusal::Unauthenticated) => StatusCode::UNAUTHORIZED,
-            Self::NotAdmitted(Refusal::Forbidden) => StatusCode::FORBIDDEN,
-            Self::NotAdmitted(Refusal::Kubernetes(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotReceived(refused) => match refused {
+            Self::Admission(Refusal::Unauthenticated) => StatusCode::UNAUTHORIZED,
+            Self::Admission(Refusal::Forbidden) => StatusCode::FORBIDDEN,
+            // Nothing that is tried again brings back what retention removed.
+            Self::Sending(trouble) if !trouble.transient => StatusCode::GONE,
+            Self::Sending(_) | Self::Admission(Refusal::Kubernetes(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Reception(refused) => match refused {
                 Refused::Sealed | Refused::Offset(_) => StatusCode::CONFLICT,
                 Refused::Gone => StatusCode::GONE,
                 Refused::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -160,8 +187,9 @@ impl Failure {
 
     fn message(&self) -> String {
         match self {
-            Self::NotAdmitted(refusal) => refusal.to_string(),
-            Self::NotReceived(refused) => refused.to_string(),
+            Self::Admission(refusal) => refusal.to_string(),
+            Self::Reception(refused) => refused.to_string(),
+            Self::Sending(trouble) => trouble.message.clone(),
         }
     }
 }
@@ -169,7 +197,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = self.status();
-        if let Self::NotReceived(Refused::Offset(length)) = self {
+        if let Self::Reception(Refused::Offset(length)) = self {
             return (status, Json(LogState { length })).into_response();
         }
         (status, Json(upload::Refusal { message: self.message() })).into_response()
@@ -177,10 +205,16 @@ impl IntoResponse for Failure {
 }
 
 impl Endpoint {
+    /// The attempt that a build pod hands in for.
     async fn admit(&self, headers: &HeaderMap, address: &Address) -> Result<Attempt, Failure> {
+        Ok(self.enter(headers, address, Phase::Build).await?.attempt)
+    }
+
+    async fn enter(&self, headers: &HeaderMap, address: &Address, phase: Phase) -> Result<Pass, Failure> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated)?;
-        let claim = Claim { namespace: &address.namespace, release: &address.name, attempt: address.attempt };
+        let Address { namespace, name: release, attempt, .. } = address;
+        let claim = Claim { namespace, release, phase, attempt: *attempt };
         Ok(self.door.admit(token, &claim).await?)
     }
 
@@ -188,7 +222,7 @@ impl Endpoint {
         let response = received.unwrap_or_else(|failure| {
             // A log's offset and a second delivery are part of the protocol, not faults.
             if failure.status() != StatusCode::CONFLICT {
-                tracing::warn!(part, status = failure.status().as_u16(), error = %failure.message(), "upload refused");
+                tracing::warn!(part, status = failure.status().as_u16(), error = %failure.message(), "a pod was refused");
             }
             failure.into_response()
         });

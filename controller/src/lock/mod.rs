@@ -29,7 +29,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
 pub(crate) use lease::Holder;
-pub(crate) use name::{Lock, lock_of_jobs, locks_of};
+pub(crate) use name::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 #[cfg(test)]
 pub(crate) use take::is_for_rollback;
 pub(crate) use take::{Held, Taken};

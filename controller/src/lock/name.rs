@@ -24,7 +24,7 @@ pub(crate) struct Lock {
     name: String,
     kind: Kind,
     host: String,
-    /// The cluster's id, the root folder, or whose jobs they are.
+    /// The cluster's id, the root folder, whose jobs they are, or which bundle it is.
     id: String,
 }
 
@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Target,
     /// The jobs that a pipeline's stage keeps.
     Jobs,
+    /// An asset bundle.
+    Bundle,
 }
 
 impl Lock {
@@ -95,6 +97,11 @@ pub(crate) fn locks_of<'a>(
 /// The lock of a stage's jobs. `owner` is the pipeline and stage.
 pub(crate) fn lock_of_jobs(host: &Url, owner: &str) -> Lock {
     Lock::new(Kind::Jobs, host, &format!("of {owner}"))
+}
+
+/// The lock of an asset bundle: `databricks.yml` in a folder of a repository, for one target.
+pub(crate) fn lock_of_bundle(host: &Url, repository: &str, path: &str, target: &str) -> Lock {
+    Lock::new(Kind::Bundle, host, &format!("{path} of {repository} for target {target}"))
 }
 
 /// Every field with its length before it, so that no two locks run together into the same bytes.

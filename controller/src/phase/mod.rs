@@ -4,8 +4,11 @@
 //! | --- | --- |
 //! | `mod.rs` | what a look shows (`View`) and what can be done (`Effect`) |
 //! | `decide.rs` | pure: release, view and time to exactly one [`Step`] |
-//! | `observe.rs` | looks at the outside and makes the `View`; Begin, Deploy and Finish have nothing that goes on by itself |
+//! | `observe.rs` | looks at the outside and makes the `View`; Begin and Finish have nothing that goes on by itself |
 //! | `act.rs` | carries one `Effect` out |
+//!
+//! Of Deploy only an asset bundle goes on by itself: `deploy/bundle` has the same shape. `job` is what phases share that
+//! work in a pod.
 
 pub(crate) mod begin;
 pub(crate) mod build;
@@ -13,6 +16,7 @@ pub(crate) mod deploy;
 pub(crate) mod finish;
 pub(crate) mod gate;
 pub(crate) mod install;
+pub(crate) mod job;
 pub(crate) mod operate;
 pub(crate) mod test;
 
@@ -65,6 +69,8 @@ pub(crate) enum Outcome {
     Planned(deploy::Planned),
     /// What the Deploy phase wrote.
     Deployed(deploy::Deployed),
+    /// The log of the asset bundle's pod was read, as far as there was one.
+    Read,
     /// A notebook's run has an id.
     Submitted { index: u32, run_id: i64 },
     /// A notebook has a verdict.
@@ -94,6 +100,8 @@ pub(crate) enum View {
     Ebb(test::Ebb),
     /// The build's Job, pod and result.
     Build(Box<build::View>),
+    /// The Job and the pod of the asset bundle; none before it is its turn.
+    Deploy(Option<deploy::bundle::View>),
     /// The clusters and their libraries.
     Install(install::View),
     /// The notebooks and their runs.

@@ -65,12 +65,14 @@ fn left(status: &DatabricksReleaseStatus, phase: Phase, limit: GoDuration) -> Du
     limit.get().saturating_sub(elapsed.unwrap_or_default())
 }
 
-/// Asks a phase's work to stop. Deploy, Install and Operate have nothing that goes on by itself.
+/// Asks a phase's work to stop. Of Deploy only an asset bundle goes on by itself; Install and Operate have nothing that
+/// does.
 async fn stop(release: &DatabricksRelease, phase: Phase, context: &Context) -> Result<Outcome, Trouble> {
     match phase {
         Phase::Build => phase::build::stop(release, context).await?,
+        Phase::Deploy => phase::deploy::bundle::stop(release, context).await?,
         Phase::Test => phase::test::stop(release, context).await?,
-        Phase::Deploy | Phase::Install | Phase::Operate => {}
+        Phase::Install | Phase::Operate => {}
     }
     Ok(Outcome::Done)
 }

@@ -164,7 +164,7 @@ fn stopping(turn: &Turn, ending: Ending) -> Step {
 fn step(turn: &Turn, view: &View) -> Step {
     match (turn.phase.name, view) {
         (Phase::Build, View::Build(view)) => phase::build::decide(turn, view),
-        (Phase::Deploy, _) => phase::deploy::decide(turn),
+        (Phase::Deploy, View::Deploy(view)) => phase::deploy::decide(turn, view.as_ref()),
         (Phase::Install, View::Install(view)) => phase::install::decide(turn, view),
         (Phase::Test, View::Test(view)) => phase::test::decide(turn, view),
         (Phase::Operate, View::Operate(view)) => phase::operate::decide(turn, view),

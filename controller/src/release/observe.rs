@@ -46,7 +46,7 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
     }
 }
 
-/// Looks. Deploy has nothing that goes on by itself.
+/// Looks. Of Deploy only an asset bundle goes on by itself.
 pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &Context) -> View {
     let status = release.status.clone().unwrap_or_default();
     match look {
@@ -54,14 +54,15 @@ pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &C
         Look::Work(Phase::Build) => {
             seen(phase::build::observe(release, &status, context).await, |view| View::Build(Box::new(view)))
         }
+        Look::Work(Phase::Deploy) => seen(phase::deploy::bundle::observe(release, context).await, View::Deploy),
         Look::Work(Phase::Install) => seen(phase::install::observe(release, &status, context).await, View::Install),
         Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
         Look::Plan(_) => seen(phase::test::plan_of(release, &status, context).await, View::Test),
         Look::Work(Phase::Operate) => seen(phase::operate::observe(release, &status, context).await, View::Operate),
         Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
+        Look::Alive(Phase::Deploy) => seen(phase::deploy::bundle::alive(release, context).await, View::Alive),
         Look::Alive(Phase::Test) => seen(phase::test::alive(release, context).await, View::Ebb),
         Look::Alive(_) => View::Alive(Vec::new()),
-        Look::Work(Phase::Deploy) => View::Nothing,
     }
 }
 

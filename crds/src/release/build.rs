@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::pattern;
 
 /// An image's address. It is checked before anything is built, so nothing in it is resolved later.
-const IMAGE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')";
-const IMAGE_MESSAGE: &str = "image is an image's address such as registry.example.com/build:1, without $(...)";
+pub(super) const IMAGE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')";
+/// What a user reads whose image is another.
+pub(super) const IMAGE_MESSAGE: &str =
+    "image is an image's address such as registry.example.com/build:1, without $(...)";
 
 /// Quantities as Kubernetes writes them.
 const QUANTITIES: &str = "self.all(name, self[name].matches('^[0-9]+([.][0-9]+)?(m|k|Ki|[MGTPE]i?)?$'))";

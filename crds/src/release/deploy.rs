@@ -1,16 +1,25 @@
 //! What a release writes into the workspace.
 
+use std::borrow::Cow;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Bundle;
+
 /// What goes where in the workspace.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Deploy {
-    /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`.
+    /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`; none with a `bundle`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
-    pub items: Vec<DeployItem>,
+    pub items: Option<Vec<DeployItem>>,
+    /// An asset bundle of the repository (`databricks.yml`), deployed after all else by the Databricks CLI, in a pod of its
+    /// own that has the workspace's credentials. The workspace must allow it: `bundles` in its spec. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Box<Bundle>>,
     /// Where wheels and other libraries go.
     pub libraries: DeployLibraries,
     /// How what is deployed already is compared with what the last release left. Default: `Listed`.
@@ -43,15 +52,17 @@ pub enum OnDrift {
     Fail,
 }
 
-impl Default for Deploy {
-    fn default() -> Self {
-        let notebooks =
-            DeployItem { from: "notebooks/**".to_owned(), to: "/Shared".to_owned(), ..DeployItem::default() };
-        Self {
-            items: vec![notebooks],
-            libraries: DeployLibraries::default(),
-            drift: Drift::default(),
-            on_drift: OnDrift::default(),
+impl Deploy {
+    /// The files and their targets. A bundle brings its own: it must not get notebooks in `/Shared` that nobody asked for.
+    #[must_use]
+    pub fn items(&self) -> Cow<'_, [DeployItem]> {
+        match (&self.items, &self.bundle) {
+            (Some(items), _) => Cow::Borrowed(items),
+            (None, Some(_)) => Cow::Borrowed(&[]),
+            (None, None) => {
+                let (from, to) = ("notebooks/**".to_owned(), "/Shared".to_owned());
+                Cow::Owned(vec![DeployItem { from, to, ..DeployItem::default() }])
+            }
         }
     }
 }

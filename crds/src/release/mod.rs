@@ -1,6 +1,7 @@
 //! `DatabricksRelease`: one run, immutable in what it releases.
 
 mod build;
+mod bundle;
 mod compute;
 mod deploy;
 mod install;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
+pub use bundle::Bundle;
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
 pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{CranLibrary, Install, InstallLibrary, MavenLibrary, PypiLibrary, Restart, WhenIdle};
@@ -29,9 +31,9 @@ pub use operate::{DatabricksJob, JobSchedule, JobTask, Operate};
 pub use rules::{MaxDuration, Regression, Rules};
 pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
-    ApprovalRecord, Artifact, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue, JobStatus,
-    LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping, TestCounts,
-    TestVerdict, Tests, Ticket, Waiting,
+    ApprovalRecord, Artifact, BundleTicket, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue,
+    JobStatus, LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping,
+    TestCounts, TestVerdict, Tests, Ticket, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select, TaskTest, Test, TestSource};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::source::GitSource;
 use crate::{Decision, GoDuration, Phase, PhaseState, Reason};
 
-pub use ticket::{DeployTicket, RestartTicket, RunTicket, StartTicket, TestVerdict, Ticket};
+pub use ticket::{BundleTicket, DeployTicket, RestartTicket, RunTicket, StartTicket, TestVerdict, Ticket};
 
 /// A release's status. Small by design: counts, first failures, digests and places; the rest is in the artifact store.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -49,6 +49,11 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 #[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"notebooks": []}}))]
 #[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"allowOtherCluster": true}}))]
 #[case(&git(), json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"serverless": {}}}}))]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "staging"}}}))]
+#[case(&git(), json!({"deploy": {"bundle": {
+    "path": "bundles/etl-1", "target": "$(params.env)", "image": "registry.example.com/cli:1",
+    "variables": {"catalog": "$(workspace.vars.catalog)", "_a1": ""}, "resources": {"limits": {"memory": "1Gi"}}, "forceLock": true,
+}}}))]
 fn is_taken(#[case] source: &Value, #[case] fields: Value) {
     let refusal = release(source, fields).validate_cel().err().map(|errors| errors.to_string());
     assert_eq!(refusal, None);
@@ -81,6 +86,14 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"install": {"libraries": [{"pypi": {"package": "-r x"}}]}}), "a package begins with")]
 #[case(&git(), json!({"install": {"libraries": [{"cran": {"package": "a", "repo": "https://me:pw@c"}}]}}), "without credentials")]
 #[case(&git(), json!({"install": {"libraries": [{"maven": {"coordinates": "g:a"}}]}}), "coordinates are group:artifact:version")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a b"}}}), "bundle.target is the name of a target")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "--profile"}}}), "bundle.target is the name of a target")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "path": "/etl"}}}), "bundle.path is a folder of the repository")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "path": "../etl"}}}), "bundle.path is a folder of the repository")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "path": "etl/"}}}), "bundle.path is a folder of the repository")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "path": "./etl"}}}), "bundle.path is a folder of the repository")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "image": "$(params.image)"}}}), "image is an image's address")]
+#[case(&git(), json!({"deploy": {"bundle": {"target": "a", "variables": {"a-b": "c"}}}}), "names of bundle.variables are words")]
 fn is_refused_with_a_sentence(#[case] source: &Value, #[case] fields: Value, #[case] sentence: &str) {
     let refusal = release(source, fields).validate_cel().expect_err("a refusal").to_string();
     assert!(refusal.contains(sentence), "{refusal}");

@@ -15,6 +15,7 @@ pub fn add(suite: &mut Suite) {
         let spec = json!({
             "host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false,
             "newClusters": {"allowed": false},
+            "bundles": {"allowed": false},
         });
         expect(lab, &object::workspace("small"), &spec).await
     });
@@ -70,7 +71,6 @@ fn plan() -> Value {
             "tests": {"paths": [], "args": [], "reports": ["**/TEST-*.xml"], "required": "Auto"},
         },
         "deploy": {
-            "items": [item("notebooks/**", "/Shared")],
             "libraries": {"to": "/Workspace/Shared/.brickline/libraries"},
             "drift": "Listed",
             "onDrift": "Overwrite",

@@ -20,6 +20,11 @@ pub const GLOBS: &str =
 const IMAGE: &str = "image is an image's address such as registry.example.com/build:1, without $(...)";
 const POOL: &str = "pool is one of the chart's builds.pools: a lower-case word of a-z, 0-9 and '-'";
 const QUANTITIES: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
+const BUNDLE_PATH: &str = "bundle.path is a folder of the repository such as bundles/etl, or '.' for its root, without '..' and \
+                           without slashes at its ends";
+const BUNDLE_TARGET: &str =
+    "bundle.target is the name of a target in databricks.yml: letters, digits, '-', '_' and '.'";
+const BUNDLE_VARIABLES: &str = "names of bundle.variables are words of letters, digits and '_', at most 63 characters";
 const CLUSTERS: &str = "a cluster is named as in the workspace's spec.clusters, without $(...): what a release may use is \
                         known when it is created";
 const ONE_KIND: &str = "each of install.libraries is exactly one of wheelsFromArtifact: true, whl, jar, pypi, maven, cran or \
@@ -53,6 +58,7 @@ pub fn examples(table: &mut Table, at: &str) {
     timeouts(table, at);
     build(table, at);
     deploy(table, at);
+    bundle(table, at);
     libraries(table, at);
     install(table, at);
     test::examples(table, at);
@@ -228,6 +234,28 @@ fn deploy(table: &mut Table, at: &str) {
         .field(format!("{at}.deploy.items"))
         .takes([json!([]), json!(items(100))])
         .refuses("must have at most 100 items", [json!(items(101))]);
+}
+
+fn bundle(table: &mut Table, at: &str) {
+    let with = |field: &str, value: Value| {
+        let mut bundle = json!({"target": "staging"});
+        bundle[field] = value;
+        bundle
+    };
+    let text = |field: &'static str| move |value: &str| with(field, json!(value));
+    table
+        .field(format!("{at}.deploy.bundle"))
+        .takes(["staging", "dev_1.2-b", "$(params.env)", "x-$(params.env)"].map(text("target")))
+        .takes([".", "etl", "bundles/etl-1", "$(params.team)/etl", ".bundle"].map(text("path")))
+        .takes([text("image")("registry.example.com/cli:1"), with("forceLock", json!(true))])
+        .takes([with("variables", json!({"catalog": "$(workspace.vars.catalog)", "_a1": ""}))])
+        .takes([with("resources", json!({"requests": {"memory": "256Mi"}}))])
+        .refuses(BUNDLE_TARGET, ["a b", "--profile", "-t", "a/b", "a\n"].map(text("target")))
+        .refuses(BUNDLE_PATH, ["/etl", "etl/", "..", "a/../b", "./etl", "a//b", "a/."].map(text("path")))
+        .refuses(IMAGE, ["cli 1", "$(params.image)"].map(text("image")))
+        .refuses(BUNDLE_VARIABLES, ["a-b", "1a", "a.b"].map(|name| with("variables", json!({name: "x"}))))
+        .refuses(QUANTITIES, [with("resources", json!({"limits": {"memory": "lots"}}))])
+        .refuses("Required value", [json!({})]);
 }
 
 fn libraries(table: &mut Table, at: &str) {

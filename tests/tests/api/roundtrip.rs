@@ -173,6 +173,7 @@ fn test() -> Value {
         "ticket": {
             "job": "dbxdemo-4f2c91d0a7be-build-2",
             "deploy": {"sequence": 7},
+            "bundle": {"job": "dbxdemo-4f2c91d0a7be-4a49acf8-bundle-1", "created": true},
             "restarts": [restart],
             "starts": [{"cluster": "0123-456789-abd", "since": TIME}],
             "additions": ["0123-456789-abe"],

@@ -42,6 +42,7 @@ pub fn table() -> Table {
     auth(&mut table);
     clusters(&mut table);
     new_clusters(&mut table);
+    bundles(&mut table);
     variables(&mut table);
     limits(&mut table);
     allowed(&mut table);
@@ -162,6 +163,15 @@ fn new_clusters(table: &mut Table) {
         .refuses("Duplicate value", [json!(["P1", "P1"])])
         .refuses("should be at least 1 chars long", [json!([""])])
         .refuses("must have at most 32 items", [json!(many(33))]);
+}
+
+fn bundles(table: &mut Table) {
+    table.field("spec.bundles.allowed").takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
+    table
+        .field("spec.bundles.images")
+        .takes([json!([]), json!(["registry.example.com/cli:*"])])
+        .refuses("Duplicate value", [json!(["a", "a"])])
+        .refuses("should be at least 1 chars long", [json!([""])]);
 }
 
 fn variables(table: &mut Table) {

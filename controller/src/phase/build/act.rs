@@ -3,18 +3,15 @@
 use brickline_artifact::plan::{
     BuildPlan, Conditions, Deadlines, Limits, PackageIndex, ReleaseIdentity, Required, SourcePlan, TestPlan, UploadPlan,
 };
-use brickline_crds::{DatabricksRelease, FIELD_MANAGER, Phase, Reason, Required as SpecRequired};
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use brickline_crds::{DatabricksRelease, Phase, Reason, Required as SpecRequired};
+use kube::ResourceExt;
 
-use super::job::{CA_CONFIG_MAP, CA_KEY, credentials, job};
 use super::since::{Since, since};
-use super::{Effect, job_name};
+use super::{Effect, job_name, pod};
 use crate::context::{Context, Settings};
 use crate::phase::Outcome;
 use crate::phase::finish::{self, ReportState};
+use crate::phase::job::{self, create, put_ca};
 use crate::secret;
 use crate::trouble::Trouble;
 
@@ -28,63 +25,29 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     let is_there = release.status.as_ref().is_some_and(|status| status.reported.as_ref() == Some(&told));
     // A pod whose Secret is missing would wait for ever without saying so in its status. That the forge could just be told
     // with it says that it is there.
-    if let Some(name) = credentials(release).filter(|_| !is_there) {
+    if let Some(name) = pod::credentials(release).filter(|_| !is_there) {
         secret::read(&context.kube, &namespace, name, "source.git.credentialsRef").await?;
     }
     put_ca(&namespace, context).await?;
-    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    match jobs.create(&PostParams::default(), &job(release, name, &plan, &context.settings)).await {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-        // An admission policy's refusal is forbidden too, but says something else.
-        Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("cannot create resource") => {
-            return Err(Trouble::not_a_tenant(&namespace));
-        }
-        Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_invalid() => {
-            let message = format!("Kubernetes refused the build's Job: {}", status.message);
-            return Err(Trouble::lasting(Reason::BuildFailed, message));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    context.builds.created(&namespace, name);
+    create(&pod::job(release, name, &plan, &context.settings), Reason::BuildFailed, context).await?;
     Ok(Outcome::Done)
 }
 
-/// Deletes the attempt's Job after its pod: the kubelet gives `collect` its grace to hand in what there is, and the Job
-/// must still be there to vouch for it.
+/// Deletes the attempt's Job after its pod: the kubelet gives `collect` its grace to hand in what there is. The pod's own
+/// grace is for handing in; one that was told to stop has less.
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
-    let namespace = release.namespace().unwrap_or_default();
-    let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
-    let name = job_name(release, attempt);
-    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    gone(jobs.delete(&name, &DeleteParams::foreground()).await.map(drop), &namespace)?;
-    // The pod's own grace is for handing in; one that was told to stop has less, so that it is gone in time.
-    let grace = release.spec.timeouts.cancel_grace_period.as_secs() * 3 / 4;
-    let quickly = DeleteParams {
-        grace_period_seconds: Some(u32::try_from(grace).unwrap_or(u32::MAX)),
-        ..DeleteParams::default()
-    };
-    let pods: Api<Pod> = Api::namespaced(context.kube.clone(), &namespace);
-    let ours = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
-    gone(pods.delete_collection(&quickly, &ours).await.map(drop), &namespace)
+    job::stop(&release.namespace().unwrap_or_default(), &current(release), job::grace(release), context).await
 }
 
-fn gone(deleted: Result<(), kube::Error>, namespace: &str) -> Result<(), Trouble> {
-    match deleted {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(namespace)),
-        done => Ok(done?),
-    }
-}
-
-/// The attempt's Job, as long as it is there: it goes after its pod. Asks only when the watch no longer has it.
+/// The attempt's Job, as long as it is there.
 pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Vec<String>, Trouble> {
-    let namespace = release.namespace().unwrap_or_default();
+    job::alive(&release.namespace().unwrap_or_default(), &current(release), context).await
+}
+
+/// The name of the attempt's Job.
+fn current(release: &DatabricksRelease) -> String {
     let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Build)).map_or(1, |phase| phase.attempts);
-    let name = job_name(release, attempt);
-    let jobs: Api<Job> = Api::namespaced(context.kube.clone(), &namespace);
-    let is_there = context.builds.job(&namespace, &name).is_some() || jobs.get_metadata_opt(&name).await?.is_some();
-    Ok(is_there.then(|| format!("Job {namespace}/{name}")).into_iter().collect())
+    job_name(release, attempt)
 }
 
 fn plan(release: &DatabricksRelease, attempt: u32, since: Since, settings: &Settings) -> Result<String, Trouble> {
@@ -143,22 +106,5 @@ fn required(required: SpecRequired) -> Required {
         SpecRequired::Auto => Required::Auto,
         SpecRequired::Always => Required::Always,
         SpecRequired::Never => Required::Never,
-    }
-}
-
-/// Build pods in every namespace trust what the controller trusts.
-async fn put_ca(namespace: &str, context: &Context) -> Result<(), Trouble> {
-    let Some(bundle) = &context.settings.ca_bundle else { return Ok(()) };
-    let maps: Api<ConfigMap> = Api::namespaced(context.kube.clone(), namespace);
-    let map = serde_json::json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": CA_CONFIG_MAP},
-        "data": {CA_KEY: bundle},
-    });
-    match maps.patch(CA_CONFIG_MAP, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(map)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err(Trouble::not_a_tenant(namespace)),
-        Err(error) => Err(error.into()),
     }
 }

@@ -5,27 +5,18 @@ use std::time::Duration;
 use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
 use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, Phase, PhaseState, Reason, TestCounts, Ticket};
-use data_encoding::HEXLOWER;
-use kube::ResourceExt;
-use sha2::{Digest, Sha256};
 
-use super::super::{Ending, Step, Turn};
-use super::{Effect, Ended, Job, View};
+use super::super::{Ending, Step, Turn, job};
+use super::{Effect, Ended, View};
 use crate::artifact::place;
 use crate::release::limit;
 
-/// The longest part of a release's name in its Job's name: a Job's name has at most 63 characters.
-const NAME: usize = 41;
-/// Hex characters of the release's uid in it: a release made anew under the same name has Jobs of its own.
-const HASH: usize = 8;
 /// How often a build is looked at of which no watch tells anything.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// The Job of one attempt: derived, so that creating it again is a conflict and not a second build.
+/// The Job of one attempt.
 pub(crate) fn job_name(release: &DatabricksRelease, attempt: u32) -> String {
-    let name: String = release.name_any().chars().take(NAME).collect();
-    let hash = HEXLOWER.encode(&Sha256::digest(release.uid().unwrap_or_default()));
-    format!("{}-{}-build-{attempt}", name.trim_end_matches(['-', '.']), &hash[..HASH])
+    job::name(release, "build", attempt)
 }
 
 /// What lets the build find its Job.
@@ -43,13 +34,13 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         return ended(turn, result);
     }
     match &view.job {
-        Job::Missing => {
+        job::State::Missing => {
             Step::Act(super::super::Effect::Build(Effect::CreateJob { name, attempt: turn.phase.attempts }))
         }
         // The watches of Jobs and pods tell; a look is cheap, and finds out what they missed.
-        Job::Active => turn.wait_saying(&waiting(view, &name), Some(LOOK)),
-        Job::Complete => lost_artifact(turn, &name),
-        Job::Failed { reason, message } => failed_without_result(turn, view, &name, reason, message),
+        job::State::Active => turn.wait_saying(&waiting(view, &name), Some(LOOK)),
+        job::State::Complete => lost_artifact(turn, &name),
+        job::State::Failed { reason, message } => failed_without_result(turn, view, &name, reason, message),
     }
 }
 

@@ -2,17 +2,17 @@
 
 mod act;
 mod decide;
-mod job;
 mod observe;
-mod sight;
+mod pod;
 mod since;
 
 use brickline_artifact::result::{BuildResult, Outcome};
 
+use super::job;
+
 pub(crate) use act::{act, alive, stop};
 pub(crate) use decide::{decide, job_name, runs, ticket};
 pub(crate) use observe::observe;
-pub(crate) use sight::Builds;
 
 /// What can be done. Both are harmless when repeated: the Job's name is derived from the release and the attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub(crate) enum Effect {
 /// What a look shows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct View {
-    pub(crate) job: Job,
+    pub(crate) job: job::State,
     /// What the pod handed in, once it is sealed.
     pub(crate) result: Option<BuildResult>,
     /// What the pod's containers say of themselves.
@@ -35,23 +35,11 @@ impl View {
     /// What the pod handed in, if that is the verdict: whatever became of the Job since. But the repository's code may
     /// have written a success that the steps' exit code does not bear out.
     pub(crate) fn sealed(&self) -> Option<&BuildResult> {
-        let contradicted =
-            |result: &BuildResult| result.outcome == Outcome::Succeeded && matches!(self.job, Job::Failed { .. });
-        self.result.as_ref().filter(|result| self.job != Job::Active && !contradicted(result))
+        let contradicted = |result: &BuildResult| {
+            result.outcome == Outcome::Succeeded && matches!(self.job, job::State::Failed { .. })
+        };
+        self.result.as_ref().filter(|result| self.job != job::State::Active && !contradicted(result))
     }
-}
-
-/// Where the attempt's Job is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Job {
-    /// There is none.
-    Missing,
-    /// Waiting for its pod, or under way.
-    Active,
-    /// The steps ended with 0.
-    Complete,
-    /// It failed; Kubernetes' own reason and message.
-    Failed { reason: String, message: String },
 }
 
 /// What a pod's status tells.

@@ -2,8 +2,8 @@
 
 use brickline_crds::DatabricksRelease;
 
-use super::Effect;
 use super::work::Work;
+use super::{Effect, bundle};
 use crate::context::Context;
 use crate::installation;
 use crate::phase::Outcome;
@@ -17,16 +17,21 @@ pub(crate) async fn act(
     stop: impl Future<Output = Trouble>,
     context: &Context,
 ) -> Result<Outcome, Trouble> {
-    let connection = workspace::connect(release, context).await?;
-    let installation = installation::id(context).await?;
-    let work = Work::begin(release, connection, &context.artifacts, context.log.clone(), installation).await?;
     match effect {
         Effect::Plan => {
+            let work = begin(release, context).await?;
             tokio::select! {
                 planned = work.plan() => planned,
                 why = stop => Err(why),
             }
         }
-        Effect::Write(ticket) => work.write(ticket, stop).await,
+        Effect::Write(ticket) => begin(release, context).await?.write(ticket, stop).await,
+        Effect::Bundle(effect) => bundle::act(release, effect, context).await,
     }
+}
+
+async fn begin<'a>(release: &'a DatabricksRelease, context: &'a Context) -> Result<Work<'a>, Trouble> {
+    let connection = workspace::connect(release, context).await?;
+    let installation = installation::id(context).await?;
+    Work::begin(release, connection, &context.artifacts, context.log.clone(), installation).await
 }

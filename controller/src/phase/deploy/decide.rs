@@ -1,19 +1,27 @@
-//! What to do next for a deployment: compare, write down what differs, and only then carry it out.
+//! What to do next for a deployment: compare, write down what differs, and only then carry it out. The asset bundle comes
+//! last.
+
+use std::time::Duration;
 
 use brickline_crds::{Changes, DatabricksReleaseStatus, DeployTicket, PhaseState, Reason, Ticket};
 
 use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
+use super::bundle::{self, View};
 use super::{Deployed, Effect, Planned};
 
 /// The most issues that a status names.
 const ISSUES: usize = 20;
 
-/// One step of the Deploy phase.
-pub(crate) fn decide(turn: &Turn) -> Step {
-    match turn.outcome {
-        Some(Outcome::Planned(planned)) => Step::Record(with_plan(turn, planned)),
-        Some(Outcome::Deployed(deployed)) => ended(turn, deployed),
-        _ => Step::Act(AnyEffect::Deploy(turn.ticket().deploy.map_or(Effect::Plan, Effect::Write))),
+/// One step of the Deploy phase. `view` is of the asset bundle, once it is its turn.
+pub(crate) fn decide(turn: &Turn, view: Option<&View>) -> Step {
+    let ticket = turn.ticket();
+    match (turn.outcome, &ticket.bundle, view) {
+        (Some(Outcome::Planned(planned)), ..) => Step::Record(with_plan(turn, planned)),
+        (Some(Outcome::Deployed(deployed)), ..) => deployed_files(turn, deployed),
+        (_, Some(known), Some(view)) => bundle::decide(turn, known, view),
+        // It was looked at before the ticket was written.
+        (_, Some(_), None) => Step::Wait(Some(Duration::ZERO)),
+        (_, None, _) => Step::Act(AnyEffect::Deploy(ticket.deploy.map_or(Effect::Plan, Effect::Write))),
     }
 }
 
@@ -29,7 +37,21 @@ fn with_plan(turn: &Turn, planned: &Planned) -> Box<DatabricksReleaseStatus> {
     status
 }
 
-fn ended(turn: &Turn, deployed: &Deployed) -> Step {
+/// Files and libraries are there. That ends the phase, unless there is an asset bundle: its ticket comes first.
+fn deployed_files(turn: &Turn, deployed: &Deployed) -> Step {
+    let (mut status, ending) = ended(turn, deployed);
+    if turn.spec().deploy.bundle.is_none() {
+        return Step::Ended(status, ending);
+    }
+    if let Some(phase) = status.phase_mut(turn.phase.name) {
+        let bundle = Some(bundle::ticket(turn.release, phase.attempts));
+        phase.ticket = Some(Ticket { bundle, ..phase.ticket.clone().unwrap_or_default() });
+        phase.message = format!("files: {}; the bundle is next", ending.message);
+    }
+    Step::Record(status)
+}
+
+fn ended(turn: &Turn, deployed: &Deployed) -> (Box<DatabricksReleaseStatus>, Ending) {
     let mut status = Box::new(turn.status.clone());
     // A later attempt only does the rest: what was planned first is what became of the release as a whole.
     let planned = status.changes.take().unwrap_or_else(|| deployed.changes.clone());
@@ -37,14 +59,14 @@ fn ended(turn: &Turn, deployed: &Deployed) -> Step {
     let message = summary(&changes);
     status.changes = Some(changes);
     if deployed.issues.is_empty() {
-        return Step::Ended(status, Ending::succeeded(message));
+        return (status, Ending::succeeded(message));
     }
     status.issue_count += u32::try_from(deployed.issues.len()).unwrap_or(u32::MAX);
     let room = ISSUES.saturating_sub(status.issues.len());
     status.issues.extend(deployed.issues.iter().take(room).cloned());
     let message = format!("{message}; somebody else had changed {}", named(deployed));
     let (state, reason) = (PhaseState::SucceededWithIssues, Reason::Drifted);
-    Step::Ended(status, Ending { state, reason, message })
+    (status, Ending { state, reason, message })
 }
 
 fn named(deployed: &Deployed) -> String {
@@ -55,7 +77,8 @@ fn named(deployed: &Deployed) -> String {
     }
 }
 
-fn summary(changes: &Changes) -> String {
+/// Changes in numbers, for people.
+pub(super) fn summary(changes: &Changes) -> String {
     let Changes { added, changed, removed, drifted, unchanged, libraries, .. } = changes;
     let counts = [
         (added, "added"),

@@ -7,8 +7,10 @@
 //! | `drift.rs`, `source.rs`, `look.rs` | what somebody else changed |
 //! | `plan.rs`, `report.rs`, `words.rs` | what differs, and how people are told |
 //! | `work.rs`, `write.rs`, `collect.rs` | all of it in order, the writing itself, and old libraries |
+//! | `bundle` | an asset bundle, after all that |
 
 mod act;
+pub(crate) mod bundle;
 mod check;
 mod collect;
 mod decide;
@@ -44,6 +46,8 @@ pub(crate) enum Effect {
     Plan,
     /// Write what differs from what was planned on. By observation: the state file says how far it came.
     Write(DeployTicket),
+    /// Something of the asset bundle.
+    Bundle(bundle::Effect),
 }
 
 /// What differs.

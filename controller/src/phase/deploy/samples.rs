@@ -50,7 +50,7 @@ pub(super) fn with_mark(manifest: &mut Manifest, path: &str, notebook: Notebook)
 /// Where these files of the repository go, all of them below one folder.
 pub(super) fn below(to: &str, kind: ItemKind, files: &[(&str, &str)]) -> Vec<Target> {
     let item = DeployItem { from: "**".into(), to: to.into(), kind, ..DeployItem::default() };
-    targets(&Deploy { items: vec![item], ..Deploy::default() }, &manifest(files))
+    targets(&Deploy { items: Some(vec![item]), ..Deploy::default() }, &manifest(files))
 }
 
 /// The same by place.

@@ -78,6 +78,7 @@ impl Simulated {
                 Ok(Outcome::Planned(Planned { changes: plan.changes(), ticket }))
             }
             Effect::Write(ticket) => self.write(ticket, &plan, uid),
+            Effect::Bundle(_) => unreachable!("a pod of its own does that"),
         }
     }
 

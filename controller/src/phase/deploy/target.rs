@@ -46,7 +46,7 @@ pub(crate) struct Library {
 
 /// Every file that a deploy item selects, in the order of the items. A path may go to several places.
 pub(crate) fn targets(deploy: &Deploy, manifest: &Manifest) -> Vec<Target> {
-    deploy.items.iter().flat_map(|item| of_item(item, manifest)).collect()
+    deploy.items().iter().flat_map(|item| of_item(item, manifest)).collect()
 }
 
 /// The wheels, and the other libraries that `libraries.include` selects.

@@ -9,6 +9,7 @@ use brickline_crds::annotations::TAKE_OVER_FROM;
 use brickline_crds::{DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels};
 use kube::ResourceExt;
 
+use super::bundle;
 use super::check::check;
 use super::collect::collect;
 use super::guard;
@@ -55,12 +56,16 @@ impl<'a> Work<'a> {
         installation: String,
     ) -> Result<Self, Trouble> {
         let artifact = release.status.as_ref().and_then(|status| status.artifact.as_ref());
-        let (targets, libraries) = wanted(release, &artifacts.manifest(artifact).await?)?;
+        let manifest = artifacts.manifest(artifact).await?;
+        if let Some(bundle) = &release.spec.deploy.bundle {
+            bundle::check(bundle, &manifest)?;
+        }
+        let (targets, libraries) = wanted(release, &manifest)?;
         let (place, owner) = owner(release);
         let name = format!("{}/{}", release.namespace().unwrap_or_default(), release.name_any());
         let author = Author { installation, owner, release: name, uid: release.uid().unwrap_or_default() };
         let locations = libraries.iter().map(|library| library.location.clone()).collect();
-        let prune = release.spec.deploy.items.iter().filter(|item| item.prune).map(|item| item.to.clone()).collect();
+        let prune = release.spec.deploy.items().iter().filter(|item| item.prune).map(|item| item.to.clone()).collect();
         let artifact = artifact.map(|artifact| artifact.digest.clone()).unwrap_or_default();
         Ok(Self { release, artifacts, log, connection, author, place, artifact, targets, libraries, locations, prune })
     }
@@ -225,12 +230,13 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What goes where; something must.
+/// What goes where; something must, unless an asset bundle does.
 fn wanted(release: &DatabricksRelease, manifest: &Manifest) -> Result<(Vec<Target>, Vec<Library>), Trouble> {
     let deploy = &release.spec.deploy;
     let (targets, libraries) = (targets(deploy, manifest), libraries(deploy, manifest));
-    if targets.is_empty() && libraries.is_empty() {
-        let globs: Vec<&str> = deploy.items.iter().map(|item| item.from.as_str()).collect();
+    if targets.is_empty() && libraries.is_empty() && deploy.bundle.is_none() {
+        let items = deploy.items();
+        let globs: Vec<&str> = items.iter().map(|item| item.from.as_str()).collect();
         let message =
             format!("nothing to deploy: no wheel was built and no file of the commit matches {}", globs.join(", "));
         return Err(Trouble::lasting(Reason::DeployFailed, message));

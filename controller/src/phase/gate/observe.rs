@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use brickline_crds::{
-    ApprovalRecord, ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason, ReleaseReason,
-    labels,
+    ApprovalRecord, Bundle, ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason,
+    ReleaseReason, labels,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
 use crate::installation;
-use crate::lock::{Lock, lock_of_jobs, locks_of};
+use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 use crate::order::is_followed_by;
 use crate::phase::operate::{self, Owner};
 use crate::phase::{deploy, origin};
@@ -39,6 +39,9 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
     if let Err(refusal) = authorise(release, &connection, &wanted) {
         return Ok(View { refusal: Some((Reason::NotAuthorized, refusal)), ..View::default() });
     }
+    if wanted.bundle.is_some() {
+        deploy::bundle::credentials(&connection.workspace, &context.settings)?;
+    }
     if !kind.workspace {
         return Ok(View::default());
     }
@@ -62,6 +65,7 @@ struct Wanted {
     /// The policies of the clusters it would make; none for one without a policy.
     new_clusters: Vec<Option<String>>,
     paths: Vec<String>,
+    bundle: Option<Box<Bundle>>,
     locks: BTreeSet<Lock>,
 }
 
@@ -88,9 +92,10 @@ impl Wanted {
         }
         let mut paths: Vec<String> = Vec::new();
         if asked(Phase::Deploy) {
-            paths.extend(spec.deploy.items.iter().map(|item| item.to.clone()));
+            paths.extend(spec.deploy.items().iter().map(|item| item.to.clone()));
             paths.push(spec.deploy.libraries.to.clone());
         }
+        let bundle = spec.deploy.bundle.clone().filter(|_| asked(Phase::Deploy));
         let mut locks = BTreeSet::new();
         if kind.workspace {
             let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
@@ -102,6 +107,8 @@ impl Wanted {
             let ids = clusters.iter().map(|name| connection.cluster(name)).collect::<Result<Vec<_>, _>>()?;
             let host = connection.host()?;
             locks = locks_of(&host, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
+            let repository = origin(release).map_or("", |git| git.url.as_str());
+            locks.extend(bundle.as_ref().map(|one| lock_of_bundle(&host, repository, &one.path, &one.target)));
             if asked(Phase::Operate) {
                 let owner = Owner::of(release, &installation::id(context).await?);
                 operate::check(release, &manifest, connection, &owner)?;
@@ -118,7 +125,7 @@ impl Wanted {
                 }
             }
         }
-        Ok(Self { clusters, new_clusters, paths, locks })
+        Ok(Self { clusters, new_clusters, paths, bundle, locks })
     }
 }
 
@@ -134,6 +141,7 @@ fn authorise(release: &DatabricksRelease, connection: &Connection, wanted: &Want
         paths: &wanted.paths,
         clusters: &wanted.clusters,
         new_clusters: &wanted.new_clusters,
+        bundle: wanted.bundle.as_deref(),
     };
     protection::verdict(&connection.workspace, &request).map_err(|refusal| refusal.message)
 }

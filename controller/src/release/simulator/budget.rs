@@ -9,14 +9,16 @@ use brickline_crds::{GoDuration, Phase, ReleaseResult};
 use super::databricks::Behaviour;
 use super::jobs::Build;
 use super::run::{Cache, Run, run};
-use super::scenarios::{Scenario, success};
+use super::scenarios::{Scenario, bundles, success};
 use super::script::Script;
 use super::world::Call;
-use crate::phase::{Effect, begin, finish, gate};
+use crate::phase::{Effect, begin, deploy, finish, gate};
 
 /// The most requests of a release, and of each notebook that it starts.
 const RELEASE: usize = 40;
 const NOTEBOOK: usize = 2;
+/// What an asset bundle may cost besides: its Job, two writes of the status, its log, and that its pod is let in.
+const BUNDLE: usize = 10;
 
 /// Requests by verb and resource.
 type Requests = BTreeMap<&'static str, usize>;
@@ -42,12 +44,16 @@ fn cost(effect: &Effect, locks: usize) -> Vec<(&'static str, usize)> {
         }
         Effect::Begin(begin::Effect::Resolve) => vec![("patch releasepipelines/status", 1)],
         Effect::Build(_) => vec![("patch configmaps", 1), ("create jobs", 1)],
+        Effect::Deploy(deploy::Effect::Bundle(effect)) => match effect {
+            deploy::bundle::Effect::Create { .. } => vec![("patch configmaps", 1), ("create jobs", 1)],
+            deploy::bundle::Effect::Read { .. } => vec![("list pods", 1), ("get pods/log", 1)],
+        },
         Effect::Stop(Phase::Build) => vec![("delete jobs", 1), ("deletecollection pods", 1)],
         Effect::Gate(gate::Effect::Lock) => vec![("create leases", locks)],
         Effect::Finish(finish::Effect::Unlock { .. }) => vec![("list leases", 1), ("delete leases", locks)],
         Effect::Finish(finish::Effect::Report(_)) => vec![("get secrets", 1)],
         Effect::Gate(_)
-        | Effect::Deploy(_)
+        | Effect::Deploy(deploy::Effect::Plan | deploy::Effect::Write(_))
         | Effect::Install(_)
         | Effect::Test(_)
         | Effect::Operate(_)
@@ -95,6 +101,19 @@ fn a_release_stays_within_its_budget_however_many_notebooks_it_runs() {
         let budget = RELEASE + NOTEBOOK * notebooks as usize;
         assert!(total <= budget, "{total} requests, {budget} are allowed");
     }
+}
+
+/// That the pod which fetches the artifact is let in is not the reconciler's doing.
+#[test]
+fn an_asset_bundle_has_a_budget_of_its_own() {
+    let [without, with] = [success(), bundles::deployed()].map(|scenario| {
+        let run = ran(&scenario, Script::default());
+        assert_eq!(run.release.status.as_ref().map(|status| status.result), Some(ReleaseResult::Succeeded));
+        requests(&run).values().sum::<usize>()
+    });
+    let let_in = ["create tokenreviews", "get databricksreleases"].len();
+    let cost = with + let_in - without;
+    assert!(cost <= BUNDLE, "{cost} requests for an asset bundle, {BUNDLE} are allowed");
 }
 
 /// The same release with work that goes on until a timeout ends it: after a minute and after two hours.

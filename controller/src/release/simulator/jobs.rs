@@ -8,7 +8,7 @@ use brickline_artifact::result::{
 };
 use jiff::{Timestamp, ToSpan};
 
-use crate::phase::build;
+use crate::phase::{build, job};
 
 /// How long a build takes, in seconds: every look in between is another reconcile.
 const TAKES: i64 = 5;
@@ -75,13 +75,13 @@ impl Jobs {
     pub(super) fn view(&self, name: &str, build: Build, now: Timestamp) -> build::View {
         let lost = matches!(build, Build::IsLost(attempts) if self.attempt(name) < attempts);
         let job = match build {
-            _ if !self.alive.contains_key(name) => build::Job::Missing,
-            _ if !self.is_over(name, build, now) => build::Job::Active,
+            _ if !self.alive.contains_key(name) => job::State::Missing,
+            _ if !self.is_over(name, build, now) => job::State::Active,
             Build::Fails | Build::TestsFail => failed(),
             _ if lost => failed(),
-            _ => build::Job::Complete,
+            _ => job::State::Complete,
         };
-        let is_lost = lost && job != build::Job::Missing;
+        let is_lost = lost && job != job::State::Missing;
         let pod = is_lost.then(|| build::Pod { disrupted: Some("evicted".to_owned()), ..build::Pod::default() });
         build::View { job, result: self.results.get(name).cloned(), pod }
     }
@@ -117,8 +117,8 @@ impl Jobs {
     }
 }
 
-fn failed() -> build::Job {
-    build::Job::Failed { reason: "BackoffLimitExceeded".to_owned(), message: "the pod failed".to_owned() }
+fn failed() -> job::State {
+    job::State::Failed { reason: "BackoffLimitExceeded".to_owned(), message: "the pod failed".to_owned() }
 }
 
 pub(super) fn handed_in(build: Build, attempt: usize) -> Option<BuildResult> {

@@ -9,7 +9,8 @@ use super::super::status::result;
 use super::script::runs_of;
 use super::ticket;
 use super::world::Outside;
-use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, finish, operate, test};
+use crate::phase::deploy::bundle;
+use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, deploy, finish, operate, test};
 
 impl Outside {
     pub(super) fn view(&mut self, release: &DatabricksRelease, phase: Phase) -> View {
@@ -27,7 +28,7 @@ impl Outside {
                 View::Test(test::View { items: self.databricks.items(), most: 20, runs })
             }
             Phase::Operate => View::Operate(self.databricks.saved.view(release)),
-            Phase::Deploy => View::Nothing,
+            Phase::Deploy => View::Deploy(self.bundles.view(release, self.script.bundle, self.now)),
         }
     }
 
@@ -64,10 +65,13 @@ impl Outside {
             }
             Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
             Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
-            Effect::Deploy(_) if self.databricks.behaviour.hangs == Some(Phase::Deploy) => {
+            Effect::Deploy(deploy::Effect::Plan | deploy::Effect::Write(_))
+                if self.databricks.behaviour.hangs == Some(Phase::Deploy) =>
+            {
                 self.wait(release.spec.timeouts.deploy.get().try_into().expect("a time"));
                 return Err(Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy"));
             }
+            Effect::Deploy(deploy::Effect::Bundle(effect)) => return Ok(self.bundle(release, *effect)),
             Effect::Deploy(effect) => {
                 return self.databricks.workspace.act(*effect, &release.uid().unwrap_or_default());
             }
@@ -95,6 +99,19 @@ impl Outside {
             }
         }
         Ok(Outcome::Done)
+    }
+
+    fn bundle(&mut self, release: &DatabricksRelease, effect: bundle::Effect) -> Outcome {
+        match effect {
+            bundle::Effect::Create { attempt } => {
+                self.bundles.create(&bundle::job_name(release, attempt), self.script.bundle, self.now);
+                Outcome::Done
+            }
+            bundle::Effect::Read { attempt } => {
+                self.bundles.read(&bundle::job_name(release, attempt));
+                Outcome::Read
+            }
+        }
     }
 
     fn test(&mut self, release: &DatabricksRelease, effect: &test::Effect) -> Result<Outcome, Trouble> {
@@ -130,7 +147,12 @@ impl Outside {
                     self.databricks.cancel(id, self.now);
                 }
             }
-            Phase::Deploy | Phase::Install | Phase::Operate => {}
+            Phase::Deploy => {
+                if let Some(ticket) = bundle::ticket_of(release) {
+                    self.bundles.delete(&ticket.job, self.script.bundle);
+                }
+            }
+            Phase::Install | Phase::Operate => {}
         }
         Ok(())
     }
@@ -151,7 +173,11 @@ impl Outside {
                     alive.extend(self.databricks.is_alive(id, self.now).then(|| format!("run {id}")));
                 }
             }
-            Phase::Deploy | Phase::Install | Phase::Operate => {}
+            Phase::Deploy => {
+                let job = bundle::ticket_of(release).map(|ticket| ticket.job);
+                alive.extend(job.filter(|job| self.bundles.exists(job)));
+            }
+            Phase::Install | Phase::Operate => {}
         }
         if phase == Phase::Test {
             let teardown = test::owed(release, &status).map(|index| self.teardown(&status, index));

@@ -6,6 +6,7 @@ use brickline_crds::condition::{READY, find};
 use brickline_crds::{DatabricksRelease, Phase, PhaseState, Provider, Reason, ReleaseResult, TestCounts, labels};
 use kube::ResourceExt;
 
+use super::bundles::Bundle;
 use super::run::Run;
 use super::saved::{Saved, US, digest};
 use super::scenarios::Scenario;
@@ -78,6 +79,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
         broken.push(format!("another verdict: {verdict:?} instead of {expected:?}"));
     }
     broken.extend(jobs(run));
+    broken.extend(bundles(run));
     if verdict.deployed.is_some() && !run.outside.databricks.workspace.is_deployed() {
         broken.push("the workspace does not hold what was deployed, or something else is gone".to_owned());
     }
@@ -92,7 +94,8 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
         broken.push(format!("{asked} effects, at most {effects} are wanted"));
     }
     let going_on = run.outside.going_on();
-    if !going_on.is_empty() && !run.outside.databricks.behaviour.deaf {
+    let deaf = run.outside.databricks.behaviour.deaf || run.outside.script.bundle == Bundle::IsDeaf;
+    if !going_on.is_empty() && !deaf {
         broken.push(format!("work goes on: {going_on}"));
     }
     broken
@@ -106,6 +109,22 @@ fn jobs(run: &Run) -> Option<String> {
     let created: usize = jobs.created.values().sum();
     let right = jobs.created.len() <= attempts && created <= jobs.created.len() + jobs.taken_away;
     (!right).then(|| format!("Jobs of {attempts} attempts: {:?}", jobs.created))
+}
+
+/// Exactly one Job of the bundle per attempt, never two that may deploy at once, and nobody is left without a log.
+fn bundles(run: &Run) -> Option<String> {
+    let deploy = run.release.status.as_ref()?.phase(Phase::Deploy)?;
+    let super::bundles::Bundles { created, read, together, taken_away, .. } = &run.outside.bundles;
+    let times: usize = created.values().sum();
+    let asked = run.release.spec.deploy.bundle.is_some();
+    let last = deploy.ticket.as_ref().and_then(|ticket| ticket.bundle.clone()).map(|bundle| bundle.job);
+    let told = last.is_some_and(|job| read.contains_key(&job));
+    let right = *together == 0
+        && created.len() <= deploy.attempts as usize
+        && times <= created.len() + taken_away
+        && (asked || created.is_empty())
+        && (!asked || told || deploy.state != PhaseState::Succeeded);
+    (!right).then(|| format!("Jobs of {} attempts: {created:?}, read {read:?}, together {together}", deploy.attempts))
 }
 
 /// Exactly one run per notebook and try.

@@ -1,8 +1,8 @@
 //! What holds whatever happens: several kills in one run, clocks that jump, and decisions on anything at all.
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Operate, Phase, PhaseState, PhaseStatus,
-    Reason, ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
+    BundleTicket, DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Operate, Phase, PhaseState,
+    PhaseStatus, Reason, ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -23,7 +23,7 @@ use super::{rules, scenarios::at_databricks};
 use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
-use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, operate, test};
+use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, job, operate, test};
 use crate::release::queue::Newer;
 
 const NOON: &str = "2026-11-21T12:00:00Z";
@@ -242,6 +242,7 @@ fn any_ticket() -> impl Strategy<Value = Option<Ticket>> {
     proptest::option::of(ticket.prop_map(|(job, context, notebooks, done, flying)| {
         Ticket {
             job: job.then(|| build::job_name(&release(), 1)),
+            bundle: job.then(|| BundleTicket { job: deploy::bundle::job_name(&release(), 1), created: notebooks > 4 }),
             restarts: context
                 .into_iter()
                 .map(|context| RestartTicket {
@@ -288,6 +289,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         any_changes().prop_map(|changes| Outcome::Operated { jobs: changes.keep.clone(), changes }),
         Just(Outcome::Deployed(deploy::Deployed::default())),
         Just(Outcome::Planned(deploy::Planned::default())),
+        Just(Outcome::Read),
         (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
         (0..9_u32, any_collected()).prop_map(|(index, one)| Outcome::Collected { index, collected: Box::new(one) }),
         ".{0,40}".prop_map(|uri| Outcome::Published { uri }),
@@ -311,6 +313,7 @@ fn any_view() -> impl Strategy<Value = View> {
         any_ebb().prop_map(View::Ebb),
         any_trouble().prop_map(View::Trouble),
         any_build().prop_map(|view| View::Build(Box::new(view))),
+        proptest::option::of(any_bundle()).prop_map(View::Deploy),
         any_cluster().prop_map(View::Install),
         any_runs().prop_map(View::Test),
         any_jobs().prop_map(View::Operate),
@@ -363,13 +366,31 @@ fn any_gate() -> impl Strategy<Value = gate::View> {
     })
 }
 
+fn any_job() -> impl Strategy<Value = job::State> {
+    let failed = ".{0,20}".prop_map(|reason| job::State::Failed { reason, message: "failed".to_owned() });
+    prop_oneof![Just(job::State::Missing), Just(job::State::Active), Just(job::State::Complete), failed]
+}
+
+fn any_bundle() -> impl Strategy<Value = deploy::bundle::View> {
+    use deploy::bundle::{Ended, Pod, View};
+    let ended = (any::<i32>(), ".{0,20}", ".{0,40}").prop_map(|(exit_code, why, said)| Ended { exit_code, why, said });
+    let ended = (proptest::option::of(ended.clone()), proptest::option::of(ended));
+    let words = (proptest::option::of(".{0,20}"), proptest::option::of(".{0,20}"));
+    let pod = (any::<bool>(), ended, words).prop_map(|(alive, (fetch, bundle), (waiting, disrupted))| Pod {
+        alive,
+        waiting,
+        fetch,
+        bundle,
+        disrupted,
+    });
+    (any_job(), proptest::option::of(pod)).prop_map(|(job, pod)| View { job, pod })
+}
+
 fn any_build() -> impl Strategy<Value = build::View> {
-    let failed = ".{0,20}".prop_map(|reason| build::Job::Failed { reason, message: "failed".to_owned() });
-    let jobs = prop_oneof![Just(build::Job::Missing), Just(build::Job::Active), Just(build::Job::Complete), failed];
     let results =
         [Build::Succeeds, Build::Fails, Build::TestsFail, Build::LeavesNothing].map(|build| handed_in(build, 0));
     let pod = (proptest::option::of(".{0,20}"), proptest::option::of(".{0,20}"));
-    (jobs, select(results.to_vec()), proptest::option::of(pod)).prop_map(|(job, result, pod)| build::View {
+    (any_job(), select(results.to_vec()), proptest::option::of(pod)).prop_map(|(job, result, pod)| build::View {
         job,
         result,
         pod: pod.map(|(waiting, disrupted)| build::Pod { waiting, disrupted, ..build::Pod::default() }),

@@ -1,5 +1,6 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
+pub(super) mod bundles;
 mod deploys;
 mod fixtures;
 mod gated;
@@ -69,6 +70,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_at_the_begin(),
         suspended_on_the_way(),
     ];
+    all.extend(bundles::all());
     all.extend(deploys::all());
     all.extend(fixtures::all());
     all.extend(gated::all());

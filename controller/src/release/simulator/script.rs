@@ -3,6 +3,7 @@
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState};
 use jiff::SignedDuration;
 
+use super::bundles::Bundle;
 use super::databricks::Behaviour;
 use super::jobs::Build;
 use super::world::Outside;
@@ -13,6 +14,7 @@ use crate::phase::{Effect, Trouble};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) build: Build,
+    pub(crate) bundle: Bundle,
     pub(crate) databricks: Behaviour,
     pub(crate) forge_is_down: bool,
     /// What the spec refers to, if that is not nothing.

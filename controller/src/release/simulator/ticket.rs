@@ -43,10 +43,7 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         Effect::Build(build::Effect::CreateJob { name, .. }) => {
             runs(Phase::Build) && ticket(Phase::Build).job.as_ref() == Some(name)
         }
-        Effect::Deploy(deploy::Effect::Plan) => runs(Phase::Deploy) && ticket(Phase::Deploy).deploy.is_none(),
-        Effect::Deploy(deploy::Effect::Write(planned)) => {
-            runs(Phase::Deploy) && ticket(Phase::Deploy).deploy == Some(*planned)
-        }
+        Effect::Deploy(effect) => runs(Phase::Deploy) && deploys(&ticket(Phase::Deploy), *effect),
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
         Effect::Test(effect) => {
             (runs(Phase::Test) || tears_down(status, effect)) && tests(&ticket(Phase::Test), effect)
@@ -64,6 +61,19 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
             status.state == ReleaseState::Finishing && !status.locks.is_empty()
         }
         Effect::Finish(finish::Effect::Settle) => status.state == ReleaseState::Finishing,
+    }
+}
+
+/// The files come before the bundle, and its Job stands in the ticket before it is created.
+fn deploys(ticket: &Ticket, effect: deploy::Effect) -> bool {
+    use deploy::bundle::Effect::{Create, Read};
+    match effect {
+        deploy::Effect::Plan => ticket.deploy.is_none() && ticket.bundle.is_none(),
+        deploy::Effect::Write(planned) => ticket.deploy == Some(planned) && ticket.bundle.is_none(),
+        deploy::Effect::Bundle(Create { attempt } | Read { attempt }) => {
+            let of_attempt = format!("-bundle-{attempt}");
+            ticket.bundle.as_ref().is_some_and(|bundle| bundle.job.ends_with(&of_attempt))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::super::events;
 use super::super::observe::Look;
 use super::super::queue::Newer;
 use super::super::world::World;
+use super::bundles::Bundles;
 use super::databricks::Databricks;
 use super::forge::Forge;
 use super::jobs::Jobs;
@@ -38,6 +39,7 @@ pub(crate) struct Outside {
     pub(crate) now: Timestamp,
     pub(crate) server: Server,
     pub(crate) jobs: Jobs,
+    pub(crate) bundles: Bundles,
     pub(crate) databricks: Databricks,
     pub(crate) forge: Forge,
     pub(crate) locks: Locks,
@@ -80,6 +82,7 @@ impl FakeWorld {
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             server,
             jobs: Jobs::default(),
+            bundles: Bundles::default(),
             databricks: Databricks::new(script.databricks.clone()),
             forge: Forge::default(),
             locks: Locks::default(),
@@ -244,7 +247,8 @@ impl Outside {
     /// Work that still goes on.
     pub(super) fn going_on(&self) -> String {
         let jobs = self.jobs.active(self.script.build, self.now);
-        format!("{jobs:?} {:?}", self.databricks.active(self.now)).replace("[] []", "")
+        let bundles = self.bundles.active(self.script.bundle, self.now);
+        format!("{jobs:?} {bundles:?} {:?}", self.databricks.active(self.now)).replace("[] [] []", "")
     }
 
     /// Somebody sets the clock.

@@ -1,6 +1,6 @@
 //! The rules that don't change with time: pipelines, namespaces, branches, paths, clusters, and releases by hand.
 
-use brickline_crds::{DatabricksWorkspace, Reason, ReleaseReason};
+use brickline_crds::{Bundle, DatabricksWorkspace, Reason, ReleaseReason};
 use globset::GlobBuilder;
 use kube::ResourceExt;
 
@@ -27,6 +27,8 @@ pub(crate) struct Request<'a> {
     pub(crate) clusters: &'a [String],
     /// The policy of every cluster that it would make for a run; none for one without a policy.
     pub(crate) new_clusters: &'a [Option<String>],
+    /// Its asset bundle.
+    pub(crate) bundle: Option<&'a Bundle>,
 }
 
 /// Why a workspace doesn't take a release.
@@ -55,7 +57,8 @@ pub(crate) fn verdict(workspace: &DatabricksWorkspace, request: &Request) -> Res
     judge.branch()?;
     judge.paths()?;
     judge.clusters()?;
-    judge.new_clusters()
+    judge.new_clusters()?;
+    judge.bundle()
 }
 
 struct Judge<'a> {
@@ -141,6 +144,18 @@ impl Judge<'_> {
         self.hold(false, resource, "newClusters.policyIds", &rule.policy_ids.join(", "))
     }
 
+    /// Its pod has the workspace's credentials: whoever names the image, or writes `databricks.yml`, has them too.
+    fn bundle(&self) -> Result<(), Refusal> {
+        let Some(bundle) = self.request.bundle else { return Ok(()) };
+        let rule = &self.workspace.spec.bundles;
+        self.hold(rule.allowed, "an asset bundle".to_owned(), "bundles.allowed", "none")?;
+        let Some(image) = &bundle.image else { return Ok(()) };
+        let taken = rule.images.iter().any(|pattern| is_image(pattern, image));
+        let wanted = ["the chart's own".to_owned()].into_iter().chain(rule.images.iter().cloned());
+        let wanted = wanted.collect::<Vec<_>>().join(", ");
+        self.hold(taken, format!("the image {image} for an asset bundle"), "bundles.images", &wanted)
+    }
+
     fn hold(&self, taken: bool, resource: String, rule: &'static str, wanted: &str) -> Result<(), Refusal> {
         if taken {
             return Ok(());
@@ -150,6 +165,12 @@ impl Judge<'_> {
         let message = format!("DatabricksWorkspace {name} doesn't take {resource}: its spec.{rule} takes {wanted}");
         Err(Refusal { resource, rule, message })
     }
+}
+
+/// Whether an image is one that the pattern means: `*` stays between two slashes.
+fn is_image(pattern: &str, image: &str) -> bool {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.is_ok_and(|glob| glob.compile_matcher().is_match(image))
 }
 
 /// Whether `namespace/name` is one that the pattern means: `*` stays on its side of the slash.

@@ -18,6 +18,9 @@ pub struct Ticket {
     /// Deploy: what it was planned on. Absent until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy: Option<DeployTicket>,
+    /// Deploy: the Job of the asset bundle. Absent until the files are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleTicket>,
     /// Install: the clusters that must be restarted, with their Spark context before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -58,6 +61,18 @@ pub struct Ticket {
 pub struct DeployTicket {
     /// The sequence of the state file then; 0 if there was none.
     pub sequence: u64,
+}
+
+/// The Job that deploys an asset bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BundleTicket {
+    /// Its name.
+    #[schemars(length(max = 63))]
+    pub job: String,
+    /// Whether it was created: one that is gone then was taken away, and its pod may have done anything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub created: bool,
 }
 
 /// A cluster to restart. The restart is done when the cluster's Spark context is another one.

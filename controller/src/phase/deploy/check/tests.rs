@@ -11,7 +11,7 @@ fn item(from: &str, to: &str, kind: ItemKind) -> DeployItem {
 }
 
 fn checked(items: Vec<DeployItem>, manifest: &Manifest) -> Result<Vec<String>, Trouble> {
-    let deploy = Deploy { items, ..Deploy::default() };
+    let deploy = Deploy { items: Some(items), ..Deploy::default() };
     let targets = targets(&deploy, manifest);
     check(&targets, &libraries(&deploy, manifest)).map(|places| places.into_keys().collect())
 }
@@ -46,7 +46,7 @@ fn what_is_too_large_is_refused_before_anything_is_written(
 
 #[test]
 fn a_library_has_a_limit_too() {
-    let mut deploy = Deploy { items: Vec::new(), ..Deploy::default() };
+    let mut deploy = Deploy { items: Some(Vec::new()), ..Deploy::default() };
     deploy.libraries.include = vec!["*.jar".into()];
     let trouble = check(&[], &libraries(&deploy, &sized("a.jar", (500 << 20) + 1))).unwrap_err();
     assert!(trouble.message.contains("a.jar has 524288001 bytes"), "{}", trouble.message);

@@ -19,7 +19,7 @@ const FOLDER: &str = "/Shared/dbxdemo";
 fn release(uid: &str, artifact: Artifact) -> DatabricksRelease {
     let mut spec: DatabricksReleaseSpec = serde_json::from_value(json!({"source": {}})).unwrap();
     let item = DeployItem { from: "notebooks/**".into(), to: FOLDER.into(), prune: true, ..DeployItem::default() };
-    spec.deploy.items = vec![item];
+    spec.deploy.items = Some(vec![item]);
     spec.deploy.drift = Drift::Off;
     let mut release = DatabricksRelease::new(uid, spec);
     release.metadata.uid = Some(uid.into());
@@ -342,7 +342,7 @@ async fn an_old_wheel_goes_when_nobody_uses_it(#[case] user: User) {
 async fn a_file_with_a_notebooks_mark_stays_a_file() {
     let stand = Stand::new().await;
     let mut release = stand.built("one", &[("notebooks/lib.py".into(), "x = 1".into())], &[]).await;
-    release.spec.deploy.items[0].kind = ItemKind::File;
+    release.spec.deploy.items.as_mut().unwrap()[0].kind = ItemKind::File;
     stand.deploy(&release).await.unwrap();
     assert_eq!(stand.fake.inside().objects["/Shared/dbxdemo/lib.py"].kind, "FILE");
 }

@@ -28,7 +28,7 @@ fn one_template_goes_to_different_places_in_different_workspaces() {
         let release = with(template(), values);
         let spec = effective(&release).into_owned().spec;
         let cluster = workspace.clusters[&spec.install.clusters[0]].id.clone();
-        [spec.deploy.items[0].to.clone(), spec.deploy.libraries.to, cluster]
+        [spec.deploy.items()[0].to.clone(), spec.deploy.libraries.to, cluster]
     };
     assert_eq!(
         places(&workspace_with("main_staging", "0123-staging")),
@@ -71,5 +71,5 @@ fn an_escape_alone_is_resolved_too() {
 #[test]
 fn values_stay_as_they_were_when_the_release_began() {
     let stored = with(deploying("/Shared/$(params.team)"), [("params.team".to_owned(), "before".to_owned())].into());
-    assert_eq!(effective(&stored).spec.deploy.items[0].to, "/Shared/before");
+    assert_eq!(effective(&stored).spec.deploy.items()[0].to, "/Shared/before");
 }

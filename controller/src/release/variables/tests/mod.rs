@@ -77,5 +77,5 @@ fn with(mut release: DatabricksRelease, variables: BTreeMap<String, String>) -> 
 /// Where the release deploys to in the end.
 fn target(release: DatabricksRelease) -> String {
     let variables = scoped(&release).unwrap();
-    super::effective(&with(release, variables)).spec.deploy.items[0].to.clone()
+    super::effective(&with(release, variables)).spec.deploy.items()[0].to.clone()
 }

@@ -91,3 +91,14 @@ fn arguments_of_tests_keep_what_only_their_program_knows() {
     let expected = ["$(pwd)", "$(git rev-parse HEAD)", "--env=staging", "$(params.env)"];
     assert_eq!(filled.spec.build.tests.args, expected);
 }
+
+#[test]
+fn a_bundles_strings_have_variables_and_its_image_has_none() {
+    let bundle = json!({"path": "$(params.team)/etl", "target": "$(params.env)", "variables": {"c": "$(workspace.vars.catalog)"}});
+    let release = release(&json!({"deploy": {"bundle": bundle}}));
+    let variables = scoped(&release).unwrap();
+    let stored = with(release, variables);
+    let filled = super::super::effective(&stored).spec.deploy.bundle.clone().unwrap();
+    assert_eq!((filled.path.as_str(), filled.target.as_str()), ("sales/etl", "staging"));
+    assert_eq!(filled.variables["c"], "main_staging");
+}

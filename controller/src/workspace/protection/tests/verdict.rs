@@ -1,4 +1,4 @@
-use brickline_crds::ReleaseReason;
+use brickline_crds::{DatabricksWorkspace, ReleaseReason};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ fn request() -> Request<'static> {
         paths: &[],
         clusters: &[],
         new_clusters: &[],
+        bundle: None,
     }
 }
 
@@ -162,4 +163,28 @@ fn clusters_made_for_runs(#[case] rule: Value, #[case] policy: Option<&str>, #[c
     };
     assert_eq!(of(&[]), None, "a release that makes none");
     assert_eq!(of(&[policy.map(str::to_owned)]), refused.map(|(rule, resource)| (rule, resource.to_owned())));
+}
+
+/// A workspace that says this of bundles.
+fn bundling(bundles: Value) -> DatabricksWorkspace {
+    let mut workspace = workspace(&json!({}));
+    workspace.spec.bundles = serde_json::from_value(bundles).unwrap();
+    workspace
+}
+
+#[rstest]
+#[case(json!({}), None, Some(("bundles.allowed", "an asset bundle")))]
+#[case(json!({"allowed": true}), None, None)]
+#[case(json!({"allowed": true}), Some("evil:1"), Some(("bundles.images", "the image evil:1 for an asset bundle")))]
+#[case(json!({"allowed": true, "images": ["registry.example.com/cli:*"]}), Some("registry.example.com/cli:1.13"), None)]
+#[case(json!({"allowed": true, "images": ["registry.example.com/*"]}), Some("registry.example.com/a/evil:1"),
+    Some(("bundles.images", "the image registry.example.com/a/evil:1 for an asset bundle")))]
+#[case(json!({"images": ["*"]}), Some("cli"), Some(("bundles.allowed", "an asset bundle")))]
+#[case(json!({"allowed": true, "images": ["["]}), Some("cli"), Some(("bundles.images", "the image cli for an asset bundle")))]
+fn bundles(#[case] said: Value, #[case] image: Option<&str>, #[case] refused: Option<(&'static str, &str)>) {
+    let bundle = serde_json::from_value(json!({"target": "staging", "image": image})).unwrap();
+    let judged = verdict(&bundling(said.clone()), &Request { bundle: Some(&bundle), ..request() });
+    let broken = judged.err().map(|refusal| (refusal.rule, refusal.resource));
+    assert_eq!(broken, refused.map(|(rule, resource)| (rule, resource.to_owned())));
+    assert!(verdict(&bundling(said), &request()).is_ok(), "a release without one");
 }

@@ -1,4 +1,4 @@
-//! Our Jobs and their pods, as the watches last saw them: while a build goes on nobody asks the API server for it.
+//! Our Jobs and their pods, as the watches last saw them: while work goes on nobody asks the API server for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,15 +21,15 @@ const BACKLOG: usize = 1024;
 /// How long a Job that was just created counts as being there although no watch has told of it.
 const TRUST: Duration = Duration::from_secs(30);
 /// The label by which Kubernetes marks a Job's pods.
-pub(super) const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+pub(crate) const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
-/// A release whose build changed; `None`: any may have.
+/// A release whose Job or pod changed; `None`: any may have.
 type Change = Option<ObjectRef<DatabricksRelease>>;
 
-/// The builds in sight. Cheap to clone; clones share them.
+/// The Jobs in sight. Cheap to clone; clones share them.
 #[derive(Clone)]
-pub(crate) struct Builds {
-    jobs: Store<Job>,
+pub(crate) struct Jobs {
+    seen: Store<Job>,
     pods: Store<Pod>,
     /// Jobs that this process created and no watch has shown yet.
     created: Arc<Mutex<HashMap<ObjectRef<Job>, Instant>>>,
@@ -49,7 +49,7 @@ pub(super) enum Known {
     Unknown,
 }
 
-impl Builds {
+impl Jobs {
     /// Begins to watch.
     pub(crate) fn watch(watching: Watching) -> Self {
         let changes = broadcast::channel(BACKLOG).0;
@@ -73,18 +73,25 @@ impl Builds {
             },
             move |event| drop(change(event).map(|change| tell.send(change))),
         );
-        Self { jobs, pods, created: Arc::default(), changes }
+        Self { seen: jobs, pods, created: Arc::default(), changes }
+    }
+
+    /// No watch has seen anything, and none ever will.
+    #[cfg(test)]
+    pub(crate) fn unseen() -> Self {
+        let (jobs, pods) = (kube::runtime::reflector::store().0, kube::runtime::reflector::store().0);
+        Self { seen: jobs, pods, created: Arc::default(), changes: broadcast::channel(1).0 }
     }
 
     /// Waits until everything there is has been seen once.
     pub(crate) async fn wait_until_ready(&self) -> Result<(), WriterDropped> {
-        self.jobs.wait_until_ready().await?;
+        self.seen.wait_until_ready().await?;
         self.pods.wait_until_ready().await
     }
 
     /// The releases whose Job or pod changes from now on.
     pub(crate) fn woken(&self) -> impl Stream<Item = ObjectRef<DatabricksRelease>> + Send + 'static {
-        let jobs = self.jobs.clone();
+        let jobs = self.seen.clone();
         let changes = stream::unfold(self.changes.subscribe(), |mut changes| async move {
             match changes.recv().await {
                 Ok(change) => Some((change, changes)),
@@ -103,7 +110,7 @@ impl Builds {
 
     /// The Job, if a watch knows it.
     pub(crate) fn job(&self, namespace: &str, name: &str) -> Option<Arc<Job>> {
-        self.jobs.get(&ObjectRef::new(name).within(namespace))
+        self.seen.get(&ObjectRef::new(name).within(namespace))
     }
 
     /// The pod, if a watch knows it.
@@ -112,7 +119,7 @@ impl Builds {
     }
 
     /// The pods of a Job that a watch knows.
-    pub(super) fn pods_of(&self, namespace: &str, job: &str) -> Vec<Arc<Pod>> {
+    pub(crate) fn pods_of(&self, namespace: &str, job: &str) -> Vec<Arc<Pod>> {
         let is_its = |pod: &Pod| {
             pod.metadata.namespace.as_deref() == Some(namespace)
                 && pod.labels().get(JOB_NAME).is_some_and(|of| of == job)
@@ -131,7 +138,7 @@ impl Builds {
     /// What is known of a Job without asking.
     pub(super) fn known(&self, namespace: &str, name: &str) -> Known {
         let reference = ObjectRef::new(name).within(namespace);
-        let seen = self.jobs.get(&reference);
+        let seen = self.seen.get(&reference);
         let mut created = self.lock();
         match (seen, created.get(&reference)) {
             (Some(job), _) => {
@@ -190,11 +197,11 @@ mod tests {
     #[test]
     fn a_job_counts_as_there_from_its_creation_until_a_watch_says_that_it_is_gone() {
         let (jobs, mut watch) = reflector::store();
-        let builds =
-            Builds { jobs, pods: reflector::store().0, created: Arc::default(), changes: broadcast::channel(1).0 };
-        let known = || builds.known("data", "dbxdemo-build-1");
+        let known_jobs =
+            Jobs { seen: jobs, pods: reflector::store().0, created: Arc::default(), changes: broadcast::channel(1).0 };
+        let known = || known_jobs.known("data", "dbxdemo-build-1");
         assert!(matches!(known(), Known::Unknown));
-        builds.created("data", "dbxdemo-build-1");
+        known_jobs.created("data", "dbxdemo-build-1");
         assert!(matches!(known(), Known::New), "the watch lags behind what this process did");
         watch.apply_watcher_event(&Event::Apply(job()));
         assert!(matches!(known(), Known::Seen(_)));
