@@ -230,12 +230,12 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What goes where; something must, unless an asset bundle does.
+/// What goes where; something must if files were asked for, and no asset bundle is deployed.
 fn wanted(release: &DatabricksRelease, manifest: &Manifest) -> Result<(Vec<Target>, Vec<Library>), Trouble> {
     let deploy = &release.spec.deploy;
     let (targets, libraries) = (targets(deploy, manifest), libraries(deploy, manifest));
-    if targets.is_empty() && libraries.is_empty() && deploy.bundle.is_none() {
-        let items = deploy.items();
+    let items = deploy.items();
+    if targets.is_empty() && libraries.is_empty() && deploy.bundle.is_none() && !items.is_empty() {
         let globs: Vec<&str> = items.iter().map(|item| item.from.as_str()).collect();
         let message =
             format!("nothing to deploy: no wheel was built and no file of the commit matches {}", globs.join(", "));

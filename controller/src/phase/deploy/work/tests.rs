@@ -146,6 +146,20 @@ async fn ten_changed_of_two_thousand_cost_fifteen_calls() {
     assert!(calls.len() <= 15, "{calls:?}");
 }
 
+/// Tests may come from the repository itself, or from a bundle.
+#[tokio::test]
+async fn who_asks_for_no_files_gets_none_and_who_asks_for_some_that_are_not_there_is_told() {
+    let stand = Stand::new().await;
+    let mut release = stand.built("one", &notebooks(1, 0, ""), &[]).await;
+    release.spec.deploy.items = Some(Vec::new());
+    assert_eq!(stand.deploy(&release).await.unwrap().changes.added, 0);
+    release.spec.deploy.items =
+        Some(vec![DeployItem { from: "none/**".into(), to: FOLDER.into(), ..DeployItem::default() }]);
+    let artifact = release.status.as_ref().and_then(|status| status.artifact.as_ref());
+    let trouble = wanted(&release, &stand.shop.artifacts.manifest(artifact).await.unwrap()).unwrap_err();
+    assert!(trouble.message.contains("no file of the commit matches none/**"), "{}", trouble.message);
+}
+
 #[tokio::test]
 async fn listed_drift_costs_one_list_for_each_folder_and_shows_what_is_gone() {
     let stand = Stand::new().await;
