@@ -133,7 +133,17 @@ LABEL org.opencontainers.image.title="Brickline checkout" \
 # A workspace to try things against: speaks Databricks' REST API and runs notebooks on the Spark above.
 FROM spark AS emulator
 USER root
-RUN install -d -o 65532 -g 65532 /data
+# Beside it a stand-in for the Databricks CLI, for those who try asset bundles: with Databricks' own SDK, away from what
+# notebooks see.
+RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=secret,id=ca-bundle \
+    --mount=type=secret,id=pip-config \
+    if [ -s /run/secrets/ca-bundle ]; then export PIP_CERT=/run/secrets/ca-bundle; fi && \
+    if [ -s /run/secrets/pip-config ]; then export PIP_CONFIG_FILE=/run/secrets/pip-config; fi && \
+    python3 -m venv /opt/brickline/bundle && \
+    PIP_CACHE_DIR=/var/cache/pip /opt/brickline/bundle/bin/pip install databricks-sdk==0.156.0 && \
+    install -d -o 65532 -g 65532 /data
+COPY --chmod=755 e2e/emulator/bundle/databricks /usr/local/bin/databricks
 USER 65532:65532
 COPY --from=rust-emulator /out/brickline-emulator /usr/local/bin/brickline-emulator
 ENV BRICKLINE_EMULATOR_LISTEN=0.0.0.0:8080 \

@@ -15,7 +15,7 @@ use super::lab::{Lab, notebook};
 use crate::system::{CLIENT, NAMESPACE, TENANT, workspace};
 
 /// The ServiceAccount that Databricks trusts, and one that it doesn't.
-const TRUSTED: &str = "release";
+pub(super) const TRUSTED: &str = "release";
 const STRANGER: &str = "stranger";
 /// For whom the tokens are meant, by Databricks' and by Microsoft's rules.
 const DATABRICKS: &str = "databricks";

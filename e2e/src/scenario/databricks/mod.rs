@@ -1,5 +1,6 @@
 //! The scenario `databricks`: what a release does in a workspace, each promise tried with real wheels, notebooks and jobs.
 
+mod bundle;
 mod compute;
 mod files;
 mod git;
@@ -26,6 +27,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
         prove(&progress, "setup and teardown", Box::pin(order::teardown_always_runs(&lab))).await?;
         prove(&progress, "tests from the commit", Box::pin(git::the_commit_itself_is_run(&lab))).await?;
         prove(&progress, "every way to log in", Box::pin(identity::every_login_releases(&lab))).await?;
+        prove(&progress, "an asset bundle", Box::pin(bundle::a_bundle_is_deployed(&lab))).await?;
         prove(&progress, "jobs run what was tested", Box::pin(jobs::a_job_runs_what_was_tested(&lab))).await
     };
     proofs.await
