@@ -4,7 +4,7 @@ import unittest
 
 from brickline_driver import notebook, output, wire  # noqa: F401
 from brickline_driver.dbutils import InputWidgetNotDefined, Widgets
-from brickline_driver.magic import read_notebook
+from brickline_driver.magic import Magics, read_notebook
 from brickline_driver.output import describe
 from brickline_driver.roots import Roots
 from brickline_driver.task import find_entry
@@ -58,6 +58,23 @@ class Outputs(unittest.TestCase):
             cell.write("x" * output.MAX_TEXT)
         self.assertEqual(len(cell.results[0]["data"]), output.MAX_TEXT + len(output.CUT))
         self.assertIsNone(output.Output().as_results())
+
+    def test_what_is_displayed_has_an_end_too(self):
+        cell = output.Output()
+        for _ in range(3):
+            cell.add("htmlSandbox", "x" * output.MAX_TEXT)
+        self.assertEqual(len(cell.results), 2)
+        self.assertEqual(cell.results[1]["data"], output.CUT)
+        cell = output.Output()
+        cell.table([["x" * 1000]] * (output.MAX_ROWS + 1), [])
+        self.assertEqual((len(cell.results[0]["data"]), cell.results[0]["overflow"]), (output.MAX_ROWS, True))
+        cell.table([["x" * output.MAX_TEXT], ["y"]], [])
+        self.assertEqual((cell.results[1]["data"], cell.results[1]["overflow"]), ([], True))
+
+    def test_no_other_word_is_a_magic(self):
+        magics = Magics({"path": "/n", "scratch": "/s", "pip": []}, None, None, None, {}, None, None)
+        with self.assertRaises(NotImplementedError):
+            magics.run(notebook.Cell("%packages", "packages"))
 
     def test_errors_show_the_notebooks_frames_only(self):
         try:

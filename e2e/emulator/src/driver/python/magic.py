@@ -10,6 +10,9 @@ import sys
 from brickline_driver import notebook, output
 from brickline_driver.packages import Packages
 
+# What a cell may begin with.
+KNOWN = ("python", "sql", "sh", "fs", "md", "run", "pip")
+
 
 class Magics:
     """Runs the cells that aren't plain Python. `run_python(text)` executes Python in the notebook's namespace."""
@@ -25,10 +28,9 @@ class Magics:
         self._packages = Packages(job, roots)
 
     def run(self, cell):
-        method = getattr(self, "_" + cell.magic, None)
-        if method is None:
+        if cell.magic not in KNOWN:
             raise NotImplementedError(f"this cluster has no %{cell.magic}: cells are Python, SQL, shell or Markdown")
-        method(cell)
+        getattr(self, "_" + cell.magic)(cell)
 
     def _python(self, cell):
         self._run_python(cell.body)

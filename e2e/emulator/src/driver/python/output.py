@@ -1,6 +1,7 @@
 """The output of a cell: a list of results in the shapes that an exported notebook holds."""
 
 import io
+import itertools
 import json
 import os
 import traceback
@@ -21,17 +22,31 @@ class Output:
         self._size = 0
 
     def write(self, text):
-        if self._size > MAX_TEXT:
-            return
-        self._size += len(text)
-        if self._size > MAX_TEXT:
-            text = text[: MAX_TEXT - self._size] + CUT
-        if self.results and self.results[-1]["type"] == "ansi":
+        text = self._fit(text)
+        if text and self.results and self.results[-1]["type"] == "ansi":
             self.results[-1]["data"] += text
-        else:
-            self.add("ansi", text)
+        elif text:
+            self._append("ansi", text)
 
-    def add(self, kind, data, **more):
+    def add(self, kind, text):
+        """One more result, as far as there is room for it."""
+        text = self._fit(text)
+        if text:
+            self._append(kind, text)
+
+    def table(self, rows, schema):
+        """The first rows, as many as there is room for."""
+        sizes = itertools.accumulate(len(json.dumps(row)) for row in rows[:MAX_ROWS])
+        shown = [row for row, size in zip(rows, sizes) if size <= MAX_TEXT]
+        self._append("table", shown, schema=schema, overflow=len(rows) > len(shown))
+
+    def _fit(self, text):
+        if self._size > MAX_TEXT:
+            return ""
+        self._size += len(text)
+        return text if self._size <= MAX_TEXT else text[: MAX_TEXT - self._size] + CUT
+
+    def _append(self, kind, data, **more):
         self.results.append({"type": kind, "data": data, "arguments": {}, "metadata": {}, **more})
 
     def error(self, summary, cause):
@@ -70,7 +85,7 @@ def show(output, value):
     else:
         return output.add("text", repr(value))
     rows = [[_plain(item) for item in row] for row in rows]
-    return output.add("table", rows[:MAX_ROWS], schema=schema, overflow=len(rows) > MAX_ROWS)
+    return output.table(rows, schema)
 
 
 def _plain(value):
