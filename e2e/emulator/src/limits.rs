@@ -224,7 +224,7 @@ impl Limits {
         lock(&self.0).latency
     }
 
-    /// Lets a call pass, or not. It counts as under way until the pass is dropped; calls of no family need none.
+    /// Lets a call pass, or not. Where only so many are under way at once, it counts as such until the pass is dropped.
     pub(crate) fn admit(self: &Arc<Self>, method: &str, path: &str, now: Instant) -> Result<Option<Pass>, Throttled> {
         let mut state = lock(&self.0);
         let Some(family) = family_of(method, path) else { return Ok(None) };
@@ -232,10 +232,11 @@ impl Limits {
         let counts = if taken.is_ok() { &mut state.passed } else { &mut state.throttled };
         *counts.entry(family).or_default() += 1;
         match taken {
-            Ok(()) => {
+            Ok(()) if state.at_once.contains_key(family) => {
                 *state.under_way.entry(family).or_default() += 1;
                 Ok(Some(Pass { limits: Arc::clone(self), family }))
             }
+            Ok(()) => Ok(None),
             // Whole seconds, and never none.
             Err((code, wait)) => Err(Throttled { code, retry_after: state.retry_after.then_some(wait.as_secs() + 1) }),
         }

@@ -85,18 +85,10 @@ async fn change(State(context): State<Context>, Arguments(change): Arguments<Cha
     Ok(Json(json!({})))
 }
 
-#[derive(Deserialize)]
-struct Describe {
-    #[serde(flatten)]
-    which: Which,
-    #[serde(default)]
-    page_token: Option<String>,
-}
-
 /// With its tasks, a hundred at a time.
 async fn describe(
     State(context): State<Context>,
-    Arguments(query): Arguments<Describe>,
+    Arguments(query): Arguments<page::Of<Which>>,
 ) -> Result<Json<Value>, Refusal> {
     let job = context.workspace.jobs.get(query.which.job_id)?;
     let mut shown = show(&job, true);

@@ -39,6 +39,15 @@ impl Wanted {
     }
 }
 
+/// A run or job, and which page of its tasks.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Of<T> {
+    #[serde(flatten)]
+    pub(crate) which: T,
+    #[serde(default)]
+    pub(crate) page_token: Option<String>,
+}
+
 /// Tasks of one run or job in one answer.
 const MAX_TASKS: usize = 100;
 

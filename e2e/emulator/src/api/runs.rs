@@ -63,18 +63,10 @@ async fn submit(
     Ok(Json(json!({ "run_id": run.read(|record| record.run_id) })))
 }
 
-#[derive(Deserialize)]
-struct Describe {
-    #[serde(flatten)]
-    which: Which,
-    #[serde(default)]
-    page_token: Option<String>,
-}
-
 /// With its tasks, a hundred at a time.
 async fn describe(
     State(context): State<Context>,
-    Arguments(query): Arguments<Describe>,
+    Arguments(query): Arguments<page::Of<Which>>,
 ) -> Result<Json<Value>, Refusal> {
     let run = find(&context, &query.which)?;
     let mut shown = run.read(|record| view::run_or_task(record, query.which.run_id, &context.page_url));
