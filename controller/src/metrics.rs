@@ -192,7 +192,6 @@ impl Metrics {
     /// One release ended.
     pub(crate) fn release_ended(&self, namespace: &str, pipeline: &str, result: ReleaseResult) {
         self.work.releases.with_label_values(&[namespace, pipeline, result.into()]).inc();
-        self.last_release(namespace, pipeline, !result.is_good());
     }
 
     /// Whether the last finished release of a pipeline failed.

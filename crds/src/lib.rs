@@ -22,10 +22,10 @@ pub use approval::{Decision, ReleaseApproval, ReleaseApprovalSpec, ReleaseRef};
 pub use duration::GoDuration;
 pub use phase::{Phase, PhaseState, Reason};
 pub use pipeline::{
-    ArtifactTrigger, Concurrency, ConcurrencyPolicy, ExtraApprovals, ObservedArtifact, ObservedCommit, Overrides,
-    Parameter, ParameterType, Paths, PipelineStage, Poll, Provider, ReleasePipeline, ReleasePipelineSpec,
-    ReleasePipelineStatus, ReleaseTemplate, Reporting, Repository, Retention, RunCounter, StageStatus, StoredArtifact,
-    TemplateMetadata, TemplateSpec, Trigger, Webhook,
+    ArtifactTrigger, Concurrency, ConcurrencyPolicy, ExtraApprovals, Forks, ObservedArtifact, ObservedCommit,
+    Overrides, Parameter, ParameterType, Paths, PipelineStage, Poll, Provider, PullRequests, ReleasePipeline,
+    ReleasePipelineSpec, ReleasePipelineStatus, ReleaseTemplate, Reporting, Repository, Retention, RunCounter,
+    StageStatus, StoredArtifact, TemplateMetadata, TemplateSpec, Trigger, Webhook,
 };
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `stages.rs` | where releases begin: the stages that depend on no other |
 //! | `parameters.rs` | the values a release is given |
+//! | `pull_request.rs` | what a release of a pull request does instead |
 //! | `release.rs` | pure: from pipeline, stage and occasion to the object |
 //! | `name.rs` | its name: the same for the same occasion, however often it is told |
 //! | `create.rs` | creates it, once by that name |
@@ -12,6 +13,7 @@
 mod create;
 mod name;
 pub(crate) mod parameters;
+mod pull_request;
 mod release;
 pub(crate) mod stages;
 

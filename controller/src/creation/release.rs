@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::ObjectMeta};
 
 use super::name::{Origin, name};
-use super::{parameters, stages};
+use super::{parameters, pull_request, stages};
 use crate::forge::address::Address;
+use crate::receiver::pull_request::PullRequest;
 use crate::receiver::push::Push;
 
 /// Labels and annotations with this prefix are the controller's own.
@@ -32,6 +33,8 @@ pub(crate) struct Occasion {
     pub(crate) trigger: String,
     /// The release that built the artifacts. None: this one builds.
     pub(crate) root: Option<Root>,
+    /// The pull request whose commit it is; none for what is on a branch.
+    pub(crate) pull_request: Option<u64>,
     /// When a webhook told of it, and where the branch was before. None: nobody told, it was found out.
     pub(crate) told: Option<Told>,
 }
@@ -56,11 +59,27 @@ impl Occasion {
     /// A branch moved. The address is the pipeline's, never the push's: who may send a webhook must not choose what is
     /// checked out.
     pub(crate) fn push(pipeline: &ReleasePipeline, push: &Push) -> Self {
+        Self { requested_for: push.pusher.clone(), ..Self::commit(pipeline, &push.reference, &push.commit) }
+    }
+
+    /// A pull request was opened, or has a new commit. One that comes to a commit again is released again: the release that
+    /// was there may have been canceled.
+    pub(crate) fn pull_request(pipeline: &ReleasePipeline, request: &PullRequest) -> Self {
+        Self {
+            reason: ReleaseReason::PullRequest,
+            requested_for: request.author.clone(),
+            trigger: request.again.map(|time| format!("again {time}")).unwrap_or_default(),
+            pull_request: Some(request.number),
+            ..Self::commit(pipeline, &request.reference(), &request.commit)
+        }
+    }
+
+    fn commit(pipeline: &ReleasePipeline, reference: &str, commit: &str) -> Self {
         let repository = &pipeline.spec.repository;
         let git = GitSource {
             url: repository.url.clone(),
-            reference: push.reference.clone(),
-            commit: push.commit.clone(),
+            reference: reference.to_owned(),
+            commit: commit.to_owned(),
             provider: repository.provider,
             credentials_ref: repository.credentials_ref.clone(),
         };
@@ -69,16 +88,17 @@ impl Occasion {
             origin: Some(git),
             reason: ReleaseReason::Push,
             cause: None,
-            requested_for: push.pusher.clone(),
+            requested_for: None,
             trigger: String::new(),
             root: None,
+            pull_request: None,
             told: None,
         }
     }
 
     /// The same, told by a webhook that arrived at this time.
-    pub(crate) fn told(self, push: &Push, arrived: Timestamp) -> Self {
-        Self { told: Some(Told { arrived, before: push.before.clone() }), ..self }
+    pub(crate) fn told(self, before: Option<&String>, arrived: Timestamp) -> Self {
+        Self { told: Some(Told { arrived, before: before.cloned() }), ..self }
     }
 }
 
@@ -148,7 +168,8 @@ impl Draft {
         let on_failure = overrides.on_failure.unwrap_or(template.on_failure);
         // A rollback that fails is not rolled back.
         let is_rollback = occasion.reason == ReleaseReason::Rollback;
-        Ok(DatabricksReleaseSpec {
+        let pull_request = occasion.pull_request;
+        let spec = DatabricksReleaseSpec {
             source: occasion.source,
             stage: self.stage_name().map(str::to_owned),
             reason: occasion.reason,
@@ -173,6 +194,10 @@ impl Draft {
             on_failure: if is_rollback { OnFailure::None } else { on_failure },
             suspend: false,
             cancel: false,
+        };
+        Ok(match pull_request {
+            Some(number) => pull_request::adapted(spec, pipeline, number),
+            None => spec,
         })
     }
 

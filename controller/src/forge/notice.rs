@@ -1,6 +1,6 @@
 //! A notice: one commit status, as every forge takes it.
 
-use brickline_crds::{DatabricksRelease, GitSource, condition::truncate};
+use brickline_crds::{DatabricksRelease, GitSource, ReleaseReason, condition::truncate};
 
 use super::address::Address;
 use super::fault::Fault;
@@ -15,7 +15,8 @@ pub(super) struct Notice {
     pub(super) address: Address,
     pub(super) commit: String,
     pub(super) state: ReportState,
-    /// What tells this status from other tools': `brickline`, or `brickline/<stage>`.
+    /// What tells this status from other tools': `brickline`, `brickline/<stage>` or
+    /// `brickline/pull-request`.
     pub(super) context: String,
     pub(super) description: String,
 }
@@ -25,6 +26,7 @@ impl Notice {
     pub(super) fn new(release: &DatabricksRelease, git: &GitSource, report: &Report) -> Result<Self, Fault> {
         let context = match &release.spec.stage {
             Some(stage) => format!("brickline/{stage}"),
+            None if release.spec.reason == ReleaseReason::PullRequest => "brickline/pull-request".to_owned(),
             None => "brickline".to_owned(),
         };
         Ok(Self {

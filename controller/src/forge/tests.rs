@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, GitSource, LocalRef, Provider, Reason, Source};
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseSpec, GitSource, LocalRef, Provider, Reason, ReleaseReason, Source,
+};
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::json;
-use wiremock::matchers::{body_json, header, method, path};
+use wiremock::matchers::{body_json, body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::credentials::{Credentials, Proof};
@@ -86,6 +88,16 @@ async fn gitea_gets_the_status() {
         .mount(&server)
         .await;
     to_gitea(&server, &password(), PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_request_has_a_check_of_its_own() {
+    let server = MockServer::start().await;
+    let context = json!({"context": "brickline/pull-request"});
+    Mock::given(body_partial_json(context)).respond_with(ResponseTemplate::new(201)).expect(1).mount(&server).await;
+    let mut release = release(format!("{}/gitea/data/dbxdemo.git", server.uri()), Provider::Gitea, None);
+    release.spec.reason = ReleaseReason::PullRequest;
+    tell(&reqwest::Client::new(), &release, &failed(), &token(), PATIENCE).await.unwrap();
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn release(second: i64) -> DatabricksRelease {
     use crate::receiver::{push::Push, samples};
     let pipeline = samples::pipeline();
     let push = Push { commit: "a".repeat(40), before: Some("z".repeat(40)), ..samples::push() };
-    let occasion = Occasion::push(&pipeline, &push).told(&push, Timestamp::from_second(second).unwrap());
+    let occasion = Occasion::push(&pipeline, &push).told(push.before.as_ref(), Timestamp::from_second(second).unwrap());
     let mut release = Draft::building(&pipeline, occasion).release(&pipeline, 12).unwrap();
     release.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
     release

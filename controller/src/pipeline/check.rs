@@ -90,7 +90,9 @@ pub(super) async fn webhook(
         return Err(Trouble::lasting(Reason::InvalidSpec, message));
     }
     let name = &webhook.secret_ref.name;
-    let waits = format!("waits for pushes to {branches}");
+    let requests = spec.trigger.pull_requests.as_ref().is_some_and(|requests| requests.enabled);
+    let requests = if requests { ", and pull requests into them" } else { "" };
+    let waits = format!("waits for pushes to {branches}{requests}");
     // Every write of the status brings the pipeline here again: a Secret that is in sight need not be read for it.
     if let Some(version) = context.secrets.with_text(namespace, name, "token") {
         seen.insert(name.clone(), Some(version));

@@ -97,6 +97,7 @@ fn draft(
         requested_for: release.spec.requested_for.clone(),
         trigger: format!("{digest} of {name}"),
         root: Some(other.releases.root(release).root),
+        pull_request: None,
         told: None,
     };
     Draft { stage: Some(stage.clone()), occasion }

@@ -108,6 +108,7 @@ impl Run<'_> {
             requested_for: self.lineage.release.spec.requested_for.clone(),
             trigger: format!("{artifact} of {}", root.name),
             root: Some(root.clone()),
+            pull_request: None,
             told: None,
         };
         let draft = Draft { stage: Some(stage.clone()), occasion };

@@ -1,7 +1,7 @@
 //! Which finished releases may go. Pure.
 //!
-//! Of each kind of end the newest are kept, as many as the pipeline says, and none that is older than `maxAge`. Kept in
-//! any case:
+//! Of each kind of end the newest are kept, as many as the pipeline says, and none that is older than `maxAge`. Releases of
+//! pull requests are a kind of their own: many of them push out none of a merge. Kept in any case:
 //!
 //! - a release that has not ended;
 //! - what a stage has, and its last good one: a rollback needs it; and the rollback that a failed one was answered with;
@@ -46,7 +46,7 @@ pub(super) fn expired(
     let mut counts: BTreeMap<Kind, u32> = BTreeMap::new();
     let mut expiry = Expiry::default();
     for release in finished {
-        let Some((kind, limit)) = kind(result(release), retention) else { continue };
+        let Some((kind, limit)) = kind(release, retention) else { continue };
         let count = counts.entry(kind).or_default();
         *count += 1;
         if kept.contains(&release.name_any()) || release.metadata.deletion_timestamp.is_some() {
@@ -68,17 +68,23 @@ enum Kind {
     Good,
     Bad,
     Skipped,
+    PullRequest,
 }
 
-fn kind(result: ReleaseResult, retention: &Retention) -> Option<(Kind, u32)> {
-    match result {
+fn kind(release: &DatabricksRelease, retention: &Retention) -> Option<(Kind, u32)> {
+    match result(release) {
         ReleaseResult::None => None,
+        _ if is_of_pull_request(release) => Some((Kind::PullRequest, retention.pull_requests)),
         ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues => Some((Kind::Good, retention.succeeded)),
         ReleaseResult::Failed | ReleaseResult::TimedOut | ReleaseResult::Canceled => {
             Some((Kind::Bad, retention.failed))
         }
         ReleaseResult::Skipped => Some((Kind::Skipped, retention.skipped)),
     }
+}
+
+fn is_of_pull_request(release: &DatabricksRelease) -> bool {
+    release.spec.reason == ReleaseReason::PullRequest
 }
 
 fn ended(release: &DatabricksRelease) -> Timestamp {
@@ -105,7 +111,7 @@ fn kept(
     let unfinished = releases.iter().filter(|release| !is_finished(release));
     kept.extend(unfinished.flat_map(|release| &release.spec.source.artifact_from).map(|from| from.release.clone()));
     let mut per_stage: BTreeMap<&str, u32> = BTreeMap::new();
-    for release in finished {
+    for release in finished.iter().filter(|release| !is_of_pull_request(release)) {
         let count = per_stage.entry(release.spec.stage.as_deref().unwrap_or_default()).or_default();
         *count += 1;
         if *count <= retention.minimum_per_stage {

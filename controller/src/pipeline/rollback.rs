@@ -47,6 +47,7 @@ fn rollback<'a>(
         requested_for: failed.spec.requested_for.clone(),
         trigger: format!("rollback of {} {}", failed.name_any(), failed.uid().unwrap_or_default()),
         root: root(releases, good),
+        pull_request: None,
         told: None,
     };
     Some((Draft { stage: stages::stage(pipeline, &known.name).cloned(), occasion }, failed))

@@ -3,7 +3,8 @@
 //! The controller's own releases count. One that a person made (`manual`, `retry`) counts if it did what the pipeline as
 //! it stands now would have done: the same build, items, libraries, tests, jobs and parameters to the stage's own workspace,
 //! of a branch of the pipeline or an artifact that it built. Otherwise a release without tests could carry an artifact past
-//! the stage that should have tested it. A rollback never counts: what was promoted once is not promoted again.
+//! the stage that should have tested it. A rollback never counts: what was promoted once is not promoted again. Neither does
+//! a release of a pull request, nor what people make of its artifact: nobody has merged it.
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, Phase, ReleasePipeline, ReleaseReason, labels};
 
@@ -17,7 +18,8 @@ pub(super) fn counts(pipeline: &ReleasePipeline, releases: Releases, release: &D
         ReleaseReason::Push | ReleaseReason::Schedule | ReleaseReason::BuildCompletion | ReleaseReason::Promotion => {
             true
         }
-        ReleaseReason::Rollback => false,
+        // What nobody has merged goes nowhere.
+        ReleaseReason::Rollback | ReleaseReason::PullRequest => false,
         ReleaseReason::Manual | ReleaseReason::Retry => is_faithful(pipeline, releases, release),
     }
 }
@@ -36,6 +38,7 @@ fn is_faithful(pipeline: &ReleasePipeline, releases: Releases, release: &Databri
         requested_for: None,
         trigger: String::new(),
         root: None,
+        pull_request: None,
         told: None,
     };
     let Ok(wanted) = (Draft { stage: stage.flatten().cloned(), occasion }).spec(pipeline) else { return false };
@@ -59,7 +62,8 @@ fn is_ours(pipeline: &ReleasePipeline, releases: Releases, spec: &DatabricksRele
         return canonical(&git.url).eq_ignore_ascii_case(&canonical(&pipeline.spec.repository.url))
             && branch.is_some_and(|branch| is_wanted(&pipeline.spec.trigger.branches, branch));
     }
-    let automatic = |reason| !matches!(reason, ReleaseReason::Manual | ReleaseReason::Retry);
+    let automatic =
+        |reason| !matches!(reason, ReleaseReason::Manual | ReleaseReason::Retry | ReleaseReason::PullRequest);
     spec.source.artifact_from.iter().all(|from| {
         let built = |other: &DatabricksRelease| automatic(other.spec.reason) && digest(other) == Some(&from.digest);
         releases.iter().any(built)

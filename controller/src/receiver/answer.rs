@@ -13,6 +13,8 @@ use crate::creation::Creation;
 pub(super) enum Answer {
     /// Releases exist for the push: those just created, and those that did already.
     Released { created: Vec<String>, duplicates: Vec<String> },
+    /// A pull request was closed: its releases that are canceled now.
+    Canceled(Vec<String>),
     /// Nothing to release, and why.
     Ignored(String),
     /// The signature is missing or wrong.
@@ -39,6 +41,7 @@ impl Answer {
         match self {
             Self::Released { created, .. } if created.is_empty() => "duplicate",
             Self::Released { .. } => "created",
+            Self::Canceled(_) => "canceled",
             Self::Ignored(_) => "ignored",
             Self::Unauthenticated => "unauthenticated",
             Self::TooLarge => "too_large",
@@ -62,6 +65,7 @@ impl Answer {
                 duplicates.extend(also_duplicates);
                 Self::Released { created, duplicates }
             }
+            (Self::Canceled(one), Self::Canceled(other)) => Self::Canceled([one, other].concat()),
             (one, other) if one.weight() >= other.weight() => one,
             (_, other) => other,
         }
@@ -70,7 +74,7 @@ impl Answer {
     fn weight(&self) -> u8 {
         match self {
             Self::Ignored(_) => 0,
-            Self::Released { .. } => 1,
+            Self::Released { .. } | Self::Canceled(_) => 1,
             Self::Suspended => 2,
             Self::Failed => 4,
             _ => 3,
@@ -80,6 +84,7 @@ impl Answer {
     fn status(&self) -> StatusCode {
         match self {
             Self::Released { created, .. } if !created.is_empty() => StatusCode::ACCEPTED,
+            Self::Canceled(_) => StatusCode::ACCEPTED,
             Self::Released { .. } | Self::Ignored(_) => StatusCode::OK,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -103,6 +108,7 @@ impl Answer {
     fn body(&self) -> Value {
         match self {
             Self::Released { created, duplicates } => released(created, duplicates),
+            Self::Canceled(releases) => json!({ "canceled": releases }),
             Self::Ignored(why) => json!({ "ignored": why }),
             Self::Unauthenticated => json!({ "error": "the signature is missing or wrong" }),
             Self::TooLarge => json!({ "error": "the body is larger than 3 MiB" }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brickline_crds::{Provider, ReleasePipeline};
+use brickline_crds::{Forks, Provider, PullRequests, ReleasePipeline};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use http::HeaderMap;
@@ -12,9 +12,10 @@ use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::answer::Answer;
 use super::branch::is_wanted;
+use super::pull_request::{Action, PullRequest};
 use super::push::{Event, Malformed, Push};
 use super::token::{self, Tokens};
-use super::{Receiver, gitea, github};
+use super::{Receiver, close, gitea, github};
 use crate::creation::{Draft, Occasion, create};
 use crate::forge::address::Address;
 
@@ -145,14 +146,17 @@ async fn offer(
     provider: Provider,
     pipelines: &[Arc<ReleasePipeline>],
 ) -> Answer {
-    let push = match parse(provider, &delivery.headers, &delivery.body) {
-        Ok(Event::Push(push)) => push,
-        Ok(Event::Ignored(why)) => return Answer::Ignored(why),
+    let event = match parse(provider, &delivery.headers, &delivery.body) {
+        Ok(event) => event,
         Err(malformed) => return Answer::Invalid(malformed),
     };
     let mut answers = Vec::new();
     for pipeline in pipelines {
-        answers.push(take(receiver, pipeline, &push, delivery.arrived).await);
+        answers.push(match &event {
+            Event::Push(push) => take(receiver, pipeline, push, delivery.arrived).await,
+            Event::PullRequest(request) => take_request(receiver, pipeline, request, delivery.arrived).await,
+            Event::Ignored(why) => Answer::Ignored(why.clone()),
+        });
     }
     answers.into_iter().reduce(Answer::and).unwrap_or(Answer::Unknown)
 }
@@ -170,30 +174,89 @@ async fn take(receiver: &Receiver, pipeline: &ReleasePipeline, push: &Push, arri
     if let Some(why) = unwanted(pipeline, push) {
         return Answer::Ignored(why);
     }
+    let occasion = Occasion::push(pipeline, push).told(push.before.as_ref(), arrived);
+    make(receiver, pipeline, Draft::building(pipeline, occasion)).await
+}
+
+/// Creates the release of a pull request, or cancels what is to come of it.
+async fn take_request(
+    receiver: &Receiver,
+    pipeline: &ReleasePipeline,
+    request: &PullRequest,
+    arrived: Timestamp,
+) -> Answer {
+    if let Some(why) = unwanted_request(pipeline, request) {
+        return Answer::Ignored(why);
+    }
+    match request.action {
+        Action::Build => {
+            let occasion = Occasion::pull_request(pipeline, request).told(request.before.as_ref(), arrived);
+            make(receiver, pipeline, Draft { stage: None, occasion }).await
+        }
+        Action::Close => match close::cancel(&receiver.kube, pipeline, request).await {
+            Ok(canceled) if canceled.is_empty() => Answer::Ignored("closed pull request".to_owned()),
+            Ok(canceled) => Answer::Canceled(canceled),
+            Err(error) => failed(pipeline, &error),
+        },
+    }
+}
+
+async fn make(receiver: &Receiver, pipeline: &ReleasePipeline, draft: Draft) -> Answer {
     if pipeline.spec.suspend {
         return Answer::Suspended;
     }
-    let draft = Draft::building(pipeline, Occasion::push(pipeline, push).told(push, arrived));
     match create(&receiver.kube, pipeline, &draft).await {
         Ok(creation) => creation.into(),
-        Err(error) => {
-            tracing::error!(namespace = pipeline.namespace(), pipeline = pipeline.name_any(), %error, "no release");
-            Answer::Failed
-        }
+        Err(error) => failed(pipeline, &error),
     }
+}
+
+fn failed(pipeline: &ReleasePipeline, error: &dyn std::error::Error) -> Answer {
+    tracing::error!(namespace = pipeline.namespace(), pipeline = pipeline.name_any(), %error, "a webhook led to nothing");
+    Answer::Failed
 }
 
 /// Why the pipeline doesn't want the push; none if it does.
 fn unwanted(pipeline: &ReleasePipeline, push: &Push) -> Option<String> {
-    let own = Address::parse(&pipeline.spec.repository.url);
-    let is_own = |url: &String| own.as_ref().zip(Address::parse(url)).is_some_and(|(own, other)| own.is(&other));
-    if !push.repository_urls.iter().any(is_own) {
+    if !is_own(pipeline, &push.repository_urls) {
         return Some("repository".to_owned());
     }
-    if !is_wanted(&pipeline.spec.trigger.branches, push.branch()) {
-        return Some(format!("branch {}", printable(push.branch())));
+    unwanted_branch(pipeline, push.branch())
+}
+
+/// Why the pipeline doesn't want to know of the pull request; none if it does. One that is closed may have been wanted
+/// before.
+fn unwanted_request(pipeline: &ReleasePipeline, request: &PullRequest) -> Option<String> {
+    if !is_own(pipeline, &request.repository_urls) {
+        return Some("repository".to_owned());
     }
-    None
+    if request.action == Action::Close {
+        return None;
+    }
+    let settings = pipeline.spec.trigger.pull_requests.as_ref().filter(|settings| settings.enabled);
+    let Some(PullRequests { forks, .. }) = settings else {
+        return Some("pull requests are not built: trigger.pullRequests.enabled".to_owned());
+    };
+    if let Some(why) = unwanted_branch(pipeline, request.branch()) {
+        return Some(why);
+    }
+    match forks {
+        Forks::Never if request.is_fork => {
+            Some("pull request from another repository: trigger.pullRequests.forks".to_owned())
+        }
+        Forks::Never => None,
+    }
+}
+
+/// Whether the event is of the pipeline's repository.
+fn is_own(pipeline: &ReleasePipeline, urls: &[String]) -> bool {
+    let own = Address::parse(&pipeline.spec.repository.url);
+    urls.iter().any(|url| own.as_ref().zip(Address::parse(url)).is_some_and(|(own, other)| own.is(&other)))
+}
+
+fn unwanted_branch(pipeline: &ReleasePipeline, branch: &str) -> Option<String> {
+    let wanted = is_wanted(&pipeline.spec.trigger.branches, branch);
+    (!wanted).then(|| format!("branch {}", printable(branch)))
 }
 
 /// A header's value, if it is one line of visible characters.

@@ -6,12 +6,15 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::delivery::header;
+use super::pull_request;
 use super::push::{Claim, Event, Malformed};
 
 /// Headers with the hex HMAC-SHA256 of the body. Forgejo sends both.
 const SIGNATURES: [&str; 2] = ["x-forgejo-signature", "x-gitea-signature"];
 /// Headers with the event's name.
 const KINDS: [&str; 2] = ["x-forgejo-event", "x-gitea-event"];
+/// What a pull request's event calls another commit.
+const SYNCHRONIZED: &str = "synchronized";
 
 /// Whether the delivery carries a signature at all.
 pub(super) fn is_signed(headers: &HeaderMap) -> bool {
@@ -31,6 +34,7 @@ pub(super) fn authenticate(headers: &HeaderMap, body: &[u8], token: &[u8]) -> bo
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed> {
     match KINDS.iter().find_map(|name| header(headers, name)) {
         Some("push") => payload(body)?.claim().check(),
+        Some("pull_request") => pull_request::parse(body, SYNCHRONIZED),
         Some(kind) => Ok(Event::of_kind(kind)),
         None => Err(Malformed::NoKind),
     }
@@ -95,8 +99,19 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receiver::pull_request::Action;
     use crate::receiver::samples::{self, signed};
     use proptest::prelude::*;
+
+    #[test]
+    fn reads_a_pull_request() {
+        for (word, action) in [("opened", Action::Build), ("synchronized", Action::Build), ("closed", Action::Close)] {
+            let body = samples::pull_request_body(word).to_string();
+            let event = parse(&samples::gitea_headers("pull_request"), body.as_bytes());
+            let Ok(Event::PullRequest(request)) = event else { panic!("not a pull request") };
+            assert_eq!((request.action, request.commit.as_str()), (action, samples::COMMIT));
+        }
+    }
 
     #[test]
     fn reads_a_push() {
@@ -115,7 +130,7 @@ mod tests {
     fn other_events_are_passed_over() {
         let ignored = |kind: &str| parse(&samples::gitea_headers(kind), b"not JSON");
         assert_eq!(ignored("ping"), Ok(Event::Ignored("ping".to_owned())));
-        assert_eq!(ignored("pull_request"), Ok(Event::Ignored("event pull_request".to_owned())));
+        assert_eq!(ignored("issues"), Ok(Event::Ignored("event issues".to_owned())));
     }
 
     #[test]

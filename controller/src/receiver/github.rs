@@ -8,12 +8,15 @@ use octocrab::models::webhook_events::verification::verify_signature;
 use serde::Deserialize;
 
 use super::delivery::header;
+use super::pull_request;
 use super::push::{Claim, Event, Malformed};
 
 /// The header with `sha256=` and the hex HMAC-SHA256 of the body. The older header with SHA-1 is not looked at.
 const SIGNATURE: &str = "x-hub-signature-256";
 /// The header with the event's name.
 const KIND: &str = "x-github-event";
+/// What a pull request's event calls another commit.
+const SYNCHRONIZED: &str = "synchronize";
 
 /// Whether the delivery carries a signature at all.
 pub(super) fn is_signed(headers: &HeaderMap) -> bool {
@@ -29,6 +32,7 @@ pub(super) fn authenticate(headers: &HeaderMap, body: &[u8], token: &[u8]) -> bo
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed> {
     match header(headers, KIND) {
         Some("push") => payload(body)?.claim().check(),
+        Some("pull_request") => pull_request::parse(body, SYNCHRONIZED),
         Some(kind) => Ok(Event::of_kind(kind)),
         None => Err(Malformed::NoKind),
     }
@@ -95,8 +99,19 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receiver::pull_request::Action;
     use crate::receiver::samples::{self, signed};
     use proptest::prelude::*;
+
+    #[test]
+    fn reads_a_pull_request() {
+        for (word, action) in [("opened", Action::Build), ("synchronize", Action::Build), ("closed", Action::Close)] {
+            let body = samples::pull_request_body(word).to_string();
+            let event = parse(&samples::github_headers("pull_request"), body.as_bytes());
+            let Ok(Event::PullRequest(request)) = event else { panic!("not a pull request") };
+            assert_eq!((request.action, request.commit.as_str()), (action, samples::COMMIT));
+        }
+    }
 
     #[test]
     fn reads_a_push() {

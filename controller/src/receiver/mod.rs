@@ -1,13 +1,15 @@
 //! The receiver: takes the webhooks of forges, on every replica, and makes releases of them.
 //!
-//! The order never changes: cap, find the pipeline, load its Secret, authenticate, parse, match, create, answer. It
-//! answers 202 only after the release exists.
+//! The order never changes: cap, find the pipeline, load its Secret, authenticate, parse, match, create (or, for a
+//! pull request that was closed, cancel), answer. It answers 202 only after the release exists.
 
 mod answer;
 pub(crate) mod branch;
+mod close;
 mod delivery;
 mod gitea;
 mod github;
+pub(crate) mod pull_request;
 pub(crate) mod push;
 #[cfg(test)]
 pub(crate) mod samples;

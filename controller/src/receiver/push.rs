@@ -2,12 +2,14 @@
 
 use brickline_crds::labels;
 
+use super::pull_request::PullRequest;
+
 /// Marks a ref that the push deleted.
 const NOTHING: char = '0';
 /// The longest clone URL, as in the schema.
 const MAX_URL: usize = 1024;
 /// Clone URLs looked at: forges send three or four forms.
-const MAX_URLS: usize = 8;
+pub(super) const MAX_URLS: usize = 8;
 /// The longest ref, as in the schema.
 const MAX_REFERENCE: usize = 512;
 /// The longest name of a person, as in the schema.
@@ -40,12 +42,14 @@ impl Push {
 pub(super) enum Event {
     /// A branch moved.
     Push(Push),
+    /// A pull request was opened, changed or closed.
+    PullRequest(PullRequest),
     /// Nothing that becomes a release; in a few words why.
     Ignored(String),
 }
 
 impl Event {
-    /// An event of another kind than a push, by the name in the delivery's header.
+    /// An event of another kind, by the name in the delivery's header.
     pub(super) fn of_kind(kind: &str) -> Self {
         match kind {
             "ping" => Self::Ignored("ping".to_owned()),
@@ -60,11 +64,11 @@ pub(super) enum Malformed {
     /// The header with the event's name is missing.
     #[error("the header with the event's name is missing")]
     NoKind,
-    /// The body is not JSON, or not of a push. The content type must be `application/json`.
-    #[error("the body is not the JSON of a push: set the webhook's content type to application/json")]
+    /// The body is not JSON, or not of such an event. The content type must be `application/json`.
+    #[error("the body is not the JSON of such an event: set the webhook's content type to application/json")]
     Json,
-    /// A field of the push is missing or not as git would write it.
-    #[error("the push has no usable `{0}`")]
+    /// A field of the event is missing or not as git would write it.
+    #[error("the event has no usable `{0}`")]
     Field(&'static str),
 }
 
@@ -99,9 +103,8 @@ impl Claim {
         }
         let before = self.before.map(|before| before.to_ascii_lowercase());
         let before = before.filter(|before| is_commit(before) && !is_nothing(before));
-        let usable = |url: &String| !url.is_empty() && url.len() <= MAX_URL;
-        let repository_urls: Vec<_> =
-            self.repository_urls.into_iter().flatten().filter(usable).take(MAX_URLS).collect();
+        let urls = self.repository_urls.into_iter().flatten();
+        let repository_urls: Vec<_> = urls.filter(|url| is_usable(url)).take(MAX_URLS).collect();
         if repository_urls.is_empty() {
             return Err(Malformed::Field("repository"));
         }
@@ -110,8 +113,13 @@ impl Claim {
     }
 }
 
+/// Whether it may be a clone URL.
+pub(super) fn is_usable(url: &str) -> bool {
+    !url.is_empty() && url.len() <= MAX_URL
+}
+
 /// Whether git allows it as a branch's ref, and the schema of releases too.
-fn is_branch(reference: &str) -> bool {
+pub(super) fn is_branch(reference: &str) -> bool {
     let foreign = |c: char| c.is_whitespace() || c.is_control() || "~^:?*\\[".contains(c);
     let name = reference.strip_prefix("refs/heads/").unwrap_or_default();
     !name.is_empty() && reference.len() <= MAX_REFERENCE && !name.contains("..") && !name.contains(foreign)
@@ -121,12 +129,12 @@ fn is_nothing(commit: &str) -> bool {
     commit.chars().all(|c| c == NOTHING)
 }
 
-fn is_commit(text: &str) -> bool {
+pub(super) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// One line of bounded length; none if nothing is left.
-fn person(name: &str) -> Option<String> {
+pub(super) fn person(name: &str) -> Option<String> {
     let line: String = name.chars().filter(|c| !c.is_control()).take(MAX_PERSON).collect();
     let line = line.trim();
     (!line.is_empty()).then(|| line.to_owned())

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::pull_request::{Action, PullRequest};
 use super::push::Push;
 
 pub(crate) const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
@@ -56,6 +57,57 @@ pub(crate) fn push() -> Push {
         before: None,
         pusher: Some("ana@example.com".to_owned()),
     }
+}
+
+/// Pull request 12 of the repository itself into `release`, just opened.
+pub(crate) fn pull_request() -> PullRequest {
+    PullRequest {
+        repository_urls: vec![URL.to_owned()],
+        number: 12,
+        action: Action::Build,
+        target: "refs/heads/release".to_owned(),
+        commit: COMMIT.to_owned(),
+        before: None,
+        is_fork: false,
+        author: Some("ana@example.com".to_owned()),
+        again: None,
+    }
+}
+
+/// The body of a pull request's event: the fields that Gitea, Forgejo and GitHub have in common, unused ones in part.
+/// Gitea adds `review` and `commit_id`, GitHub `before` and `after` if there is another commit.
+pub(super) fn pull_request_body(action: &str) -> Value {
+    let repository = json!({
+        "id": 1,
+        "full_name": "data/dbxdemo",
+        "private": true,
+        "clone_url": URL,
+        "ssh_url": "git@git.example.com:data/dbxdemo.git",
+        "html_url": "https://git.example.com/data/dbxdemo",
+    });
+    let user = json!({"id": 1, "login": "ana", "email": "ana@example.com"});
+    json!({
+        "action": action,
+        "number": 12,
+        "pull_request": {
+            "id": 500,
+            "number": 12,
+            "user": user,
+            "title": "Count better",
+            "body": null,
+            "labels": [],
+            "state": "open",
+            "draft": false,
+            "merged": false,
+            "merge_commit_sha": null,
+            "base": {"label": "release", "ref": "release", "sha": BEFORE, "repo": repository},
+            "head": {"label": "count", "ref": "count", "sha": COMMIT, "repo": repository},
+            "created_at": "2026-11-21T09:00:00Z",
+            "updated_at": "2026-11-21T10:00:00+01:00",
+        },
+        "repository": repository,
+        "sender": user,
+    })
 }
 
 /// The body of Gitea's push event, its unused fields in part.
@@ -142,6 +194,7 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
         Just("refs/heads/release".to_owned()),
         Just("0".repeat(40)),
         Just("git@a:b".to_owned()),
+        Just("opened".to_owned()),
         ".{0,40}"
     ];
     let leaf = prop_oneof![
@@ -163,6 +216,14 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
         "email",
         "login",
         "name",
+        "action",
+        "number",
+        "pull_request",
+        "head",
+        "base",
+        "sha",
+        "repo",
+        "id",
         "x",
     ]);
     leaf.prop_recursive(4, 64, 8, move |inner| {

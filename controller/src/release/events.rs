@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
-    condition::truncate, labels,
+    DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, ReleaseReason, ReleaseResult,
+    ReleaseState, condition::truncate, labels,
 };
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
@@ -128,5 +128,9 @@ fn finished(release: &DatabricksRelease, result: ReleaseResult, context: &Contex
     let namespace = release.namespace().unwrap_or_default();
     let pipeline = release.labels().get(labels::PIPELINE).cloned().unwrap_or_default();
     context.metrics.release_ended(&namespace, &pipeline, result);
+    // A pull request that fails is its author's business: nobody is called for it.
+    if release.spec.reason != ReleaseReason::PullRequest {
+        context.metrics.last_release(&namespace, &pipeline, !result.is_good());
+    }
     tracing::info!(%namespace, release = %release.name_any(), %result, "release finished");
 }

@@ -11,7 +11,7 @@ mod tests;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use brickline_crds::{Concurrency, ConcurrencyPolicy, DatabricksRelease};
+use brickline_crds::{Concurrency, ConcurrencyPolicy, DatabricksRelease, ReleaseReason};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc;
@@ -24,6 +24,11 @@ use crate::phase::is_canceled;
 
 /// How often the memory of the watch is looked at for a cancel; it costs no request.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Of a pull request only the newest commit counts, whatever the pipeline says of merges: there is nothing to come to an
+/// end for.
+const PULL_REQUEST: Concurrency =
+    Concurrency { policy: ConcurrencyPolicy::Supersede, limit: 1, cancel_after_deploy: true };
 
 /// What a release is told that asks for its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +65,7 @@ impl Queue {
     /// Asks for the release's turn, and for a build slot if it is to build.
     pub(crate) fn take(&self, release: &DatabricksRelease, rule: Option<&Concurrency>, builds: bool) -> Turn {
         let (line, candidate) = self.line(release);
-        self.account().take(&line, &candidate, rule, builds)
+        self.account().take(&line, &candidate, rule_of(release, rule), builds)
     }
 
     /// Gives the turn back while the release waits for people or for a time of the day.
@@ -84,7 +89,7 @@ impl Queue {
     /// The newest release that may take this one's place: made later for the same stage of the same pipeline.
     pub(crate) fn newer(&self, release: &DatabricksRelease, rule: Option<&Concurrency>) -> Option<Newer> {
         let (line, candidate) = self.line(release);
-        self.account().newer(&line, &candidate, rule)
+        self.account().newer(&line, &candidate, rule_of(release, rule))
     }
 
     /// Ends when the release is canceled, deleted or gone, as far as the watch knows. For work that can't be asked to stop
@@ -102,10 +107,10 @@ impl Queue {
 
     /// Wakes what a release that just came may supersede.
     pub(crate) fn arrived(&self, release: &DatabricksRelease, rule: Option<&Concurrency>) {
-        if rule.is_none_or(|rule| rule.policy != ConcurrencyPolicy::Supersede) {
+        let Some(rule) = rule_of(release, rule).filter(|rule| rule.policy == ConcurrencyPolicy::Supersede) else {
             return;
-        }
-        self.wake_after(release, Account::older);
+        };
+        self.wake_after(release, |account, line, own| account.older(line, own, rule.cancel_after_deploy));
     }
 
     /// Notes, before the locks are tried, that the release will want to know when one of them is free.
@@ -159,4 +164,9 @@ impl Queue {
     fn account(&self) -> std::sync::MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The rule that holds for the release.
+fn rule_of<'a>(release: &DatabricksRelease, rule: Option<&'a Concurrency>) -> Option<&'a Concurrency> {
+    if release.spec.reason == ReleaseReason::PullRequest { Some(&PULL_REQUEST) } else { rule }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brickline_crds::{DatabricksRelease, labels};
+use brickline_crds::{DatabricksRelease, ReleaseReason, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::api::{ListParams, ObjectMeta};
@@ -18,7 +18,9 @@ type Pipeline = (String, String);
 /// Sets the metric from the labels of finished releases; their status is not read.
 pub(crate) async fn recall(context: &Context) -> Result<(), kube::Error> {
     let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
-    let mut wanted = ListParams::default().labels(&format!("{},{}", labels::RESULT, labels::PIPELINE)).limit(PAGE);
+    // Those of pull requests say nothing of the pipeline.
+    let wanted = format!("{},{},{}!={}", labels::RESULT, labels::PIPELINE, labels::REASON, ReleaseReason::PullRequest);
+    let mut wanted = ListParams::default().labels(&wanted).limit(PAGE);
     let mut last = BTreeMap::new();
     loop {
         let page = releases.list_metadata(&wanted).await?;

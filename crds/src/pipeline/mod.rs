@@ -1,5 +1,6 @@
 //! `ReleasePipeline`: what happens on a merge.
 
+mod pull_requests;
 mod repository;
 mod retention;
 mod stage;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::release::same_cluster;
 
+pub use pull_requests::{Forks, PullRequests};
 pub use repository::{Provider, Reporting, Repository};
 pub use retention::Retention;
 pub use stage::{Concurrency, ConcurrencyPolicy, ExtraApprovals, Overrides, Parameter, ParameterType, PipelineStage};
@@ -45,6 +47,8 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.trigger.webhook) || self.repository.provider != 'generic'").message("trigger.webhook needs repository.provider, such as gitea or github: it says how deliveries prove themselves"))]
 #[x_kube(validation = Rule::new("(!has(self.trigger.poll) && !has(self.trigger.schedules)) || self.repository.url.matches('^https?://')").message("trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the newest commit"))]
+#[x_kube(validation = Rule::new("!has(self.trigger.pullRequests) || !self.trigger.pullRequests.enabled || has(self.trigger.webhook)").message("trigger.pullRequests needs trigger.webhook: only the forge tells of pull requests"))]
+#[x_kube(validation = Rule::new("!has(self.trigger.pullRequests) || !has(self.trigger.pullRequests.workspaceRef) || !has(self.stages) || self.stages.all(stage, stage.workspaceRef.name != self.trigger.pullRequests.workspaceRef.name)").message("trigger.pullRequests.workspaceRef is a workspace of its own, and none of a stage: what nobody has merged stays away from what is released"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.parameters) || stage.parameters.all(name, has(self.parameters) && self.parameters.exists(p, p.name == name && (!has(p.enum) || stage.parameters[name] in p.enum))))").message("a stage's parameters are those of the pipeline's parameters, with one of the values of their enum"))]
 #[x_kube(validation = Rule::new(same_cluster::STAGES).message(same_cluster::MESSAGE))]
 pub struct ReleasePipelineSpec {

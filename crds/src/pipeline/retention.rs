@@ -19,6 +19,9 @@ pub struct Retention {
     /// Releases that were skipped. Default: 5.
     #[schemars(range(min = 0, max = 1000))]
     pub skipped: u32,
+    /// Releases of pull requests, however they ended: they are counted by themselves. Default: 20.
+    #[schemars(range(min = 0, max = 1000))]
+    pub pull_requests: u32,
     /// Releases kept of each stage whatever their age, the newest first. Default: 2.
     #[schemars(range(min = 0, max = 100))]
     pub minimum_per_stage: u32,
@@ -28,6 +31,13 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { succeeded: 10, failed: 10, skipped: 5, minimum_per_stage: 2, max_age: GoDuration::from_secs(720 * 3600) }
+        Self {
+            succeeded: 10,
+            failed: 10,
+            skipped: 5,
+            pull_requests: 20,
+            minimum_per_stage: 2,
+            max_age: GoDuration::from_secs(720 * 3600),
+        }
     }
 }

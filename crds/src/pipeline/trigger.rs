@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PullRequests;
 use crate::{GoDuration, LocalRef, Schedule, duration, pattern};
 
 /// Which pushes become releases.
@@ -29,6 +30,9 @@ pub struct Trigger {
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["pipeline"]))]
     pub artifacts: Vec<ArtifactTrigger>,
+    /// Pull requests into the branches. None: they are not built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_requests: Option<PullRequests>,
     /// Which changed files a release needs: others end `Skipped` with `PathsNotMatched`.
     pub paths: Paths,
     /// Only merges are released: others end `Skipped` with `NotAMerge`. Default: false.
@@ -43,6 +47,7 @@ impl Default for Trigger {
             poll: None,
             schedules: Vec::new(),
             artifacts: Vec::new(),
+            pull_requests: None,
             paths: Paths::default(),
             merges_only: false,
         }

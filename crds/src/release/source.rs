@@ -46,10 +46,10 @@ pub struct GitSource {
     #[schemars(length(min = 8, max = 1024))]
     #[x_kube(validation = Rule::new(clone_url::RULE).message(clone_url::MESSAGE))]
     pub url: String,
-    /// The ref the commit is on. Example: `refs/heads/release`.
+    /// The ref the commit is on. Example: `refs/heads/release`; of a pull request: `refs/pull/12/head`.
     #[serde(rename = "ref")]
     #[schemars(length(min = 6, max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^refs/(heads|tags)/[^[:space:]~^:?*]+$') && !self.contains('[') && !self.contains('\\\\') && !self.contains('..')").message("ref is a full ref such as refs/heads/release or refs/tags/v1"))]
+    #[x_kube(validation = Rule::new("self.matches('^refs/((heads|tags)/[^[:space:]~^:?*]+|(pull|merge-requests)/[1-9][0-9]{0,17}/head)$') && !self.contains('[') && !self.contains('\\\\') && !self.contains('..')").message("ref is a full ref such as refs/heads/release, refs/tags/v1 or refs/pull/12/head"))]
     pub reference: String,
     /// The commit's full id, 40 hex characters (64 for SHA-256 repositories).
     #[schemars(length(min = 40, max = 64))]
@@ -75,6 +75,8 @@ pub enum ReleaseReason {
     /// Created by a person.
     #[default]
     Manual,
+    /// A pull request was opened, or has a new commit. Set by the controller.
+    PullRequest,
     /// A schedule of the pipeline came due. Set by the controller.
     Schedule,
     /// Another pipeline's release ended well. Set by the controller.

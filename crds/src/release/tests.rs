@@ -19,6 +19,13 @@ fn artifact() -> Value {
     json!({"artifactFrom": [{"release": "dbxdemo-4f2c91d0a7be", "digest": DIGEST}]})
 }
 
+/// A commit of a pull request.
+fn pull() -> Value {
+    let mut source = git();
+    source["git"]["ref"] = json!("refs/pull/12/head");
+    source
+}
+
 fn job() -> Value {
     json!({"name": "nightly", "tasks": [{"key": "load", "notebook": {"path": "notebooks/load.py"}}]})
 }
@@ -35,6 +42,7 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 
 #[rstest]
 #[case(&git(), json!({}))]
+#[case(&pull(), json!({"reason": "pullRequest", "workspaceRef": {"name": "sandbox"}, "install": {"clusters": []}}))]
 #[case(&git(), json!({"stage": "staging", "tags": ["nightly"], "parameters": {"env": "staging"}}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Deploy", "reason": "retry"}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Operate", "operate": {"jobs": [job()]}}))]
@@ -70,6 +78,12 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&artifact(), json!({"startAt": "Build", "workspaceRef": {"name": "a"}}), "startAt is Deploy, Install, Test or Operate")]
 #[case(&git(), json!({"operate": {"jobs": [job()]}}), "operate needs workspaceRef")]
 #[case(&git(), json!({"operate": {"prune": true}}), "operate needs workspaceRef")]
+#[case(&pull(), json!({}), "reason pullRequest and the ref of a pull request")]
+#[case(&pull(), json!({"reason": "push"}), "reason pullRequest and the ref of a pull request")]
+#[case(&git(), json!({"reason": "pullRequest", "install": {"clusters": []}}), "reason pullRequest and the ref of a pull request")]
+#[case(&artifact(), json!({"reason": "pullRequest", "install": {"clusters": []}}), "reason pullRequest and the ref of a pull request")]
+#[case(&pull(), json!({"reason": "pullRequest"}), "has no stage, and installs nothing")]
+#[case(&pull(), json!({"reason": "pullRequest", "stage": "staging", "install": {"clusters": []}}), "has no stage, and installs nothing")]
 #[case(&git(), json!({"reason": "promotion"}), "need source.artifactFrom")]
 #[case(&git(), json!({"reason": "rollback"}), "need source.artifactFrom")]
 #[case(&git(), json!({"cause": {"release": "A"}}), "the name of an object")]

@@ -24,7 +24,7 @@ pub fn add(suite: &mut Suite) {
             "repository": {"url": "https://git.example.com/data/dbxdemo.git", "provider": "generic"},
             "trigger": {"branches": ["release"], "paths": {}, "mergesOnly": false},
             "concurrency": {"policy": "Queue", "limit": 1, "cancelAfterDeploy": false},
-            "retention": {"succeeded": 10, "failed": 10, "skipped": 5, "minimumPerStage": 2, "maxAge": "720h"},
+            "retention": {"succeeded": 10, "failed": 10, "skipped": 5, "pullRequests": 20, "minimumPerStage": 2, "maxAge": "720h"},
             "reporting": {"commitStatus": true},
             "suspend": false,
             "template": {"metadata": {}, "spec": plan()},

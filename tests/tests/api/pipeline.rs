@@ -48,6 +48,7 @@ fn retention(table: &mut Table) {
         ("succeeded", 1000, "should be less than or equal to 1000"),
         ("failed", 1000, "should be less than or equal to 1000"),
         ("skipped", 1000, "should be less than or equal to 1000"),
+        ("pullRequests", 1000, "should be less than or equal to 1000"),
         ("minimumPerStage", 100, "should be less than or equal to 100"),
     ] {
         table

@@ -182,7 +182,13 @@ async fn reasons(lab: &Lab) -> anyhow::Result<()> {
     let forged = forged.map(|reason| (ANA, because(ANA, reason), Some(REASON)));
     let automatic = ["push", "schedule", "buildCompletion", "promotion", "rollback"];
     let automatic = automatic.map(|reason| (CONTROLLER, because(CONTROLLER, reason), None));
-    tried(lab, &[&people[..], &forged, &automatic].concat()).await
+    let request = |requester: &str| {
+        let release = object::with(release(requester, "because"), "spec.source.git.ref", json!("refs/pull/12/head"));
+        let release = object::with(release, "spec.install", json!({"clusters": []}));
+        object::with(release, "spec.reason", json!("pullRequest"))
+    };
+    let requests = [(ANA, request(ANA), Some(REASON)), (CONTROLLER, request(CONTROLLER), None)];
+    tried(lab, &[&people[..], &forged, &automatic, &requests].concat()).await
 }
 
 fn labelled(requester: &str, label: &str, value: &str) -> Value {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{jobs, pipeline, plan};
 
 const COMMIT: &str = "commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)";
-const REF: &str = "ref is a full ref such as refs/heads/release or refs/tags/v1";
+const REF: &str = "ref is a full ref such as refs/heads/release, refs/tags/v1 or refs/pull/12/head";
 const SOURCE: &str = "source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose \
                       artifacts are deployed)";
 const DIGEST: &str = "digest is status.artifact.digest of that release: sha256: and 64 hex characters";
@@ -15,6 +15,8 @@ const START_NEEDS: &str =
     "startAt needs source.artifactFrom and workspaceRef: what is not built must come from another release";
 const REASON: &str =
     "reasons promotion, rollback and buildCompletion need source.artifactFrom: they release what another release built";
+const PULL_REQUEST: &str = "reason pullRequest and the ref of a pull request, such as refs/pull/12/head, go together: what nobody has \
+                            merged is released nowhere else";
 const STAGE: &str = "stage is a lower-case word of a-z, 0-9 and '-'";
 const PARAMETERS: &str = "parameter names are words of letters, digits and '_', at most 63 characters";
 const NAME: &str = "metadata.name may have at most 63 characters: it is a label of the build's Job";
@@ -44,6 +46,9 @@ fn source(table: &mut Table) {
         "heads/release",
         "refs/heads/",
         "refs/pull/1/merge",
+        "refs/pull/0/head",
+        "refs/pull/x/head",
+        "refs/merge-requests/1/merge",
         "refs/heads/a..b",
         "refs/heads/a b",
         "refs/heads/a~1",
@@ -121,6 +126,29 @@ fn artifacts(table: &mut Table) {
         .refuses("Required value", [json!({"artifactFrom": [{"release": "a"}]})]);
 }
 
+/// What nobody has merged goes with its own reason, and nowhere near what is released.
+fn pull_requests(table: &mut Table) {
+    let of = |reference: &str, fields: &Value| {
+        let source = object::with(object::release("x")["spec"]["source"].clone(), "git.ref", json!(reference));
+        let mut spec = json!({"source": source, "reason": "pullRequest", "install": {"clusters": []}});
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        spec
+    };
+    let (pull, merge) = ("refs/pull/12/head", "refs/merge-requests/12/head");
+    let sandbox = json!({"workspaceRef": {"name": "sandbox"}});
+    table
+        .field("spec")
+        .takes([of(pull, &json!({})), of(pull, &sandbox), of(merge, &sandbox)])
+        .refuses(PULL_REQUEST, [of("refs/heads/release", &json!({})), of(pull, &json!({"reason": "manual"}))])
+        .refuses(PULL_REQUEST, [of(pull, &json!({"reason": "push"}))])
+        .refuses(
+            "a release of a pull request has no stage, and installs nothing on clusters that others use",
+            [of(pull, &json!({"stage": "staging"})), of(pull, &json!({"install": {"clusters": ["main"]}}))],
+        );
+}
+
 fn what_for(table: &mut Table) {
     let reason = |reason: &str| of_artifact(&json!({"reason": reason}));
     table
@@ -140,7 +168,9 @@ fn what_for(table: &mut Table) {
         .field("spec.reason")
         .takes(["push", "manual", "schedule", "retry"].map(Value::from))
         .refuses(REASON, ["promotion", "rollback", "buildCompletion"].map(Value::from))
-        .refuses("supported values: \"push\", \"manual\"", [json!("Push"), json!("pullRequest")]);
+        .refuses(PULL_REQUEST, [json!("pullRequest")])
+        .refuses("supported values: \"push\", \"manual\"", [json!("Push"), json!("pull-request")]);
+    pull_requests(table);
     table.field("spec.startAt").refuses(START_NEEDS, [json!("Deploy")]);
     table
         .field("spec.cause")

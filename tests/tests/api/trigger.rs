@@ -11,6 +11,11 @@ const PROVIDER: &str =
 const HTTPS: &str = "trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the \
                      newest commit";
 const ITSELF: &str = "trigger.artifacts names other pipelines: this one's own releases would start it for ever";
+const TARGET: &str = "pullRequests.target is an absolute folder below /Shared, /Workspace, /Users or /Repos, without trailing \
+                      slash, '..' or '$'";
+const OWN_WORKSPACE: &str = "trigger.pullRequests.workspaceRef is a workspace of its own, and none of a stage: what nobody has \
+                             merged stays away from what is released";
+const TOLD: &str = "trigger.pullRequests needs trigger.webhook: only the forge tells of pull requests";
 const INTERVAL: &str = "poll.interval is at least 30s";
 const CRON: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the week), or \
                     @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
@@ -24,6 +29,7 @@ pub fn examples(table: &mut Table) {
     polls(table);
     schedules(table);
     artifacts(table);
+    pull_requests(table);
     paths(table);
 }
 
@@ -103,6 +109,28 @@ fn artifacts(table: &mut Table) {
         .refuses(BRANCHES, [json!([{"pipeline": "libs", "branches": ["refs/heads/a"]}])])
         .refuses("Duplicate value", [json!([{"pipeline": "libs"}, {"pipeline": "libs"}])])
         .refuses("must have at most 8 items", [json!(many(9))]);
+}
+
+fn pull_requests(table: &mut Table) {
+    let target = |target: &str| json!({"target": target});
+    table
+        .field("spec.trigger.pullRequests")
+        .takes([json!({}), json!({"workspaceRef": {"name": "sandbox"}, "forks": "Never"})])
+        .takes(["/Shared/.pull-requests", "/Users/ana@example.com/pulls", "/Workspace/Shared/a"].map(target))
+        .refuses(TARGET, ["/Shared", "/Volumes/a/b/c", "/Shared/a/", "/Shared/../a", "/Shared/$(params.a)"].map(target))
+        .refuses("may not be more than 200", [target(&format!("/Shared/{}", "a".repeat(200)))])
+        .refuses("supported values: \"Never\"", [json!({"forks": "Always"})])
+        .refuses(OWN_WORKSPACE, [json!({"workspaceRef": {"name": "staging"}})])
+        .refuses(OBJECT, [json!({"workspaceRef": {"name": "Sandbox"}})]);
+    let spec = |trigger: &Value| {
+        let repository = json!({"url": "https://git.example.com/a", "provider": "gitea"});
+        json!({"repository": repository, "trigger": trigger})
+    };
+    let (webhook, enabled) = (json!({"secretRef": {"name": "hook"}}), json!({"enabled": true}));
+    table
+        .field("spec")
+        .takes([spec(&json!({"webhook": webhook, "pullRequests": enabled}))])
+        .refuses(TOLD, [spec(&json!({"poll": {}, "pullRequests": enabled}))]);
 }
 
 fn paths(table: &mut Table) {

@@ -244,16 +244,23 @@ fn wanted(release: &DatabricksRelease, manifest: &Manifest) -> Result<(Vec<Targe
     Ok((targets, libraries))
 }
 
-/// Whose state it is: a stage of a pipeline, or of a repository where there is none. Its place, and its name for people.
+/// Whose state it is: a stage of a pipeline, or of a repository where there is none; each pull request has its own. Its
+/// place, and its name for people.
 fn owner(release: &DatabricksRelease) -> (String, String) {
     let namespace = release.namespace().unwrap_or_default();
-    let stage = release.spec.stage.clone().unwrap_or_default();
+    let pull_request = origin(release).filter(|_| release.spec.reason == ReleaseReason::PullRequest);
+    let stage = pull_request.map(|git| git.reference.clone()).or_else(|| release.spec.stage.clone());
+    let stage = stage.unwrap_or_default();
     let (kind, name) = match release.labels().get(labels::PIPELINE) {
         Some(pipeline) => ("pipeline", pipeline.clone()),
         None => ("repository", origin(release).map(|git| git.url.clone()).unwrap_or_default()),
     };
     let place = state::place(&[kind, &namespace, &name, &stage]);
-    let of_stage = if stage.is_empty() { String::new() } else { format!(", stage {stage}") };
+    let of_stage = match (stage.as_str(), pull_request) {
+        ("", _) => String::new(),
+        (reference, Some(_)) => format!(", {reference}"),
+        (stage, None) => format!(", stage {stage}"),
+    };
     (place, format!("{kind} {name} of namespace {namespace}{of_stage}"))
 }
 

@@ -148,9 +148,9 @@ fn authorise(release: &DatabricksRelease, connection: &Connection, wanted: &Want
 
 /// Whether the controller made the release. Admission keeps these reasons for it, and has people sign theirs.
 fn is_automatic(release: &DatabricksRelease) -> bool {
-    use ReleaseReason::{BuildCompletion, Promotion, Push, Rollback, Schedule};
+    use ReleaseReason::{BuildCompletion, Promotion, PullRequest, Push, Rollback, Schedule};
     let reason = release.spec.reason;
-    matches!(reason, Push | Schedule | BuildCompletion | Promotion)
+    matches!(reason, Push | PullRequest | Schedule | BuildCompletion | Promotion)
         || (reason == Rollback && release.spec.requested_by.is_none())
 }
 

@@ -16,7 +16,8 @@ use super::{at, built, ended, good, promoted, two_stages, with};
 const HOURS: u64 = 100;
 
 fn retention(succeeded: u32, failed: u32, skipped: u32, minimum_per_stage: u32) -> Retention {
-    Retention { succeeded, failed, skipped, minimum_per_stage, max_age: GoDuration::from_secs(HOURS * 3600) }
+    let max_age = GoDuration::from_secs(HOURS * 3600);
+    Retention { succeeded, failed, skipped, minimum_per_stage, max_age, pull_requests: 2 }
 }
 
 fn look(all: &[DatabricksRelease], retention: &Retention, minute: i64) -> Expiry {
@@ -43,6 +44,16 @@ fn the_newest_are_kept() {
     assert_eq!(names(&expiry), ["r1", "r2", "r3"]);
     assert_eq!(expiry.gone[0].uid.as_deref(), Some("uid of r1"));
     assert_eq!(names(&look(&releases(5), &retention(2, 9, 9, 4), 10)), ["r1"], "four of each stage");
+}
+
+#[test]
+fn pull_requests_are_counted_by_themselves() {
+    let mut all = releases(8);
+    for release in &mut all[2..] {
+        (release.spec.reason, release.spec.stage) = (ReleaseReason::PullRequest, None);
+    }
+    all[5] = ended(all[5].clone(), ReleaseResult::Skipped);
+    assert_eq!(names(&look(&all, &retention(2, 0, 0, 9), 10)), ["r3", "r4", "r5", "r6"]);
 }
 
 #[test]

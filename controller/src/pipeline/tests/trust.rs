@@ -11,6 +11,7 @@ use super::{built, good, promoted, two_stages, with};
 #[case::schedule(ReleaseReason::Schedule, true)]
 #[case::promotion(ReleaseReason::Promotion, true)]
 #[case::build_completion(ReleaseReason::BuildCompletion, true)]
+#[case::pull_request(ReleaseReason::PullRequest, false)]
 #[case::rollback(ReleaseReason::Rollback, false)]
 #[case::by_hand(ReleaseReason::Manual, true)]
 #[case::again(ReleaseReason::Retry, true)]
@@ -50,4 +51,15 @@ fn an_artifact_that_the_pipeline_did_not_build_does_not_count() {
     assert!(with(&both, |releases| counts(&pipeline, releases, &both[1])));
     let alone = [by_hand];
     assert!(!with(&alone, |releases| counts(&pipeline, releases, &alone[0])));
+}
+
+#[test]
+fn what_people_make_of_a_pull_requests_artifact_does_not_count() {
+    let pipeline = two_stages();
+    let mut root = good(built(&pipeline, "a", 1, 'a'));
+    root.spec.reason = ReleaseReason::PullRequest;
+    let mut by_hand = good(promoted(&pipeline, "b", 2, &root, "staging"));
+    by_hand.spec.reason = ReleaseReason::Manual;
+    let both = [root, by_hand];
+    assert!(!with(&both, |releases| counts(&pipeline, releases, &both[1])));
 }

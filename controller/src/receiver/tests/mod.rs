@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod pull_requests;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -46,6 +47,19 @@ impl Cluster {
             (&Method::GET, true) => match self.secrets_fail {
                 Some(code) => failure(code),
                 None => self.secrets.get(&name).map_or_else(|| failure(404), |secret| (200, secret.clone())),
+            },
+            (&Method::GET, false) if name == "databricksreleases" => {
+                let items: Vec<&Value> = self.releases.values().collect();
+                (200, json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "List", "metadata": {}, "items": items}))
+            }
+            (&Method::PATCH, _) => match (self.creations_fail, self.releases.get_mut(&name)) {
+                (Some(code), _) => failure(code),
+                (None, None) => failure(404),
+                (None, Some(release)) => {
+                    let change: Value = serde_json::from_slice(body).unwrap();
+                    release["spec"]["cancel"] = change["spec"]["cancel"].clone();
+                    (200, release.clone())
+                }
             },
             (&Method::GET, false) => {
                 self.releases.get(&name).map_or_else(|| failure(404), |release| (200, release.clone()))

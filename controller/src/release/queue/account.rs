@@ -22,7 +22,7 @@ pub(crate) struct Limits {
     pub(crate) pools: BTreeMap<String, usize>,
 }
 
-/// Releases of one stage of one pipeline, of which a number goes on at the same time.
+/// Releases of one stage, or of one pull request, of one pipeline, of which a number goes on at the same time.
 type Group = (String, String, String);
 
 /// What the account must know of a release.
@@ -64,13 +64,12 @@ impl Candidate {
         let aside = matches!(waiting, Some(Reason::WaitingForApproval | Reason::WaitingForWindow | Reason::Suspended))
             || (release.spec.suspend && !status.phases.iter().any(began));
         let pipeline = release.labels().get(labels::PIPELINE).cloned();
-        let stage = release.spec.stage.clone().unwrap_or_default();
         let birth = Birth::of(release);
         Self {
             uid: release.uid().unwrap_or_default(),
             place: (birth.alone(), name.clone()),
             birth,
-            group: pipeline.map(|pipeline| (namespace.clone(), pipeline, stage)),
+            group: pipeline.map(|pipeline| (namespace.clone(), pipeline, goal(release))),
             pool: release.spec.build.pool.clone(),
             had: Share {
                 turn: status.phases.iter().any(began) && !aside && waiting != Some(Reason::WaitingForSlot),
@@ -247,9 +246,15 @@ impl Account {
     }
 
     /// Older releases of the same stage: a newer one may take their place.
-    pub(super) fn older(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+    pub(super) fn older(
+        &mut self,
+        line: &[Candidate],
+        release: &Candidate,
+        after_deploy: bool,
+    ) -> Vec<ObjectRef<DatabricksRelease>> {
         let others = self.others(line, release).filter(|other| other.group.is_some() && other.group == release.group);
-        others.filter(|other| other.place < release.place && !other.deploy_began).map(Candidate::reference).collect()
+        let stops = |other: &&Candidate| other.place < release.place && (after_deploy || !other.deploy_began);
+        others.filter(stops).map(Candidate::reference).collect()
     }
 
     pub(super) fn wants(&mut self, release: &Candidate, locks: &[String]) {
@@ -309,6 +314,17 @@ fn waiter(release: &Candidate) -> Waiter {
     ((release.birth.alone(), release.name.clone()), release.namespace.clone())
 }
 
+/// What the release is for: its stage, or the ref of its pull request, which no stage is called.
+fn goal(release: &DatabricksRelease) -> String {
+    let spec = &release.spec;
+    let pull_request = spec.source.git.as_ref().filter(|_| spec.reason == ReleaseReason::PullRequest);
+    pull_request.map(|git| git.reference.clone()).or_else(|| spec.stage.clone()).unwrap_or_default()
+}
+
 fn stage(name: &str) -> String {
-    if name.is_empty() { "the artifact store".to_owned() } else { format!("stage {name}") }
+    match name {
+        "" => "the artifact store".to_owned(),
+        name if name.starts_with("refs/") => name.to_owned(),
+        name => format!("stage {name}"),
+    }
 }

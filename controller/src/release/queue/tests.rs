@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use brickline_crds::{
     Concurrency, ConcurrencyPolicy, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, GitSource,
-    Phase, PhaseState, PhaseStatus, Reason, Waiting, annotations, labels,
+    Phase, PhaseState, PhaseStatus, Reason, ReleaseReason, Waiting, annotations, labels,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::Turn;
 use super::account::{Account, Candidate, Limits, align};
+use super::{Turn, rule_of};
 
 fn limits(slots: usize) -> Limits {
     Limits { controller: slots, namespace: slots, pools: BTreeMap::from([("default".to_owned(), slots)]) }
@@ -108,7 +108,7 @@ fn newest_wins_where_the_pipeline_says_so() {
     assert_eq!((newer.name.as_str(), newer.supersedes, newer.after_deploy), ("dbxdemo-3", true, false));
     assert!(account.newer(&line, &line[2], Some(&supersede)).is_none());
     assert!(!account.newer(&line, &line[0], Some(&rule(ConcurrencyPolicy::Queue))).unwrap().supersedes);
-    let woken: Vec<_> = account.older(&line, &line[2]).into_iter().map(|release| release.name).collect();
+    let woken: Vec<_> = account.older(&line, &line[2], false).into_iter().map(|release| release.name).collect();
     assert_eq!(woken, ["dbxdemo-1", "dbxdemo-2"]);
     assert_eq!(account.take(&line, &line[2], Some(&supersede), true), Turn::Go, "the newest waits for nobody older");
 }
@@ -136,6 +136,35 @@ fn the_later_of_two_merges_wins_within_a_second(#[case] first: i64, #[case] seco
         assert_eq!(newer, Some(format!("dbxdemo-{second}")));
         assert_eq!(account.newer(&line, &line[1], Some(&supersede)), None);
     }
+}
+
+#[test]
+fn pull_requests_are_in_nobodys_way_but_their_own() {
+    let of = |n: i64, number: u32| {
+        let mut release = release(n);
+        let git = GitSource { reference: format!("refs/pull/{number}/head"), ..GitSource::default() };
+        release.spec.source.git = Some(git);
+        (release.spec.reason, release.spec.stage) = (ReleaseReason::PullRequest, None);
+        release
+    };
+    let mut building = release(5);
+    building.spec.stage = None;
+    let all = [of(1, 7), of(2, 8), of(3, 7), release(4), building];
+    let line: Vec<Candidate> = all.iter().map(Candidate::of).collect();
+    let mut account = Account::new(limits(10));
+    let queue = rule(ConcurrencyPolicy::Queue);
+    let newer = |index: usize| account.newer(&line, &line[index], rule_of(&all[index], Some(&queue)));
+    let first = newer(0).unwrap();
+    assert_eq!((first.name.as_str(), first.supersedes, first.after_deploy), ("dbxdemo-3", true, true));
+    assert!((1..5).all(|index| newer(index).is_none()), "another pull request, the newest commit, a stage, a build");
+    for index in [0, 1, 3, 4] {
+        assert_eq!(account.take(&line, &line[index], rule_of(&all[index], Some(&queue)), true), Turn::Go);
+    }
+    let turn = account.take(&line, &line[2], rule_of(&all[2], Some(&queue)), true);
+    let Turn::Wait(why) = turn else { panic!("it goes on before the older one has stopped") };
+    assert_eq!(why, "pipeline dbxdemo releases one at a time to refs/pull/7/head");
+    let woken: Vec<_> = account.older(&line, &line[2], true).into_iter().map(|release| release.name).collect();
+    assert_eq!(woken, ["dbxdemo-1"]);
 }
 
 #[test]

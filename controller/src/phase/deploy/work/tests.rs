@@ -2,7 +2,9 @@
 
 mod fake;
 
-use brickline_crds::{Artifact, DatabricksReleaseSpec, DatabricksReleaseStatus, DeployItem, ItemKind};
+use brickline_crds::{
+    Artifact, DatabricksReleaseSpec, DatabricksReleaseStatus, DeployItem, GitSource, ItemKind, ReleaseReason,
+};
 use futures::future::pending;
 use rstest::rstest;
 use serde_json::json;
@@ -27,6 +29,19 @@ fn release(uid: &str, artifact: Artifact) -> DatabricksRelease {
     release.metadata.labels = Some([(labels::PIPELINE.to_owned(), "dbxdemo".to_owned())].into());
     release.status = Some(DatabricksReleaseStatus { artifact: Some(artifact), ..DatabricksReleaseStatus::default() });
     release
+}
+
+#[test]
+fn each_pull_request_has_a_state_of_its_own() {
+    let of = |number: u32| {
+        let mut release = release("one", Artifact::default());
+        let git = GitSource { reference: format!("refs/pull/{number}/head"), ..GitSource::default() };
+        (release.spec.source.git, release.spec.reason) = (Some(git), ReleaseReason::PullRequest);
+        owner(&release)
+    };
+    let (first, second, own) = (of(12), of(13), owner(&release("one", Artifact::default())));
+    assert!(first.0 != second.0 && first.0 != own.0, "{first:?}");
+    assert_eq!(first.1, "pipeline dbxdemo of namespace data, refs/pull/12/head");
 }
 
 /// So many notebooks, of which the first `changed` are of this release.

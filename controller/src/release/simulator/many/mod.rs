@@ -28,6 +28,7 @@ use super::world::{FakeWorld, Outside};
 use crate::creation::{Draft, Occasion};
 use crate::lock::is_for_rollback;
 use crate::phase::begin::Resolved;
+use crate::receiver::pull_request::PullRequest;
 use crate::receiver::push::Push;
 use crate::receiver::samples;
 
@@ -39,6 +40,8 @@ pub(super) use tally::tally;
 struct Merge {
     when: fn(&Many) -> bool,
     letter: char,
+    /// Whether it is only a commit of a pull request yet.
+    request: bool,
 }
 
 /// Everything outside the process.
@@ -135,9 +138,14 @@ impl Many {
             self.merges.pop_front();
             let commit = |letter: char| letter.to_string().repeat(40);
             let before = ('a'..merge.letter).last().map(commit);
-            let push = Push { commit: commit(merge.letter), before, ..samples::push() };
-            let occasion = Occasion::push(&self.pipeline, &push).told(&push, self.now);
-            let draft = Draft::building(&self.pipeline, occasion);
+            let draft = if merge.request {
+                let request = PullRequest { commit: commit(merge.letter), ..samples::pull_request() };
+                let occasion = Occasion::pull_request(&self.pipeline, &request).told(before.as_ref(), self.now);
+                Draft { stage: None, occasion }
+            } else {
+                let push = Push { commit: commit(merge.letter), ..samples::push() };
+                Draft::building(&self.pipeline, Occasion::push(&self.pipeline, &push).told(before.as_ref(), self.now))
+            };
             let release = draft.release(&self.pipeline, 12).expect("a release");
             self.create(release);
         }

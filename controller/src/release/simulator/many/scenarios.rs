@@ -1,8 +1,8 @@
 //! What happens between releases: newer ones, rollbacks, promotions.
 
 use brickline_crds::{
-    ConcurrencyPolicy, DatabricksRelease, OnFailure, Phase, PhaseState, Reason, ReleasePipeline, ReleaseReason,
-    ReleaseResult,
+    ConcurrencyPolicy, DatabricksRelease, LocalRef, OnFailure, Phase, PhaseState, PullRequests, Reason,
+    ReleasePipeline, ReleaseReason, ReleaseResult,
 };
 
 use kube::ResourceExt;
@@ -31,6 +31,7 @@ pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
         newest_of_a_second(),
         superseded_in_build(),
         not_superseded_after_deploy(),
+        newest_of_a_pull_request(),
         rolled_back(),
         rolled_back_before_the_next(),
         nothing_to_roll_back_to(),
@@ -43,7 +44,7 @@ pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
 /// The letter of a merge's commit; else what made the release, and where it goes.
 pub(super) fn role(release: &DatabricksRelease) -> String {
     match (release.spec.reason, &release.spec.source.git) {
-        (ReleaseReason::Push, Some(git)) => git.commit.chars().take(1).collect(),
+        (ReleaseReason::Push | ReleaseReason::PullRequest, Some(git)) => git.commit.chars().take(1).collect(),
         (reason, _) => format!("{reason} {}", release.spec.stage.as_deref().unwrap_or_default()),
     }
 }
@@ -65,7 +66,11 @@ fn over(release: &DatabricksRelease) -> bool {
 }
 
 fn merge(letter: char, when: fn(&Many) -> bool) -> Merge {
-    Merge { when, letter }
+    Merge { when, letter, request: false }
+}
+
+fn request(letter: char, when: fn(&Many) -> bool) -> Merge {
+    Merge { request: true, ..merge(letter, when) }
 }
 
 fn at_once(letter: char) -> Merge {
@@ -144,6 +149,23 @@ fn not_superseded_after_deploy() -> Scenario {
         script: well,
         merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
         ends: vec![good("a"), good("b")],
+    }
+}
+
+/// Its tests stop for the newer commit, although merges wait for each other; and nothing is promoted.
+fn newest_of_a_pull_request() -> Scenario {
+    let mut pipeline = two_stages();
+    pipeline.spec.trigger.pull_requests =
+        Some(PullRequests { enabled: true, workspace_ref: Some(LocalRef::new("sandbox")), ..PullRequests::default() });
+    Scenario {
+        name: "newest of a pull request",
+        pipeline,
+        script: |release| {
+            let hangs = is(release, "a").then_some(Phase::Test);
+            Script { databricks: Behaviour { hangs, ..Behaviour::default() }, ..Script::default() }
+        },
+        merges: vec![request('a', |_| true), request('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
+        ends: vec![("a", ReleaseResult::Canceled, Reason::Superseded), good("b")],
     }
 }
 

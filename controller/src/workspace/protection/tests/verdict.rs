@@ -59,6 +59,7 @@ fn pipelines_and_namespaces(
 #[case(json!(["release"]), Some("refs/tags/release"), Some("ref refs/tags/release"))]
 #[case(json!(["**"]), Some("refs/tags/v1"), Some("ref refs/tags/v1"))]
 #[case(json!(["release"]), Some("release"), Some("ref release"))]
+#[case(json!(["**"]), Some("refs/pull/12/head"), Some("ref refs/pull/12/head"))]
 #[case(json!(["release"]), None, Some("a release without branch"))]
 fn branches(#[case] allowed: Value, #[case] reference: Option<&str>, #[case] refused: Option<&str>) {
     let request = Request { reference, ..request() };
