@@ -105,7 +105,8 @@ mod tests {
         let sandbox = Some(LocalRef::new("sandbox"));
         pipeline.spec.trigger.pull_requests =
             Some(PullRequests { workspace_ref: sandbox.clone(), ..PullRequests::default() });
-        pipeline.spec.template.spec.deploy.bundle = Some(Box::default());
+        pipeline.spec.template.spec.deploy.bundle =
+            Some(serde_json::from_value(serde_json::json!({"target": "dev"})).unwrap());
         let spec = |pipeline: &ReleasePipeline| {
             let occasion = Occasion::pull_request(pipeline, &samples::pull_request());
             Draft { stage: None, occasion }.spec(pipeline).unwrap()
