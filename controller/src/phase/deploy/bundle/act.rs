@@ -81,7 +81,8 @@ pub(super) fn plan(
 /// Puts what the pod said into the phase's log. A log that can't be had holds nothing up.
 async fn tell(release: &DatabricksRelease, job: &str, context: &Context) {
     let line = |line: &str| context.log.line(release, Phase::Deploy, format_args!("bundle: {line}"));
-    match tokio::time::timeout(PATIENCE, said(release, job, context)).await {
+    let namespace = release.namespace().unwrap_or_default();
+    match tokio::time::timeout(PATIENCE, said(&context.kube, &namespace, job)).await {
         Ok(Ok(said)) => lines(&said).iter().for_each(|told| line(told)),
         Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => {
             line(
@@ -93,8 +94,9 @@ async fn tell(release: &DatabricksRelease, job: &str, context: &Context) {
     }
 }
 
-async fn said(release: &DatabricksRelease, job: &str, context: &Context) -> Result<String, kube::Error> {
-    let pods: Api<Pod> = Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
+/// The last lines of the Job's newest pod: of the CLI, or of what could not bring it its files.
+pub(super) async fn said(kube: &kube::Client, namespace: &str, job: &str) -> Result<String, kube::Error> {
+    let pods: Api<Pod> = Api::namespaced(kube.clone(), namespace);
     let found = pods.list(&ListParams::default().labels(&format!("{JOB_NAME}={job}"))).await?;
     let Some(pod) = newest(&found.items) else { return Ok("its pod is gone, and its log with it".to_owned()) };
     let came_to_it = has_begun(pod, layout::CONTAINER_BUNDLE);

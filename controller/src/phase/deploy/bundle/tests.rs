@@ -1,5 +1,6 @@
 //! What teams that keep `databricks.yml` get: one pod with their workspace's credentials where they belong, and a verdict.
 
+mod log;
 mod pod;
 mod verdict;
 mod words;
