@@ -16,11 +16,11 @@ use crate::trouble::Trouble;
 ///
 /// Without `metadata.resourceVersion` a forced apply from a stale reader answers 200 and wipes newer fields; with it the
 /// API server answers 409, and the caller looks again.
-pub(crate) async fn status<K>(object: &K, status: &impl Serialize, context: &Context) -> Result<K, kube::Error>
+pub(crate) async fn status<K>(object: &K, status: &impl Serialize, kube: &kube::Client) -> Result<K, kube::Error>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let api: Api<K> = Api::namespaced(context.kube.clone(), &object.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(kube.clone(), &object.namespace().unwrap_or_default());
     let patch = serde_json::json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),

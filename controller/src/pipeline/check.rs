@@ -7,9 +7,8 @@ use globset::GlobBuilder;
 use kube::ResourceExt;
 
 use super::{condition, schedule, timetable};
-use crate::context::Context;
 use crate::creation::{parameters, stages};
-use crate::secret;
+use crate::secret::{self, Watches};
 use crate::trouble::Trouble;
 
 /// Checks the spec alone. Pure.
@@ -75,7 +74,8 @@ pub(super) async fn webhook(
     pipeline: &ReleasePipeline,
     namespace: &str,
     seen: &mut BTreeMap<String, Option<String>>,
-    context: &Context,
+    kube: &kube::Client,
+    secrets: &Watches,
 ) -> Result<String, Trouble> {
     let spec = &pipeline.spec;
     let branches = spec.trigger.branches.join(", ");
@@ -94,14 +94,14 @@ pub(super) async fn webhook(
     let requests = if requests { ", and pull requests into them" } else { "" };
     let waits = format!("waits for pushes to {branches}{requests}");
     // Every write of the status brings the pipeline here again: a Secret that is in sight need not be read for it.
-    if let Some(version) = context.secrets.with_text(namespace, name, "token") {
+    if let Some(version) = secrets.with_text(namespace, name, "token") {
         seen.insert(name.clone(), Some(version));
         return Ok(waits);
     }
-    let secret = secret::read(&context.kube, namespace, name, "trigger.webhook.secretRef").await;
+    let secret = secret::read(kube, namespace, name, "trigger.webhook.secretRef").await;
     seen.insert(name.clone(), secret.as_ref().ok().and_then(ResourceExt::resource_version));
     let secret = secret?;
-    context.secrets.learn(namespace, &secret);
+    secrets.learn(namespace, &secret);
     if secret.data.is_some_and(|data| data.contains_key("token")) {
         return Ok(waits);
     }

@@ -9,11 +9,15 @@ use brickline_crds::{Reason, ReleasePipeline, ReleasePipelineStatus, annotations
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
 
+use super::ask::Forge;
 use super::check;
+use super::follow::Follow;
 use super::round::{Outcome, Round};
 use crate::context::Context;
 use crate::record;
+use crate::secret::Watches;
 use crate::trouble::Trouble;
 
 /// How often a pipeline is looked at again whose Secret could not be watched, because too many are.
@@ -25,31 +29,49 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The pause after somebody else wrote the status in between.
 const CONFLICT: Duration = Duration::from_millis(100);
 
+/// What a pipeline is reconciled with.
+pub(super) struct Tools<'a, F> {
+    pub(super) kube: &'a kube::Client,
+    pub(super) recorder: &'a Recorder,
+    pub(super) follow: &'a Follow,
+    pub(super) forge: &'a F,
+    pub(super) secrets: &'a Watches,
+}
+
 /// Does what follows from the pipeline's releases, and writes down what is wrong with it, or where to point the webhook.
 pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    let Context { kube, recorder, follow, secrets, .. } = &*context;
+    look(&pipeline, &Tools { kube, recorder, follow, forge: &*context, secrets }, Timestamp::now()).await
+}
+
+/// The reconcile, at a time of its own.
+pub(super) async fn look<F: Forge>(
+    pipeline: &ReleasePipeline,
+    tools: &Tools<'_, F>,
+    now: Timestamp,
+) -> Result<Action, kube::Error> {
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let now = Timestamp::now();
-    let may_start = may_start(&pipeline);
+    let Tools { kube, recorder, follow, forge, secrets } = *tools;
+    let may_start = may_start(pipeline);
     let mut status = pipeline.status.clone().unwrap_or_default();
-    let Context { kube, recorder, follow, .. } = &*context;
     let mut seen = BTreeMap::new();
     let start = may_start.is_ok();
-    let round = Round { pipeline: &pipeline, kube, recorder, follow, forge: &*context, start, now };
+    let round = Round { pipeline, kube, recorder, follow, forge, start, now };
     let Outcome { memory, trouble, ask } = round.run(&mut status).await?;
     let checked = match may_start.and(trouble.map_or(Ok(()), Err)) {
-        Ok(()) => check::webhook(&pipeline, &pipeline.namespace().unwrap_or_default(), &mut seen, &context).await,
+        Ok(()) => check::webhook(pipeline, &pipeline.namespace().unwrap_or_default(), &mut seen, kube, secrets).await,
         Err(trouble) => Err(trouble),
     };
     // A Secret in sight tells when it comes or changes.
-    let sees_all = context.secrets.follow(&*pipeline, &seen);
+    let sees_all = secrets.follow(pipeline, &seen);
     // And a repository that did not answer is asked again at its own time.
     let told = (sees_all && !seen.is_empty()) || (memory.is_some() && ask.is_some());
     let calm = told || checked.as_ref().err().is_none_or(|trouble| !trouble.transient);
     let check = if calm { Some(CHECK).filter(|_| !sees_all) } else { Some(RECHECK) };
-    describe(&pipeline, &mut status, &checked, now);
-    match write(&pipeline, &status, &context).await {
+    describe(pipeline, &mut status, &checked, now);
+    match write(pipeline, &status, kube).await {
         Ok(()) => {}
         Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Action::requeue(CONFLICT)),
         Err(error) => return Err(error),
@@ -59,7 +81,7 @@ pub(crate) async fn reconcile(pipeline: Arc<ReleasePipeline>, context: Arc<Conte
     let expiry = memory.as_ref().and_then(|memory| memory.next);
     let pause = pause([schedule, expiry, ask], check, now);
     if let Some(memory) = memory {
-        follow.remember(&pipeline, memory);
+        follow.remember(pipeline, memory);
     }
     Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
@@ -111,10 +133,10 @@ fn describe(
 async fn write(
     pipeline: &ReleasePipeline,
     status: &ReleasePipelineStatus,
-    context: &Context,
+    kube: &kube::Client,
 ) -> Result<(), kube::Error> {
     if pipeline.status.as_ref() == Some(status) {
         return Ok(());
     }
-    record::status(pipeline, status, context).await.map(drop)
+    record::status(pipeline, status, kube).await.map(drop)
 }

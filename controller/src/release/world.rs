@@ -74,7 +74,7 @@ impl World for Context {
         release: &DatabricksRelease,
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error> {
-        let written = record::status(release, status, self).await;
+        let written = record::status(release, status, &self.kube).await;
         match &written {
             Ok(newer) => self.versions.note(&newer.metadata),
             // It may have been done all the same.

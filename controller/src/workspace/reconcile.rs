@@ -87,7 +87,7 @@ async fn write(
     if workspace.status.as_ref() != Some(&status) {
         let (namespace, name) = (workspace.namespace().unwrap_or_default(), workspace.name_any());
         tracing::debug!(%namespace, %name, "workspace status changed");
-        record::status(workspace, &status, context).await?;
+        record::status(workspace, &status, &context.kube).await?;
     }
     Ok(status)
 }

@@ -12,7 +12,7 @@ mod trust;
 
 use brickline_crds::{
     Artifact, ArtifactFrom, DatabricksRelease, GitSource, LocalRef, Phase, PhaseState, PhaseStatus, PipelineStage,
-    Reason, ReleasePipeline, ReleasePipelineStatus, ReleaseReason, ReleaseResult, ReleaseState, labels,
+    Reason, ReleasePipeline, ReleaseReason, ReleaseResult, ReleaseState, labels,
 };
 use jiff::{Timestamp, ToSpan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -21,11 +21,12 @@ use kube::runtime::events::{Recorder, Reporter};
 use super::ask::Forge;
 use super::follow::Follow;
 use super::lineage::{Releases, by_name};
-use super::round::Round;
+use super::reconcile::{Tools, look};
 use crate::creation::{Draft, Occasion};
 use crate::forge::refs::Refs;
 use crate::receiver::push::Push;
 use crate::receiver::samples;
+use crate::secret::Watches;
 use crate::trouble::Trouble;
 
 /// A repository that is never asked.
@@ -37,24 +38,17 @@ impl Forge for Nowhere {
     }
 }
 
-/// One round, as the reconciler does it: the status to write, and what to call once it is written.
-pub(crate) async fn round(
+/// One whole reconcile.
+pub(crate) async fn reconcile(
     pipeline: &ReleasePipeline,
     kube: &kube::Client,
     follow: &Follow,
     now: Timestamp,
-) -> (ReleasePipelineStatus, impl FnOnce()) {
+) -> Result<(), kube::Error> {
     let recorder = Recorder::new(kube.clone(), Reporter { controller: "brickline".to_owned(), instance: None });
-    let mut status = pipeline.status.clone().unwrap_or_default();
-    let round = Round { pipeline, kube, recorder: &recorder, follow, forge: &Nowhere, start: true, now };
-    let outcome = round.run(&mut status).await.expect("an API server that answers");
-    status.observed_generation = pipeline.metadata.generation.unwrap_or_default();
-    let remember = move || {
-        if let Some(memory) = outcome.memory {
-            follow.remember(pipeline, memory);
-        }
-    };
-    (status, remember)
+    let secrets = Watches::new(kube.clone());
+    let tools = Tools { kube, recorder: &recorder, follow, forge: &Nowhere, secrets: &secrets };
+    look(pipeline, &tools, now).await.map(drop)
 }
 
 /// Minutes after the pipeline was created.

@@ -79,7 +79,7 @@ impl Controller {
             assert!(walked.is_some(), "nothing here waits");
             self.watch();
         }
-        let follows = self.api.round(&self.many, &self.follow);
+        let follows = self.api.reconcile(&self.many, &self.follow);
         let many = self.many.borrow();
         follows || !many.merges.is_empty() || many.releases().any(|release| !is_finished(&release))
     }

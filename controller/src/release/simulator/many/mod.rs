@@ -68,7 +68,9 @@ struct Many {
 }
 
 impl Many {
-    fn new(pipeline: ReleasePipeline, script: fn(&DatabricksRelease) -> Script, merges: &[Merge]) -> Self {
+    fn new(mut pipeline: ReleasePipeline, script: fn(&DatabricksRelease) -> Script, merges: &[Merge]) -> Self {
+        // The receiver's Secret is watched by something that would wait.
+        pipeline.spec.trigger.webhook = None;
         Self {
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             pipeline,

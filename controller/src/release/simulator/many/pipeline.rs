@@ -1,5 +1,6 @@
-//! The API server as the pipeline sees it: it lists releases and creates them. What a round creates is done after it, one
-//! by one, so that a kill can fall before and after each.
+//! The API server as the pipeline sees it: it lists releases, creates them, and takes the pipeline's status over the version
+//! it was decided on. What a reconcile creates and writes is done after it, one by one, so that a kill can fall before and
+//! after each.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,11 +21,15 @@ use crate::pipeline::{self, Follow};
 struct Table {
     releases: BTreeMap<String, Value>,
     created: Vec<Value>,
+    /// The pipeline, its version, and the status that was written over it.
+    pipeline: Value,
+    written: Option<Value>,
 }
 
 impl Table {
-    /// What is new since the last round.
+    /// What is new since the last reconcile.
     fn store(&mut self, many: &Many) {
+        self.pipeline = json!(many.pipeline);
         for release in many.releases() {
             let known = self.releases.entry(release.name_any()).or_default();
             if known["metadata"]["resourceVersion"].as_str() != release.resource_version().as_deref() {
@@ -50,6 +55,15 @@ impl Table {
                 }
                 self.created.push(release.clone());
                 (201, release)
+            }
+            Method::PATCH => {
+                let applied: Value = serde_json::from_slice(body).expect("a status");
+                if applied["metadata"]["resourceVersion"] != self.pipeline["metadata"]["resourceVersion"] {
+                    return failure(409);
+                }
+                self.pipeline["status"] = applied["status"].clone();
+                self.written = Some(applied["status"].clone());
+                (200, self.pipeline.clone())
             }
             _ => (201, serde_json::from_slice(body).expect("an event")),
         }
@@ -87,15 +101,18 @@ impl Api {
         Self { runtime, table, kube }
     }
 
-    /// One round of the pipeline. Whether it did anything.
-    pub(super) fn round(&self, many: &RefCell<Many>, follow: &Follow) -> bool {
+    /// One reconcile of the pipeline. Whether it did anything.
+    pub(super) fn reconcile(&self, many: &RefCell<Many>, follow: &Follow) -> bool {
         let (pipeline, now) = (many.borrow().pipeline.clone(), many.borrow().now);
         self.table.lock().expect("unpoisoned").store(&many.borrow());
-        let round = pipeline::tests::round(&pipeline, &self.kube, follow, now);
-        let (status, remember) = self.runtime.block_on(round);
-        let created = std::mem::take(&mut self.table.lock().expect("unpoisoned").created);
+        let done = self.runtime.block_on(pipeline::tests::reconcile(&pipeline, &self.kube, follow, now));
+        let (created, written) = {
+            let mut table = self.table.lock().expect("unpoisoned");
+            (std::mem::take(&mut table.created), table.written.take())
+        };
         let mut many = many.borrow_mut();
-        let mut did = !created.is_empty();
+        many.problems.extend(done.err().map(|error| format!("the pipeline: {error}")));
+        let did = !created.is_empty() || written.is_some();
         for release in created {
             let release: DatabricksRelease = serde_json::from_value(release).expect("a release");
             many.point(Side::Before);
@@ -106,15 +123,14 @@ impl Api {
             many.point(Side::After);
             many.calls += 1;
         }
-        if many.pipeline.status.as_ref() != Some(&status) {
-            did = true;
+        if let Some(status) = written {
             many.point(Side::Before);
             many.marked += 1;
-            many.pipeline.status = Some(status);
+            many.pipeline.status = Some(serde_json::from_value(status).expect("a status"));
+            many.pipeline.metadata.resource_version = Some(format!("{}", many.marked));
             many.point(Side::After);
             many.calls += 1;
         }
-        remember();
         did
     }
 }
