@@ -9,12 +9,14 @@
 //!
 //! Of Deploy only an asset bundle goes on by itself: `deploy/bundle` has the same shape. `job` is what phases share that
 //! work in a pod.
+//! `idle` is the wait of a phase for what others have.
 
 pub(crate) mod begin;
 pub(crate) mod build;
 pub(crate) mod deploy;
 pub(crate) mod finish;
 pub(crate) mod gate;
+pub(crate) mod idle;
 pub(crate) mod install;
 pub(crate) mod job;
 pub(crate) mod operate;

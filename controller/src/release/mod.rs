@@ -96,7 +96,7 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
 async fn next(release: &DatabricksRelease, outcome: Option<Outcome>, world: &impl World, now: Timestamp) -> Decision {
     let release = effective(release);
     let view = match observe::due(&release, outcome.as_ref(), now) {
-        Some(look) => world.observe(&release, look).await,
+        Some(look) => world.observe(&release, look, outcome.as_ref()).await,
         None => View::Nothing,
     };
     decide(&release, &Observed { outcome, view, newer: world.newer(&release) }, now)

@@ -47,7 +47,12 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
 }
 
 /// Looks. Of Deploy only an asset bundle goes on by itself.
-pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &Context) -> View {
+pub(super) async fn observe(
+    release: &DatabricksRelease,
+    look: Look,
+    outcome: Option<&Outcome>,
+    context: &Context,
+) -> View {
     let status = release.status.clone().unwrap_or_default();
     match look {
         Look::Gate(kind) => seen(gate::observe(release, kind, context).await, |view| View::Gate(Box::new(view))),
@@ -57,7 +62,7 @@ pub(super) async fn observe(release: &DatabricksRelease, look: Look, context: &C
         Look::Work(Phase::Deploy) => seen(phase::deploy::bundle::observe(release, context).await, View::Deploy),
         Look::Work(Phase::Install) => seen(phase::install::observe(release, &status, context).await, View::Install),
         Look::Work(Phase::Test) => seen(phase::test::observe(release, &status, context).await, View::Test),
-        Look::Plan(_) => seen(phase::test::plan_of(release, &status, context).await, View::Test),
+        Look::Plan(_) => seen(phase::test::plan_of(release, &status, outcome, context).await, View::Test),
         Look::Work(Phase::Operate) => seen(phase::operate::observe(release, &status, context).await, View::Operate),
         Look::Alive(Phase::Build) => seen(phase::build::alive(release, context).await, View::Alive),
         Look::Alive(Phase::Deploy) => seen(phase::deploy::bundle::alive(release, context).await, View::Alive),

@@ -1,24 +1,29 @@
-//! Whose turn it is: how many releases of a stage go on at the same time, and how many builds run.
+//! Whose turn it is: how many releases of a stage go on at the same time, how many builds run, and how many runs a
+//! workspace has.
 //!
 //! Only the leader admits releases, so the account is kept in its memory and made anew from the unfinished releases
 //! when another one leads. Who must wait is written into the release's status once; its place in the line is never
 //! written. Whoever gives a turn or a slot back wakes the next in line, so nobody asks again and again.
 
 mod account;
+mod places;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use brickline_crds::{Concurrency, ConcurrencyPolicy, DatabricksRelease, ReleaseReason};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc;
 
-pub(crate) use account::Limits;
-pub(crate) use account::Newer;
 use account::{Account, Candidate, align};
+pub(crate) use account::{Limits, Newer};
+pub(crate) use places::{Ask, Wish};
+use places::{Member, Places};
 
 use crate::phase::is_canceled;
 
@@ -43,6 +48,7 @@ pub(crate) enum Turn {
 #[derive(Clone)]
 pub(crate) struct Queue {
     account: Arc<Mutex<Account>>,
+    places: Arc<Mutex<Places>>,
     unfinished: Arc<OnceLock<Store<DatabricksRelease>>>,
     wake: mpsc::UnboundedSender<ObjectRef<DatabricksRelease>>,
 }
@@ -52,7 +58,7 @@ impl Queue {
     pub(crate) fn new(limits: Limits) -> (Self, mpsc::UnboundedReceiver<ObjectRef<DatabricksRelease>>) {
         let (wake, woken) = mpsc::unbounded_channel();
         let account = Arc::new(Mutex::new(Account::new(limits)));
-        (Self { account, unfinished: Arc::default(), wake }, woken)
+        (Self { account, places: Arc::default(), unfinished: Arc::default(), wake }, woken)
     }
 
     /// Where unfinished releases are known; told once, before the first of them is reconciled.
@@ -78,9 +84,40 @@ impl Queue {
         self.wake_after(release, Account::built);
     }
 
+    /// Whether the release may have one more run in its workspace. `host_of` tells at which address a release works.
+    pub(crate) fn place(
+        &self,
+        release: &DatabricksRelease,
+        ask: &Ask,
+        host_of: impl Fn(&DatabricksRelease) -> Option<String>,
+    ) -> bool {
+        let unfinished = self.unfinished.get().map(Store::state).unwrap_or_default();
+        let own = release.metadata.uid.as_deref();
+        let shown: HashSet<&str> = unfinished.iter().filter_map(|one| one.metadata.uid.as_deref()).chain(own).collect();
+        let mut places = self.places();
+        places.forget(&shown);
+        let testing = unfinished.iter().map(|one| (one, Member::of(one))).filter(|(_, member)| member.tests);
+        let strangers = testing.filter(|(_, member)| !places.knows(&ask.host, &member.uid));
+        let here = strangers.filter(|(one, _)| host_of(one).as_ref() == Some(&ask.host));
+        let here = here.map(|(_, member)| member).collect();
+        places.meet(&ask.host, here, ask.now);
+        let (granted, woken) = places.ask(&Member::of(release), ask);
+        drop(places);
+        self.send(woken);
+        granted
+    }
+
+    /// Notes the runs that the release has after a write.
+    pub(crate) fn wrote(&self, release: &DatabricksRelease, now: Timestamp) {
+        let woken = self.places().wrote(&Member::of(release), now);
+        self.send(woken);
+    }
+
     /// Gives everything back: the release has ended, or is gone.
-    pub(crate) fn ended(&self, release: &DatabricksRelease) {
+    pub(crate) fn ended(&self, release: &DatabricksRelease, now: Timestamp) {
         self.wake_after(release, Account::ended);
+        let woken = self.places().ended(release.metadata.uid.as_deref().unwrap_or_default(), now);
+        self.send(woken);
         for lock in release.status.iter().flat_map(|status| &status.locks) {
             self.freed(&lock.name);
         }
@@ -161,8 +198,12 @@ impl Queue {
         (line, own.unwrap_or_else(|| Candidate::of(release)))
     }
 
-    fn account(&self) -> std::sync::MutexGuard<'_, Account> {
+    fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use brickline_crds::{DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Stopping};
 use jiff::Timestamp;
 
-use crate::phase::{Ending, Turn, is_canceled};
+use crate::phase::{Ending, Turn, idle, is_canceled};
 
 /// What a Job may take beyond its own deadline, which tells more than ours.
 const BEYOND: Duration = Duration::from_mins(5);
@@ -21,15 +21,7 @@ pub(super) fn worked(phase: &PhaseStatus, now: Timestamp) -> Duration {
     let Some(start) = &phase.start_time else { return Duration::ZERO };
     let end = phase.completion_time.as_ref().map_or(now, |end| end.0);
     let elapsed = Duration::try_from(end.duration_since(start.0)).unwrap_or_default();
-    elapsed.saturating_sub(idle(phase, end))
-}
-
-/// How long a phase waited for other people's runs until then.
-fn idle(phase: &PhaseStatus, end: Timestamp) -> Duration {
-    let Some(ticket) = &phase.ticket else { return Duration::ZERO };
-    let since = ticket.idle_since.as_ref().map_or(end, |since| since.0);
-    let waiting = Duration::try_from(end.duration_since(since)).unwrap_or_default();
-    Duration::from_secs(ticket.idle_seconds.into()) + waiting
+    elapsed.saturating_sub(phase.ticket.as_ref().map_or(Duration::ZERO, |ticket| idle::all(ticket, end)))
 }
 
 /// Why the phase under way must stop: canceled, superseded, or over a timeout.
@@ -42,7 +34,15 @@ pub(super) fn overdue(turn: &Turn) -> Option<Ending> {
         let message = format!("{} took its place", newer.name);
         return Some(Ending { state: PhaseState::Canceled, reason: Reason::Superseded, message });
     }
-    phase(turn).or_else(|| release(turn))
+    phase(turn).or_else(|| release(turn)).or_else(|| in_line(turn))
+}
+
+/// Whether the tests have waited for too long to begin a run. Install has a limit of its own.
+fn in_line(turn: &Turn) -> Option<Ending> {
+    let ticket = turn.phase.ticket.as_ref().filter(|_| turn.phase.name == Phase::Test)?;
+    let limit = turn.spec().waiting.slot;
+    let is_over = idle::waited(ticket, turn.now) > limit.get();
+    is_over.then(|| timed_out(turn, &format!("Test waited longer than waiting.slot ({limit})")))
 }
 
 fn phase(turn: &Turn) -> Option<Ending> {

@@ -29,6 +29,11 @@ impl Versions {
         self.lock().get(&release.uid()?).cloned()
     }
 
+    /// Whether this is the newest version.
+    pub(crate) fn is_newest(&self, release: &DatabricksRelease) -> bool {
+        self.newest(release).is_some_and(|known| known.resource_version == release.resource_version())
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, ObjectMeta>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

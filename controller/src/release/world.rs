@@ -18,8 +18,9 @@ pub(crate) trait World {
     /// The wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Looks at what the next decision must see; what can't be seen is [`View::Trouble`].
-    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View;
+    /// Looks at what the next decision must see; what can't be seen is [`View::Trouble`]. `outcome`: what the last effect
+    /// brought, which no status tells yet.
+    async fn observe(&self, release: &DatabricksRelease, look: Look, outcome: Option<&Outcome>) -> View;
 
     /// The newest release that may take this one's place, as far as the watches know.
     fn newer(&self, release: &DatabricksRelease) -> Option<Newer>;
@@ -54,8 +55,8 @@ impl World for Context {
         Timestamp::now()
     }
 
-    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
-        observe::observe(release, look, self).await
+    async fn observe(&self, release: &DatabricksRelease, look: Look, outcome: Option<&Outcome>) -> View {
+        observe::observe(release, look, outcome, self).await
     }
 
     fn newer(&self, release: &DatabricksRelease) -> Option<Newer> {
@@ -84,7 +85,7 @@ impl World for Context {
             Ok(newer) => Ok(Some(newer)),
             Err(kube::Error::Api(status)) if status.is_conflict() => Ok(None),
             Err(kube::Error::Api(status)) if status.is_not_found() => {
-                self.queue.ended(release);
+                self.queue.ended(release, Timestamp::now());
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -92,7 +93,7 @@ impl World for Context {
     }
 
     fn is_newest(&self, release: &DatabricksRelease) -> bool {
-        self.versions.newest(release).is_some_and(|known| known.resource_version == release.resource_version())
+        self.versions.is_newest(release)
     }
 
     async fn renewed(&self, mut release: DatabricksRelease) -> Result<DatabricksRelease, kube::Error> {
@@ -115,7 +116,7 @@ impl World for Context {
             Err(_) => self.versions.forget(release),
         }
         if is_gone(&stored) {
-            self.queue.ended(release);
+            self.queue.ended(release, Timestamp::now());
         }
         stored
     }
@@ -124,21 +125,23 @@ impl World for Context {
         if is_over(after) {
             self.versions.forget(after);
         }
-        give_back(before, after, &self.queue);
+        give_back(before, after, &self.queue, Timestamp::now());
         log::tell(before, after, &self.log);
         events::tell(before, after, self).await;
     }
 }
 
 /// What the release needs no more goes to the next in line.
-pub(super) fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, queue: &Queue) {
+pub(super) fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, queue: &Queue, now: Timestamp) {
     let builds = |release: &DatabricksRelease| {
         let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
         build.is_some_and(|build| build.state == PhaseState::Running)
     };
     if is_over(after) {
-        queue.ended(after);
-    } else if builds(before) && !builds(after) {
+        return queue.ended(after, now);
+    }
+    queue.wrote(after, now);
+    if builds(before) && !builds(after) {
         queue.built(after);
     }
 }

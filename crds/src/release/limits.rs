@@ -61,7 +61,8 @@ const ADD_UP_MESSAGE: &str = "timeouts don't add up: release must be at least bu
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WaitLimits {
-    /// For a slot: its turn among the pipeline's releases, or a free build slot. Default: `24h`.
+    /// For a slot: its turn among the pipeline's releases, a free build slot, or one of the runs that the workspace's
+    /// `limits.runs` allows. Default: `24h`.
     pub slot: GoDuration,
     /// For the clusters and target folders that another release works on. Default: `4h`.
     pub cluster: GoDuration,

@@ -39,7 +39,8 @@ pub struct Test {
     /// A notebook that runs after all tests; also if they or the setup failed, were canceled or took too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Fixture>,
-    /// How many run at the same time. The workspace's `limits.runs` counts if it is lower. Default: 4.
+    /// How many run at the same time, if the workspace's `limits.runs` has room for them beside those of other releases.
+    /// Default: 4.
     #[schemars(range(min = 1, max = 50))]
     pub max_parallel: u32,
     /// The tests that are looked for inside of notebooks and tasks.

@@ -17,7 +17,9 @@ pub struct Limits {
     /// Files, notebooks and wheels that one release writes at the same time; the Files API takes ten. Default: 5.
     #[schemars(range(min = 1, max = 10))]
     pub uploads: u32,
-    /// Runs of notebooks at the same time that one release starts, whatever its `test.maxParallel`. Default: 20.
+    /// Runs that all releases to this address have at the same time: notebooks and tasks of Test. Who finds all of them
+    /// taken waits, first come, first served. Runs that Databricks starts by itself for the jobs of Operate don't count.
+    /// Default: 20.
     #[schemars(range(min = 1, max = 200))]
     pub runs: u32,
 }

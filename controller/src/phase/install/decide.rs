@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use brickline_crds::{Issue, PhaseState, Reason, Ticket};
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
+use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn, idle};
 use super::cluster::{Next, next, write_down};
 use super::{Call, Cluster, Effect, View};
 
@@ -47,19 +45,13 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
 
 /// A cluster that is used for too long.
 fn impatient(turn: &Turn, ticket: &Ticket, next: Next) -> Next {
-    let (Next::Busy(runs), Some(idle)) = (&next, turn.spec().install.when_idle) else { return next };
-    if waited(ticket, turn.now) <= idle.timeout.get() {
+    let (Next::Busy(runs), Some(when_idle)) = (&next, turn.spec().install.when_idle) else { return next };
+    if idle::waited(ticket, turn.now) <= when_idle.timeout.get() {
         return next;
     }
-    let limit = idle.timeout;
+    let limit = when_idle.timeout;
     let message = format!("{runs}, for longer than install.whenIdle.timeout ({limit}): release again when it is over");
     Next::Failed(Ending { state: PhaseState::TimedOut, reason: Reason::ClusterNotReady, message })
-}
-
-/// How long it has waited for other people's runs, this time.
-fn waited(ticket: &Ticket, now: Timestamp) -> Duration {
-    let since = ticket.idle_since.as_ref().map_or(now, |since| since.0);
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// The first failure. Nothing new is begun then, but a cluster that was told to restart gets its libraries back.
@@ -84,15 +76,8 @@ fn planned(turn: &Turn, ticket: &Ticket, all: &[(&Cluster, Next)], failed: bool)
         }
     }
     let is_busy = all.iter().any(|(_, next)| matches!(next, Next::Busy(_)));
-    match (is_busy, &ticket.idle_since) {
-        _ if failed => {}
-        (true, None) => planned.idle_since = Some(Time(turn.now)),
-        (false, Some(_)) => {
-            let seconds = u32::try_from(waited(ticket, turn.now).as_secs()).unwrap_or(u32::MAX);
-            planned.idle_seconds = ticket.idle_seconds.saturating_add(seconds);
-            planned.idle_since = None;
-        }
-        _ => {}
+    if !failed {
+        idle::keep(&mut planned, is_busy, turn.now);
     }
     planned
 }

@@ -7,7 +7,7 @@ use brickline_crds::{
     DatabricksReleaseStatus, Issue, PhaseState, Reason, RunTicket, Select, TestCounts, TestVerdict, Ticket,
 };
 
-use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
+use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn, idle};
 use super::{Collected, Effect, Role, Sight, View};
 
 /// How many failures a status names.
@@ -17,14 +17,17 @@ const ISSUES: usize = 20;
 /// The shortest pause between two looks at several runs.
 const SEVERAL: Duration = Duration::from_secs(1);
 /// What a release waits for that has no run of its own.
-const FULL: &str = "waits for one of the runs that the workspace's limits.runs allows: other releases have all of them";
+pub(super) const FULL: &str =
+    "waits for one of the runs that the workspace's limits.runs allows: other releases have all of them";
+/// How often it asks for one. It is woken when one is free, and asking shows that it still waits.
+pub(super) const ASK: Duration = Duration::from_secs(10);
 /// How much of a failure is kept until the notebook ran again, in characters.
 const FAILED: usize = 256;
 
 /// One step of the Test phase.
 pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     match turn.outcome {
-        Some(Outcome::Submitted { index, run_id }) => return Step::Record(submitted(turn, view, *index, *run_id)),
+        Some(Outcome::Submitted { .. }) => return Step::Record(submitted(turn, view)),
         Some(Outcome::Collected { index, collected }) => return Step::Record(record(turn, view, *index, collected)),
         Some(Outcome::Published { uri }) => return ended(turn, view, uri),
         _ => {}
@@ -48,7 +51,7 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
         return turn.wait_saying(&progress(&ticket), Some(pause));
     }
     if ticket.done < all {
-        return turn.wait_saying(FULL, Some(turn.poll()));
+        return turn.wait_saying(FULL, Some(ASK));
     }
     if all == 0 { nothing_to_run(turn) } else { act(Effect::Publish { notebooks: all }) }
 }
@@ -72,20 +75,33 @@ fn all(view: &View) -> u32 {
 /// written, so that a notebook costs two writes: its run's id and its verdict.
 fn take(turn: &Turn, view: &View, ticket: &mut Ticket) {
     ticket.notebooks = all(view);
-    let taken = ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX);
-    let parallel = turn.spec().test.max_parallel.min(view.most);
-    let is_free = match role(view, taken) {
+    let wants = wants(turn, view, ticket);
+    if wants && view.place {
+        let index = taken(ticket);
+        ticket.in_flight.push(RunTicket { index, ..RunTicket::default() });
+    }
+    // With runs of its own the release works.
+    idle::keep(ticket, wants && ticket.in_flight.is_empty(), turn.now);
+}
+
+/// Whether the next run is due now, if the workspace has a place for it.
+pub(super) fn wants(turn: &Turn, view: &View, ticket: &Ticket) -> bool {
+    let flying = &ticket.in_flight;
+    let is_due = match role(view, taken(ticket)) {
         Some(Role::Test) => {
-            let preparing = ticket.in_flight.iter().any(|run| role(view, run.index) == Some(Role::Setup));
-            !preparing && ticket.in_flight.len() < parallel as usize
+            let preparing = flying.iter().any(|run| role(view, run.index) == Some(Role::Setup));
+            !preparing && flying.len() < turn.spec().test.max_parallel as usize
         }
         // By themselves: before and after everything else.
-        Some(Role::Setup | Role::Teardown) => ticket.in_flight.is_empty() && parallel > 0,
+        Some(Role::Setup | Role::Teardown) => flying.is_empty(),
         None => false,
     };
-    if is_free && ticket.in_flight.iter().all(|run| run.run_id.is_some()) {
-        ticket.in_flight.push(RunTicket { index: taken, ..RunTicket::default() });
-    }
+    is_due && flying.iter().all(|run| run.run_id.is_some())
+}
+
+/// How many have a verdict or a run.
+fn taken(ticket: &Ticket) -> u32 {
+    ticket.done + u32::try_from(ticket.in_flight.len()).unwrap_or(u32::MAX)
 }
 
 fn role(view: &View, index: u32) -> Option<Role> {
@@ -97,32 +113,55 @@ fn progress(ticket: &Ticket) -> String {
 }
 
 fn written(turn: &Turn, ticket: Ticket) -> Box<DatabricksReleaseStatus> {
+    let waits = ticket.idle_since.is_some();
     turn.with_phase(|phase| {
-        phase.message = progress(&ticket);
+        phase.reason = Some(if waits { Reason::WaitingForSlot } else { Reason::Progressing });
+        phase.message = if waits { FULL.to_owned() } else { progress(&ticket) };
         phase.ticket = Some(ticket);
     })
 }
 
-fn submitted(turn: &Turn, view: &View, index: u32, run_id: i64) -> Box<DatabricksReleaseStatus> {
+/// The ticket with what the last outcome tells. The next run is not in it yet.
+pub(super) fn told(turn: &Turn, view: &View) -> Ticket {
     let mut ticket = turn.ticket();
-    if let Some(run) = ticket.in_flight.iter_mut().find(|run| run.index == index) {
-        run.run_id = Some(run_id);
+    match turn.outcome {
+        Some(Outcome::Submitted { index, run_id }) => {
+            ticket.in_flight.iter_mut().filter(|run| run.index == *index).for_each(|run| run.run_id = Some(*run_id));
+        }
+        Some(Outcome::Collected { index, collected }) => landed(turn, view, *index, collected, &mut ticket),
+        _ => {}
     }
-    take(turn, view, &mut ticket);
-    written(turn, ticket)
+    ticket
 }
 
-fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
-    let mut ticket = turn.ticket();
-    let run = ticket.in_flight.iter().find(|run| run.index == index).cloned().unwrap_or_default();
-    if let Some(again) = again(turn, view, &run, collected) {
+/// A run that has a verdict makes room, unless its test runs again.
+fn landed(turn: &Turn, view: &View, index: u32, collected: &Collected, ticket: &mut Ticket) {
+    if let Some(again) = again(turn, view, &flying(ticket, index), collected) {
         ticket.in_flight.iter_mut().filter(|run| run.index == index).for_each(|run| run.clone_from(&again));
-        return turn.with_ticket(ticket);
+        return;
     }
     ticket.in_flight.retain(|run| run.index != index);
     ticket.done += 1;
     if collected.verdict.is_some() && role(view, index) == Some(Role::Setup) {
         ticket.done = after_tests(view);
+    }
+}
+
+fn flying(ticket: &Ticket, index: u32) -> RunTicket {
+    ticket.in_flight.iter().find(|run| run.index == index).cloned().unwrap_or_default()
+}
+
+fn submitted(turn: &Turn, view: &View) -> Box<DatabricksReleaseStatus> {
+    let mut ticket = told(turn, view);
+    take(turn, view, &mut ticket);
+    written(turn, ticket)
+}
+
+fn record(turn: &Turn, view: &View, index: u32, collected: &Collected) -> Box<DatabricksReleaseStatus> {
+    let run = flying(&turn.ticket(), index);
+    let mut ticket = told(turn, view);
+    if again(turn, view, &run, collected).is_some() {
+        return turn.with_ticket(ticket);
     }
     let issue = issue(view, &run, collected);
     // The first verdict stays: it is what the phase ends with.

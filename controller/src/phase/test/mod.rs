@@ -6,6 +6,7 @@ mod decide;
 mod history;
 mod observe;
 mod parameters;
+mod place;
 mod plan;
 mod publish;
 mod source;
@@ -27,6 +28,8 @@ pub(crate) use act::token;
 pub(crate) use decide::decide;
 pub(crate) use observe::{observe, plan_of};
 pub(crate) use plan::travelling;
+#[cfg(test)]
+pub(crate) use place::{wish, wish_at_ebb};
 pub(crate) use stop::{alive, stop};
 #[cfg(test)]
 pub(crate) use stop::{owed, to_stop};
@@ -50,8 +53,8 @@ pub(crate) enum Effect {
 pub(crate) struct View {
     /// Everything to run, in order: the setup first, the teardown last.
     pub(crate) items: Vec<Item>,
-    /// How many runs the workspace takes at the same time from this release, now.
-    pub(crate) most: u32,
+    /// Whether the workspace has a place for one more run of this release.
+    pub(crate) place: bool,
     /// The runs of the ticket that have an id.
     pub(crate) runs: BTreeMap<u32, Sight>,
 }
@@ -82,6 +85,8 @@ pub(crate) struct Ebb {
     pub(crate) alive: Vec<String>,
     /// The teardown that is still owed.
     pub(crate) teardown: Option<Owed>,
+    /// Whether the workspace has a place for it.
+    pub(crate) place: bool,
 }
 
 /// A teardown that has no verdict yet.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use futures::future::try_join_all;
 
+use super::place::{place, wish};
 use super::plan::{plan, unmatched};
 use super::{Sight, View};
 use crate::context::Context;
 use crate::databricks::Client;
 use crate::databricks::runs::Run;
+use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace;
 
@@ -19,7 +21,7 @@ pub(crate) async fn observe(
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Result<View, Trouble> {
-    let view = plan_of(release, status, context).await?;
+    let view = plan_of(release, status, None, context).await?;
     let ticket = status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default();
     // One that is written down is submitted first, whatever the others do.
     if ticket.in_flight.iter().any(|run| run.run_id.is_none()) {
@@ -30,10 +32,11 @@ pub(crate) async fn observe(
     Ok(View { runs: sights(&client, &submitted).await?, ..view })
 }
 
-/// The same without a look at the runs.
+/// The same without a look at the runs, right after something was done.
 pub(crate) async fn plan_of(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
+    outcome: Option<&Outcome>,
     context: &Context,
 ) -> Result<View, Trouble> {
     let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
@@ -42,8 +45,10 @@ pub(crate) async fn plan_of(
     if ticket.is_none_or(|ticket| ticket.notebooks == 0) {
         asked_for(&unmatched(&release.spec, &manifest))?;
     }
-    let most = workspace::connect(release, context).await?.workspace.spec.limits.runs;
-    Ok(View { items, most, runs: BTreeMap::new() })
+    let workspace = workspace::connect(release, context).await?.workspace;
+    let view = View { items, place: false, runs: BTreeMap::new() };
+    let place = place(release, status, outcome, (&workspace, context), |turn| wish(turn, &view));
+    Ok(View { place, ..view })
 }
 
 /// Several runs are looked at with one listing; those that are not on its page, one by one.

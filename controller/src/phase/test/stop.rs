@@ -5,12 +5,13 @@ use futures::future::join_all;
 
 use super::act::submit;
 use super::observe::sight;
+use super::place::{place, wish_at_ebb};
 use super::{Ebb, Owed, Sight};
 use crate::context::Context;
 use crate::databricks::{Client, Error};
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
-use crate::workspace;
+use crate::workspace::{self, Connection};
 
 /// Cancels every run that was submitted, but the teardown. A run that is gone counts as canceled.
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
@@ -64,14 +65,16 @@ pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Res
     if in_flight.is_empty() && teardown.is_none() {
         return Ok(Ebb::default());
     }
-    let client = workspace::connect(release, context).await?.client;
+    let Connection { client, workspace } = workspace::connect(release, context).await?;
     let looks: Vec<_> = in_flight.iter().map(|run| alive_one(&client, release, &status, run, context)).collect();
     let alive: Vec<Option<String>> = join_all(looks).await.into_iter().collect::<Result<_, Trouble>>()?;
     let teardown = match teardown {
         Some(index) => Some(Owed { index, run: teardown_run(&client, &status, index).await? }),
         None => None,
     };
-    Ok(Ebb { alive: alive.into_iter().flatten().collect(), teardown })
+    let ebb = Ebb { alive: alive.into_iter().flatten().collect(), teardown, place: false };
+    let place = place(release, &status, None, (&workspace, context), |turn| wish_at_ebb(turn, &ebb));
+    Ok(Ebb { place, ..ebb })
 }
 
 /// The teardown's place in the list of runs, if there is one and it has no verdict yet. Before the ticket is written

@@ -7,6 +7,7 @@ use brickline_crds::{PhaseStatus, RunTicket, Stopping};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{Effect as AnyEffect, Outcome, Step, Turn};
+use super::decide::{ASK, FULL};
 use super::{Collected, Ebb, Effect, Owed, Sight};
 use crate::trouble::Trouble;
 
@@ -29,7 +30,8 @@ pub(crate) fn wind_down(turn: &Turn, stopping: &Stopping, ebb: &Ebb, late: bool)
     }
     let flying = turn.ticket().in_flight.into_iter().find(|run| run.index == owed.index);
     let Some(flying) = flying else {
-        return (ebb.alive.is_empty() || late).then(|| taken(turn, owed));
+        let taken = || if ebb.place { taken(turn, owed) } else { turn.wait_saying(FULL, Some(ASK)) };
+        return (ebb.alive.is_empty() || late).then(taken);
     };
     if stopping.teardown.is_none() {
         return Some(Step::Record(turn.with_phase(|phase| began(phase, turn))));

@@ -83,6 +83,8 @@ pub(crate) struct Databricks {
     pub(crate) workspace: Simulated,
     /// Its jobs.
     pub(crate) saved: Saved,
+    /// How often other releases have all its runs.
+    pub(crate) full: u32,
 }
 
 impl Databricks {
@@ -95,7 +97,15 @@ impl Databricks {
             tokens: BTreeMap::new(),
             verdicts: BTreeSet::new(),
             workspace: Simulated::default(),
+            full: 0,
         }
+    }
+
+    /// Whether there is a place for one more run.
+    pub(super) fn place(&mut self) -> bool {
+        let is_free = self.full == 0;
+        self.full = self.full.saturating_sub(1);
+        is_free
     }
 
     /// The same token answers the same run; one whose run was deleted is refused.
@@ -156,6 +166,11 @@ impl Databricks {
     pub(super) fn active(&self, now: Timestamp) -> Vec<i64> {
         let active = |run: &OneRun| !run.deleted && !run.canceled && run.ends.is_none_or(|ends| ends > now);
         self.runs.iter().filter(|(_, run)| active(run)).map(|(id, _)| *id).collect()
+    }
+
+    /// How many of its runs are not over.
+    pub(super) fn running(&self, now: Timestamp) -> usize {
+        self.runs.values().filter(|run| !run.deleted && run.ends.is_none_or(|ends| ends > now)).count()
     }
 
     /// The notebooks of all runs that ever were, each with its try.

@@ -54,7 +54,7 @@ impl Locks {
                 Passage::Held { message: "cluster 0123 is held by data/other".to_owned(), leftover: true }
             }
             Effect::Lock => {
-                self.held = wanted().iter().map(|lock| lock.name().to_owned()).collect();
+                self.held = self.view.locks.iter().map(|lock| lock.name().to_owned()).collect();
                 Passage::Locked
             }
         }
@@ -62,6 +62,12 @@ impl Locks {
 }
 
 pub(super) fn wanted() -> BTreeSet<Lock> {
+    wanted_on("0123")
+}
+
+/// The same for a release with a cluster and a folder of its own.
+pub(super) fn wanted_on(cluster: &str) -> BTreeSet<Lock> {
     let host = url::Url::parse("https://adb-1.2.azuredatabricks.net").expect("an address");
-    locks_of(&host, ["0123"], ["/Shared/dbxdemo/one.py"]).expect("few folders")
+    let file = format!("/Shared/dbxdemo-{cluster}/one.py");
+    locks_of(&host, [cluster], [file.as_str()]).expect("few folders")
 }

@@ -25,7 +25,7 @@ impl Outside {
             Phase::Test => {
                 let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
                 let runs = ids.map(|(index, id)| (index, self.databricks.sight(id, self.now))).collect();
-                View::Test(test::View { items: self.databricks.items(), most: 20, runs })
+                View::Test(test::View { items: self.databricks.items(), place: self.databricks.place(), runs })
             }
             Phase::Operate => View::Operate(self.databricks.saved.view(release)),
             Phase::Deploy => View::Deploy(self.bundles.view(release, self.script.bundle, self.now)),
@@ -181,7 +181,7 @@ impl Outside {
         }
         if phase == Phase::Test {
             let teardown = test::owed(release, &status).map(|index| self.teardown(&status, index));
-            return Ok(View::Ebb(test::Ebb { alive, teardown }));
+            return Ok(View::Ebb(test::Ebb { alive, teardown, place: self.databricks.place() }));
         }
         Ok(View::Alive(alive))
     }

@@ -323,8 +323,8 @@ fn any_view() -> impl Strategy<Value = View> {
 fn any_ebb() -> impl Strategy<Value = test::Ebb> {
     let run = proptest::option::of((any::<i64>(), Just(test::Sight::Gone)));
     let owed = (0..9_u32, run).prop_map(|(index, run)| test::Owed { index, run });
-    (proptest::collection::vec(".{0,9}", 0..3), proptest::option::of(owed))
-        .prop_map(|(alive, teardown)| test::Ebb { alive, teardown })
+    (proptest::collection::vec(".{0,9}", 0..3), proptest::option::of(owed), any::<bool>())
+        .prop_map(|(alive, teardown, place)| test::Ebb { alive, teardown, place })
 }
 
 fn passages() -> Vec<gate::Passage> {
@@ -462,12 +462,12 @@ fn any_runs() -> impl Strategy<Value = test::View> {
     let cycles = vec![LifeCycle::Running, LifeCycle::Terminated, LifeCycle::InternalError, LifeCycle::Unknown];
     let results = vec![None, Some(RunResult::Success), Some(RunResult::Failed), Some(RunResult::Unknown)];
     let runs = proptest::collection::btree_map(0..9_u32, (any::<i64>(), select(cycles), select(results)), 0..4);
-    (0..9_usize, runs).prop_map(|(notebooks, runs)| {
+    (0..9_usize, any::<bool>(), runs).prop_map(|(notebooks, place, runs)| {
         let item = test::samples::notebook("notebooks/one.py");
         let run = |(index, (run_id, life_cycle_state, result_state))| {
             let state = RunState { life_cycle_state, result_state, ..RunState::default() };
             (index, test::Sight::Run(Box::new(Run { run_id, state, ..Run::default() })))
         };
-        test::View { items: vec![item; notebooks], most: 20, runs: runs.into_iter().map(run).collect() }
+        test::View { items: vec![item; notebooks], place, runs: runs.into_iter().map(run).collect() }
     })
 }

@@ -254,6 +254,39 @@ fn waiting_for_locks_is_no_work() {
     assert!(active < whole, "{active} s of work in {whole} s");
 }
 
+#[test]
+fn waiting_for_a_run_of_the_workspace_is_no_work_and_is_told() {
+    fn notice(outside: &mut Outside) {
+        outside.change(&serde_json::json!({"metadata": {"annotations": {"seen": "waiting"}}}));
+    }
+    let waits = |release: &DatabricksRelease| {
+        let test = release.status.as_ref().and_then(|status| status.phase(Phase::Test));
+        test.is_some_and(|test| {
+            test.reason == Some(Reason::WaitingForSlot) && test.message.contains("limits.runs allows")
+        })
+    };
+    let script = prepared(|outside| outside.databricks.full = 30);
+    let mut release = release();
+    release.spec.timeouts.test = GoDuration::from_secs(60);
+    let run = of(&release, Script { users: vec![User { when: waits, then: notice }], ..script });
+    let status = run.status();
+    assert_eq!(status.result, ReleaseResult::Succeeded, "it waits for longer than the tests may take");
+    assert!(run.release.metadata.annotations.as_ref().is_some_and(|all| all.contains_key("seen")));
+    let test = status.phase(Phase::Test).expect("a phase").clone();
+    let idle = test.ticket.expect("a ticket").idle_seconds;
+    assert!(idle > 60, "{idle}");
+    assert_eq!(test.reason, Some(Reason::Succeeded));
+}
+
+#[test]
+fn tests_that_never_get_a_run_end() {
+    let run = ran(prepared(|outside| outside.databricks.full = u32::MAX));
+    let (result, reason, message) = run.verdict();
+    assert_eq!((result, reason.as_str()), (ReleaseResult::TimedOut, "TimedOut"));
+    assert!(message.contains("waiting.slot (24h)") && message.contains("limits.runs"), "{message}");
+    assert_eq!(run.outside.databricks.ran(), []);
+}
+
 #[rstest]
 #[case::for_its_turn(|outside: &mut Outside| outside.locks.turns = u32::MAX, Phase::Build)]
 #[case::for_its_locks(|outside: &mut Outside| outside.locks.taken = u32::MAX, Phase::Deploy)]

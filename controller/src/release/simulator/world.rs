@@ -143,7 +143,7 @@ impl World for FakeWorld {
         outside.now + outside.script.skew
     }
 
-    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
+    async fn observe(&self, release: &DatabricksRelease, look: Look, _: Option<&Outcome>) -> View {
         let mut outside = self.outside();
         outside.pass();
         match look {

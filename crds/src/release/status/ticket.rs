@@ -33,10 +33,12 @@ pub struct Ticket {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 100)))]
     pub additions: Vec<String>,
-    /// Install: since when it waits for other runs on the clusters; `install.whenIdle.timeout` counts from here.
+    /// Install: since when it waits for other runs on the clusters; `install.whenIdle.timeout` counts from here. Test: since
+    /// when it waits, without a run of its own, for one that the workspace's `limits.runs` allows; `waiting.slot` counts
+    /// from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Time>,
-    /// Install: how long it waited for other runs before that, in seconds. None of it counts as active.
+    /// Install, Test: how long it waited before that, in seconds. None of it counts as active.
     #[serde(skip_serializing_if = "is_zero")]
     pub idle_seconds: u32,
     /// Test: how many runs there are, one for each notebook or task, setup and teardown among them; 0 until they are known.

@@ -78,6 +78,7 @@ impl Controller {
             let walked = walk((*seen).clone(), &member).now_or_never();
             assert!(walked.is_some(), "nothing here waits");
             self.watch();
+            self.many.borrow_mut().count_runs();
         }
         let follows = self.api.reconcile(&self.many, &self.follow);
         let many = self.many.borrow();

@@ -3,20 +3,23 @@
 use std::cell::RefMut;
 use std::collections::BTreeSet;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::super::super::events;
 use super::super::super::observe::Look;
-use super::super::super::queue::{Newer, Turn};
+use super::super::super::queue::{Ask, Newer, Turn};
 use super::super::super::world::{World, give_back};
 use super::super::kill::Side;
 use super::super::world::{Call, Outside};
 use super::Many;
 use super::controller::Controller;
 use crate::phase::gate::{Effect as Gate, Passage};
-use crate::phase::{Effect, Outcome, View, finish};
+use crate::phase::{self, Effect, Outcome, View, finish, test};
+
+/// Where all of them work.
+const HOST: &str = "https://adb-1.2.azuredatabricks.net";
 
 /// One release.
 pub(super) struct Member<'a> {
@@ -65,6 +68,27 @@ impl Member<'_> {
         outcome
     }
 
+    /// All of them work in one workspace, and ask the real account for their runs.
+    fn find_place(&self, release: &DatabricksRelease, outcome: Option<&Outcome>, view: &mut View) {
+        let status = release.status.clone().unwrap_or_default();
+        let Some(phase) = status.phase(Phase::Test) else { return };
+        let now = self.many().now;
+        let turn = phase::Turn { release, status: &status, phase, outcome, newer: None, now };
+        let wish = match view {
+            View::Test(view) => test::wish(&turn, view),
+            View::Ebb(ebb) => test::wish_at_ebb(&turn, ebb),
+            _ => return,
+        };
+        let is_newest = self.is_newest(release);
+        let ask = Ask { host: HOST.to_owned(), limit: self.many().runs, wish, is_newest, now };
+        let is_free = self.controller.queue.place(release, &ask, |_| Some(HOST.to_owned()));
+        match view {
+            View::Test(view) => view.place = is_free,
+            View::Ebb(ebb) => ebb.place = is_free,
+            _ => {}
+        }
+    }
+
     /// Whoever works in the workspace is the one who holds its locks.
     fn check_locks(&self, release: &DatabricksRelease, effect: &Effect) {
         if !matches!(effect, Effect::Deploy(_) | Effect::Install(_) | Effect::Test(_)) {
@@ -84,12 +108,14 @@ impl World for Member<'_> {
         self.many().now
     }
 
-    async fn observe(&self, release: &DatabricksRelease, look: Look) -> View {
-        self.outside(|outside| match look {
+    async fn observe(&self, release: &DatabricksRelease, look: Look, outcome: Option<&Outcome>) -> View {
+        let mut view = self.outside(|outside| match look {
             Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
             Look::Work(phase) | Look::Plan(phase) => outside.view(release, phase),
             Look::Alive(phase) => outside.alive(release, phase).unwrap_or_else(View::Trouble),
-        })
+        });
+        self.find_place(release, outcome, &mut view);
+        view
     }
 
     fn newer(&self, release: &DatabricksRelease) -> Option<Newer> {
@@ -153,7 +179,7 @@ impl World for Member<'_> {
     }
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
-        give_back(before, after, &self.controller.queue);
+        give_back(before, after, &self.controller.queue, self.now());
         if events::concerns_pipeline(before, after) {
             self.controller.follow.note(after);
         }

@@ -65,6 +65,8 @@ struct Many {
     left: Option<Vec<(Kill, Many)>>,
     /// How many calls there were.
     calls: usize,
+    /// How many runs the workspace takes at the same time.
+    runs: u32,
 }
 
 impl Many {
@@ -84,6 +86,7 @@ impl Many {
             problems: Vec::new(),
             left: None,
             calls: 0,
+            runs: 20,
         }
     }
 
@@ -150,6 +153,15 @@ impl Many {
             };
             let release = draft.release(&self.pipeline, 12).expect("a release");
             self.create(release);
+        }
+    }
+
+    /// All releases together have no more runs than the workspace allows.
+    fn count_runs(&mut self) {
+        let now = self.now;
+        let running: usize = self.members.values().map(|outside| outside.databricks.running(now)).sum();
+        if running > self.runs as usize {
+            self.problems.push(format!("{running} runs at the same time, {} are allowed", self.runs));
         }
     }
 

@@ -9,9 +9,14 @@ use kube::ResourceExt;
 
 use super::super::databricks::Behaviour;
 use super::super::jobs::Build;
+use super::super::locks::wanted_on;
 use super::super::script::{Script, runs};
+use super::super::world::Outside;
 use super::{Many, Merge};
 use crate::pipeline::tests::{pipeline, two_stages};
+
+/// More runs than any scenario has.
+const PLENTY: u32 = 20;
 
 /// One story of several releases.
 pub(in crate::release::simulator) struct Scenario {
@@ -19,6 +24,8 @@ pub(in crate::release::simulator) struct Scenario {
     pub(super) pipeline: ReleasePipeline,
     pub(super) script: fn(&DatabricksRelease) -> Script,
     pub(super) merges: Vec<Merge>,
+    /// The workspace's `limits.runs`.
+    pub(super) runs: u32,
     /// How each release ends, by its letter, or by reason and stage.
     pub(super) ends: Vec<(&'static str, ReleaseResult, Reason)>,
 }
@@ -38,6 +45,7 @@ pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
         promoted(),
         promotion_withheld(),
         rolled_back_in_production(),
+        few_runs(),
     ]
 }
 
@@ -99,6 +107,7 @@ fn with_rollback(mut pipeline: ReleasePipeline) -> ReleasePipeline {
 fn queued() -> Scenario {
     Scenario {
         name: "three in a queue",
+        runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Queue),
         script: well,
         merges: ['a', 'b', 'c'].map(at_once).into(),
@@ -111,6 +120,7 @@ fn superseded_in_line() -> Scenario {
     let deploys = |many: &Many| any(many, "a", |release| runs(release, Phase::Test));
     Scenario {
         name: "newest wins in the line",
+        runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
         merges: vec![at_once('a'), merge('b', deploys), merge('c', deploys)],
@@ -122,6 +132,7 @@ fn superseded_in_line() -> Scenario {
 fn newest_of_a_second() -> Scenario {
     Scenario {
         name: "newest wins of a second",
+        runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
         merges: ['b', 'a'].map(at_once).into(),
@@ -132,6 +143,7 @@ fn newest_of_a_second() -> Scenario {
 fn superseded_in_build() -> Scenario {
     Scenario {
         name: "newest wins over a build",
+        runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: |release| {
             let build = if is(release, "a") { Build::Hangs } else { Build::Succeeds };
@@ -145,6 +157,7 @@ fn superseded_in_build() -> Scenario {
 fn not_superseded_after_deploy() -> Scenario {
     Scenario {
         name: "not canceled after Deploy",
+        runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
         merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
@@ -172,6 +185,7 @@ fn newest_of_a_pull_request() -> Scenario {
 fn rolled_back() -> Scenario {
     Scenario {
         name: "rolled back",
+        runs: PLENTY,
         pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
         script: |release| if is(release, "b") { fails() } else { Script::default() },
         merges: vec![at_once('a'), merge('b', |many| any(many, "a", over))],
@@ -201,6 +215,7 @@ fn rolled_back_before_the_next() -> Scenario {
 fn nothing_to_roll_back_to() -> Scenario {
     Scenario {
         name: "nothing to roll back to",
+        runs: PLENTY,
         pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
         script: |_| fails(),
         merges: vec![at_once('a')],
@@ -211,6 +226,7 @@ fn nothing_to_roll_back_to() -> Scenario {
 fn promoted() -> Scenario {
     Scenario {
         name: "promoted",
+        runs: PLENTY,
         pipeline: two_stages(),
         script: well,
         merges: vec![at_once('a')],
@@ -221,6 +237,7 @@ fn promoted() -> Scenario {
 fn promotion_withheld() -> Scenario {
     Scenario {
         name: "not promoted",
+        runs: PLENTY,
         pipeline: two_stages(),
         script: |_| fails(),
         merges: vec![at_once('a')],
@@ -238,6 +255,7 @@ fn rolled_back_in_production() -> Scenario {
     }
     Scenario {
         name: "rolled back in production",
+        runs: PLENTY,
         pipeline: with_rollback(two_stages()),
         script: |release| {
             // The promotion of the second merge: the fourth that was made.
@@ -252,5 +270,24 @@ fn rolled_back_in_production() -> Scenario {
             ("promotion production", ReleaseResult::Failed, Reason::InnerTestsFailed),
             good("rollback production"),
         ],
+    }
+}
+
+/// Three releases test side by side, and the workspace takes fewer runs than one of them would have.
+fn few_runs() -> Scenario {
+    fn own_locks(outside: &mut Outside) {
+        let release = outside.stored().expect("it was just created");
+        outside.locks.view.locks = wanted_on(&release.uid().unwrap_or_default());
+    }
+    Scenario {
+        name: "few runs for all",
+        runs: 2,
+        pipeline: one_stage(ConcurrencyPolicy::Parallel),
+        script: |_| {
+            let databricks = Behaviour { notebooks: 3, ..Behaviour::default() };
+            Script { databricks, prepare: Some(own_locks), ..Script::default() }
+        },
+        merges: ['a', 'b', 'c'].map(at_once).into(),
+        ends: ["a", "b", "c"].map(good).into(),
     }
 }

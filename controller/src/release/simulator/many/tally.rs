@@ -19,6 +19,7 @@ type Expected = BTreeMap<String, (Verdict, usize)>;
 pub(in crate::release::simulator) fn tally(scenario: &Scenario) -> Tally {
     let mut begin = Many::new(scenario.pipeline.clone(), scenario.script, &scenario.merges);
     begin.left = Some(Vec::new());
+    begin.runs = scenario.runs;
     let mut undisturbed = go_on(begin, false);
     let left = undisturbed.left.take().unwrap_or_default();
     let expected: Expected =
