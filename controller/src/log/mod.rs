@@ -4,8 +4,7 @@
 //! | --- | --- |
 //! | `book.rs` | the lines of one phase that are not stored yet, within bounds. Pure |
 //! | `keep.rs` | stores them, a second after they were written |
-//! | `tell.rs` | what every phase says of itself: its begin, what it waits for, its end |
-//! | `outcome.rs` | what effects brought back |
+//! | `tell.rs` | what every phase says of itself: its begin, what it waits for, its end. What they do they tell themselves |
 //! | `door.rs` | who may read |
 //! | `read.rs` | reading as HTTP |
 //!
@@ -16,7 +15,6 @@
 mod book;
 mod door;
 mod keep;
-mod outcome;
 mod read;
 mod tell;
 #[cfg(test)]
@@ -32,7 +30,6 @@ use kube::ResourceExt;
 
 use book::Book;
 pub(crate) use keep::keep;
-pub(crate) use outcome::outcome;
 pub(crate) use read::router;
 pub(crate) use tell::tell;
 

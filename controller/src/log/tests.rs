@@ -1,7 +1,6 @@
 //! What users get of logs: every act once, in order, within bounds, and only for who may read them.
 
 mod book;
-mod outcomes;
 mod reading;
 mod storing;
 mod telling;

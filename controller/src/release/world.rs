@@ -65,9 +65,7 @@ impl World for Context {
     }
 
     async fn act(&self, release: &DatabricksRelease, effect: &Effect) -> Outcome {
-        let outcome = act::act(release, effect, self).await;
-        log::outcome(release, &outcome, &self.log);
-        outcome
+        act::act(release, effect, self).await
     }
 
     async fn write(

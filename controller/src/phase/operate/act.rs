@@ -1,6 +1,6 @@
 //! Creates, resets and deletes jobs, one after the other: a stage has few of them.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Reason};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 
 use super::plan::plan;
 use super::{Changes, Effect, Operated, Owner};
@@ -25,28 +25,33 @@ pub(crate) async fn act(
     let owner = Owner::of(release, &installation::id(context).await?);
     let planned = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
     let planned: Vec<JobSettings> = planned.into_iter().map(|(_, settings)| settings).collect();
-    let jobs = apply(&connection.client, changes, &planned).await?;
+    let tell = |line: String| context.log.line(release, Phase::Operate, format_args!("{line}"));
+    let jobs = apply(&connection.client, changes, &planned, tell).await?;
     Ok(Outcome::Operated { jobs, changes: changes.clone() })
 }
 
-/// New jobs first: a fault in between leaves rather one job too many than one too few.
+/// New jobs first: a fault in between leaves rather one job too many than one too few. `tell` gets a line for each.
 pub(super) async fn apply(
     client: &Client,
     changes: &Changes,
     planned: &[JobSettings],
+    tell: impl Fn(String),
 ) -> Result<Vec<Operated>, Trouble> {
     let mut jobs = changes.keep.clone();
     for name in &changes.create {
         let id = client.create_job(settings(planned, name)?).await.map_err(|error| refused(name, error))?;
+        tell(format!("job {name}: created, id {id}"));
         jobs.push(Operated { name: name.clone(), id });
     }
     for job in &changes.reset {
         let settings = settings(planned, &job.name)?;
         client.reset_job(job.id, settings).await.map_err(|error| refused(&job.name, error))?;
+        tell(format!("job {}: reset, id {}", job.name, job.id));
         jobs.push(job.clone());
     }
     for id in &changes.delete {
         client.delete_job(*id).await?;
+        tell(format!("job deleted, id {id}"));
     }
     Ok(jobs)
 }

@@ -1,10 +1,10 @@
 //! Looks at the jobs of the workspace, and at what the release wants of them.
 
 use brickline_artifact::Manifest;
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
 
 use super::plan::plan;
-use super::{Owner, View};
+use super::{Changes, Owner, View};
 use crate::context::Context;
 use crate::installation;
 use crate::trouble::Trouble;
@@ -21,7 +21,12 @@ pub(crate) async fn observe(
     let owner = Owner::of(release, &installation::id(context).await?);
     let wanted = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
     let found = owner.own(connection.client.jobs().await?);
-    Ok(View { wanted: wanted.into_iter().map(|(wanted, _)| wanted).collect(), found })
+    let view = View { wanted: wanted.into_iter().map(|(wanted, _)| wanted).collect(), found };
+    for job in Changes::between(&view.found, &view.wanted, release.spec.operate.prune).keep {
+        let line = format_args!("job {}: unchanged, id {}", job.name, job.id);
+        context.log.news(release, Phase::Operate, &job.id.to_string(), line);
+    }
+    Ok(view)
 }
 
 /// Whether the jobs can be what the spec asks for: told before anything is deployed.

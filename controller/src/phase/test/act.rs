@@ -11,7 +11,7 @@ use super::parameters::{self, Filled};
 use super::plan::{plan, travelling};
 use super::publish::publish;
 use super::source::git_source;
-use super::{Effect, Item};
+use super::{Effect, Item, tell};
 use crate::context::Context;
 use crate::databricks::compute::Place;
 use crate::databricks::runs::Submit;
@@ -69,6 +69,7 @@ pub(super) async fn submit(
         secrets,
     };
     let run_id = connection.client.submit_run(&submit).await.map_err(|error| refused(&item.path, error))?;
+    tell::submitted(release, &item.path, (run_id, try_), &context.log);
     Ok(Outcome::Submitted { index, run_id })
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::act::item;
 use super::history;
-use super::{Collected, Item};
+use super::{Collected, Item, tell};
 use crate::artifact::place;
 use crate::context::Context;
 use crate::databricks::Client;
@@ -65,6 +65,7 @@ pub(super) async fn collect(
     };
     write(release, &format!("{index:06}.json"), &verdict, context).await?;
     write(release, &format!("{run_id}.json"), &Record { run: &run, verdict: &verdict }, context).await?;
+    tell::judged(release, &run, &verdict, &context.log);
     Ok(Outcome::Collected { index, collected: Box::new(collected(&verdict, &run)) })
 }
 

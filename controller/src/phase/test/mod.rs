@@ -11,6 +11,7 @@ mod plan;
 mod publish;
 mod source;
 mod stop;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod wind_down;

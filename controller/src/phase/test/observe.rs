@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use super::place::{place, wish};
 use super::plan::{plan, unmatched};
-use super::{Sight, View};
+use super::{Sight, View, tell};
 use crate::context::Context;
 use crate::databricks::Client;
 use crate::databricks::runs::Run;
@@ -29,7 +29,9 @@ pub(crate) async fn observe(
     }
     let submitted: Vec<(u32, i64)> = ticket.in_flight.iter().filter_map(|run| Some((run.index, run.run_id?))).collect();
     let client = workspace::connect(release, context).await?.client;
-    Ok(View { runs: sights(&client, &submitted).await?, ..view })
+    let view = View { runs: sights(&client, &submitted).await?, ..view };
+    tell::seen(release, &view, &context.log);
+    Ok(view)
 }
 
 /// The same without a look at the runs, right after something was done.

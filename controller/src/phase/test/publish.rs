@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Reason};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use kube::ResourceExt;
 
 use super::plan::plan;
@@ -40,6 +40,7 @@ pub(super) async fn publish(
     let report = junit::write(&release.name_any(), &verdicts).map_err(|error| internal(&error))?;
     let place = place::of_test(release, "TEST-notebooks.xml");
     context.artifacts.write(&place, report.into_bytes()).await?;
+    context.log.line(release, Phase::Test, format_args!("the report is {place}"));
     Ok(Outcome::Published { uri: place.to_string() })
 }
 

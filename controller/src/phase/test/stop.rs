@@ -6,7 +6,7 @@ use futures::future::join_all;
 use super::act::submit;
 use super::observe::sight;
 use super::place::{place, wish_at_ebb};
-use super::{Ebb, Owed, Sight};
+use super::{Ebb, Owed, Sight, tell};
 use crate::context::Context;
 use crate::databricks::{Client, Error};
 use crate::phase::Outcome;
@@ -112,10 +112,10 @@ async fn alive_one(
 ) -> Result<Option<String>, Trouble> {
     let Some(run_id) = run_id(release, status, run, context).await? else { return Ok(None) };
     match client.run(run_id).await {
-        Ok(run) if run.state.is_over() => Ok(None),
         Ok(run) => {
+            tell::state(release, "", &run, &context.log);
             let state: &str = run.state.life_cycle_state.into();
-            Ok(Some(format!("run {run_id} ({state})")))
+            Ok((!run.state.is_over()).then(|| format!("run {run_id} ({state})")))
         }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),

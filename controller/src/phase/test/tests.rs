@@ -3,3 +3,4 @@
 mod plan;
 pub(crate) mod samples;
 mod source;
+mod tell;
