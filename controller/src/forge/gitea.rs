@@ -15,12 +15,19 @@ struct Status<'a> {
     state: &'static str,
     context: &'a str,
     description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_url: Option<&'a str>,
 }
 
 /// Sends the notice once. Harmless when repeated: the newest status of a context counts, and both say the same.
 pub(super) async fn send(http: &reqwest::Client, notice: &Notice, proof: &Proof) -> Result<(), Fault> {
     let host = notice.address.host();
-    let status = Status { state: notice.state.into(), context: &notice.context, description: &notice.description };
+    let status = Status {
+        state: notice.state.into(),
+        context: &notice.context,
+        description: &notice.description,
+        target_url: notice.link.as_deref(),
+    };
     let request = authenticate(http.post(endpoint(notice)?).json(&status), proof)?;
     let response = request.send().await.map_err(|error| Fault::unreachable(host, error))?;
     if response.status().is_success() {

@@ -13,13 +13,15 @@ use crate::phase::finish::ReportState;
 pub(super) async fn send(http: &reqwest::Client, notice: &Notice, proof: &Proof) -> Result<(), Fault> {
     let (_, owner, name) = notice.owner_and_name()?;
     let octocrab = connect(http, &notice.address, proof)?;
-    let sent = octocrab
-        .repos(owner, name)
+    let repository = octocrab.repos(owner, name);
+    let mut status = repository
         .create_status(notice.commit.clone(), state(notice.state))
         .context(notice.context.clone())
-        .description(notice.description.clone())
-        .send()
-        .await;
+        .description(notice.description.clone());
+    if let Some(link) = &notice.link {
+        status = status.target(link.clone());
+    }
+    let sent = status.send().await;
     sent.map(drop).map_err(|error| fault(notice.address.host(), error))
 }
 

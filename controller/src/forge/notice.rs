@@ -19,6 +19,8 @@ pub(super) struct Notice {
     /// `brickline/pull-request`.
     pub(super) context: String,
     pub(super) description: String,
+    /// What the status leads to.
+    pub(super) link: Option<String>,
 }
 
 impl Notice {
@@ -35,6 +37,7 @@ impl Notice {
             state: report.state,
             context,
             description: truncate(&report.description, DESCRIPTION),
+            link: report.link.clone(),
         })
     }
 

@@ -19,6 +19,8 @@ use crate::trouble::Trouble;
 const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
 const GITEA: &str = "/gitea/api/v1/repos/data/dbxdemo/statuses/9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
 const GITHUB: &str = "/api/v3/repos/data/dbxdemo/statuses/9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
+/// The page of the run that failed.
+const PAGE: &str = "https://adb-1.2.azuredatabricks.net/#job/1/run/7";
 /// With characters that are written differently in URLs and in base64.
 const SECRET: &str = "canary/p@ss word+1";
 
@@ -51,7 +53,8 @@ fn token() -> Credentials {
 }
 
 fn failed() -> Report {
-    Report { state: ReportState::Failure, description: "é".repeat(200) }
+    let link = Some(PAGE.to_owned());
+    Report { state: ReportState::Failure, description: "é".repeat(200), link }
 }
 
 /// Sends to the Gitea at `server`, installed below a folder.
@@ -61,9 +64,13 @@ async fn to_gitea(server: &MockServer, credentials: &Credentials, patience: Pati
 }
 
 async fn to_github(server: &MockServer, credentials: &Credentials) -> Result<(), Trouble> {
+    let report = Report { state: ReportState::Success, description: "Build, Deploy".to_owned(), link: None };
+    to_github_with(server, credentials, &report).await
+}
+
+async fn to_github_with(server: &MockServer, credentials: &Credentials, report: &Report) -> Result<(), Trouble> {
     let release = release(format!("{}/data/dbxdemo.git", server.uri()), Provider::Github, None);
-    let report = Report { state: ReportState::Success, description: "Build, Deploy".to_owned() };
-    tell(&reqwest::Client::new(), &release, &report, credentials, PATIENCE).await
+    tell(&reqwest::Client::new(), &release, report, credentials, PATIENCE).await
 }
 
 /// A server that answers everything with `code`.
@@ -82,7 +89,9 @@ async fn gitea_gets_the_status() {
     Mock::given(method("POST"))
         .and(path(GITEA))
         .and(header("authorization", basic.as_str()))
-        .and(body_json(json!({"state": "failure", "context": "brickline/staging", "description": shown})))
+        .and(body_json(
+            json!({"state": "failure", "context": "brickline/staging", "description": shown, "target_url": PAGE}),
+        ))
         .respond_with(ResponseTemplate::new(201).set_body_json(json!({"id": 1, "status": "failure"})))
         .expect(1)
         .mount(&server)
@@ -129,6 +138,18 @@ async fn github_gets_the_status(#[case] credentials: Credentials, #[case] author
         .mount(&server)
         .await;
     to_github(&server, &credentials).await.unwrap();
+}
+
+#[tokio::test]
+async fn github_links_the_run_that_failed() {
+    let server = MockServer::start().await;
+    Mock::given(path(GITHUB))
+        .and(body_partial_json(json!({"state": "failure", "target_url": PAGE})))
+        .respond_with(ResponseTemplate::new(201).set_body_json(json!({"state": "failure", "context": "brickline"})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    to_github_with(&server, &token(), &failed()).await.unwrap();
 }
 
 #[rstest]

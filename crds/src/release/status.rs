@@ -455,4 +455,8 @@ pub struct FirstFailure {
     /// The assertion or error.
     #[schemars(length(max = 1024))]
     pub message: String,
+    /// The page of its run in the workspace. Absent for tests of the build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub page: Option<String>,
 }

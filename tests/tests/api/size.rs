@@ -57,7 +57,7 @@ fn status() -> Value {
             "summary": "19999/20000",
             "build": {"total": 15000, "passed": 14999, "failed": 1, "skipped": 0},
             "notebooks": {"total": 5000, "passed": 4990, "failed": 10, "skipped": 0},
-            "firstFailures": many(10, |_| json!({"name": text(160), "message": text(1024)})),
+            "firstFailures": many(10, |_| json!({"name": text(160), "message": text(1024), "page": text(256)})),
             "report": text(120),
         },
         "jobs": many(16, |n| json!({"name": format!("{}{n}", text(100)), "id": 901_234_567_890_123_i64, "nextRun": TIME})),

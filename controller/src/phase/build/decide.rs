@@ -67,7 +67,7 @@ fn ended(turn: &Turn, result: &BuildResult) -> Step {
     });
     let failures = result.first_failures.iter().take(10);
     status.tests.first_failures =
-        failures.map(|f| FirstFailure { name: f.name.clone(), message: f.message.clone() }).collect();
+        failures.map(|f| FirstFailure { name: f.name.clone(), message: f.message.clone(), page: None }).collect();
     status.tests.report = result.tests.map(|_| place::report_uri(turn.release, turn.phase.attempts));
     status.artifact = result.artifact.as_ref().map(|artifact| Artifact {
         digest: artifact.digest.to_string(),

@@ -12,6 +12,8 @@ const DESCRIPTION: usize = 140;
 pub(crate) struct Report {
     pub(crate) state: ReportState,
     pub(crate) description: String,
+    /// Where to look: the page of the run that failed first.
+    pub(crate) link: Option<String>,
 }
 
 /// A commit status, in the words of GitHub and Gitea.
@@ -34,14 +36,15 @@ pub(crate) fn is_reported(release: &DatabricksRelease) -> bool {
 
 /// What the forge is told when a release begins.
 pub(crate) fn pending() -> Report {
-    Report { state: ReportState::Pending, description: "Brickline is releasing this commit".to_owned() }
+    let description = "Brickline is releasing this commit".to_owned();
+    Report { state: ReportState::Pending, description, link: None }
 }
 
 /// What the forge is told when a release is over: success, or the first failing test, or what failed.
 pub(crate) fn verdict(status: &DatabricksReleaseStatus) -> Report {
     let bad = |state: PhaseState| matches!(state, PhaseState::Failed | PhaseState::TimedOut | PhaseState::Canceled);
     let Some(failed) = status.phases.iter().find(|phase| bad(phase.state)) else {
-        return Report { state: ReportState::Success, description: success(status) };
+        return Report { state: ReportState::Success, description: success(status), link: None };
     };
     let first = status.tests.first_failures.first().filter(|_| matches!(failed.name, Phase::Build | Phase::Test));
     let description = match first {
@@ -49,7 +52,8 @@ pub(crate) fn verdict(status: &DatabricksReleaseStatus) -> Report {
         None => format!("{}: {}", failed.name, failed.message),
     };
     let one_line = description.split_whitespace().collect::<Vec<_>>().join(" ");
-    Report { state: ReportState::Failure, description: truncate(&one_line, DESCRIPTION) }
+    let link = first.and_then(|failure| failure.page.clone());
+    Report { state: ReportState::Failure, description: truncate(&one_line, DESCRIPTION), link }
 }
 
 fn success(status: &DatabricksReleaseStatus) -> String {
@@ -67,4 +71,27 @@ fn success(status: &DatabricksReleaseStatus) -> String {
         None => String::new(),
     };
     truncate(&format!("{}{tests}{issues}", done.join(", ")), DESCRIPTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use brickline_crds::{FirstFailure, PhaseStatus, Reason};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Phase::Test, Some("https://page"))]
+    #[case(Phase::Deploy, None)]
+    fn the_page_of_the_first_failing_run_is_linked(#[case] failed: Phase, #[case] link: Option<&str>) {
+        let mut status = DatabricksReleaseStatus::default();
+        let page = Some("https://page".to_owned());
+        let [name, message] = ["notebooks/a.py", "1 != 2"].map(str::to_owned);
+        status.tests.first_failures.push(FirstFailure { name, message, page });
+        let (state, reason) = (PhaseState::Failed, Some(Reason::NotebookFailed));
+        status.phases.push(PhaseStatus { state, reason, ..PhaseStatus::pending(failed) });
+        assert_eq!(verdict(&status).link.as_deref(), link);
+        status.phases[0].state = PhaseState::Succeeded;
+        assert_eq!(verdict(&status).link, None);
+    }
 }

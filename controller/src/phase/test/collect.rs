@@ -2,6 +2,7 @@
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, FirstFailure, Reason, TestCounts};
 use serde::Serialize;
+use url::Url;
 
 use super::act::item;
 use super::history;
@@ -23,6 +24,8 @@ use crate::workspace;
 const FAILURES: usize = 10;
 /// Longest text of a failure in the status, in characters.
 const FAILURE: usize = 1024;
+/// Longest address of a run's page there.
+const PAGE: usize = 256;
 
 /// A run as it is kept: what Databricks says of it, without its parameters, and what became of it.
 #[derive(Serialize)]
@@ -133,13 +136,15 @@ fn collected(verdict: &NotebookVerdict, run: &Run) -> Collected {
     let mut failures: Vec<FirstFailure> = Vec::new();
     for case in verdict.cases.iter().filter(|case| case.outcome.is_failure()).take(FAILURES) {
         let name = format!("{}: {}", verdict.notebook, case.name);
-        failures.push(FirstFailure { name, message: told(&case.message, &tail(&case.traceback)) });
+        let message = told(&case.message, &tail(&case.traceback));
+        failures.push(FirstFailure { name, message, page: page(run) });
     }
     let failed = match &verdict.verdict {
         Verdict::Passed => None,
         Verdict::Failed { reason, message } => {
             if failures.is_empty() {
-                failures.push(FirstFailure { name: verdict.notebook.clone(), message: told(message, &verdict.trace) });
+                let (name, message) = (verdict.notebook.clone(), told(message, &verdict.trace));
+                failures.push(FirstFailure { name, message, page: page(run) });
             }
             Some((reason_of(*reason), with_page(message, run)))
         }
@@ -150,6 +155,12 @@ fn collected(verdict: &NotebookVerdict, run: &Run) -> Collected {
 /// What failed, and where in the code.
 fn told(message: &str, trace: &str) -> String {
     if trace.is_empty() { message.to_owned() } else { cut(&format!("{message}\n{trace}"), FAILURE) }
+}
+
+/// The run's page, if it is one that people can be sent to.
+pub(super) fn page(run: &Run) -> Option<String> {
+    let page = Url::parse(&run.run_page_url).ok().filter(|page| matches!(page.scheme(), "https" | "http"));
+    page.map(String::from).filter(|page| page.chars().count() <= PAGE)
 }
 
 /// What failed, and where to look.

@@ -240,5 +240,5 @@ impl Databricks {
 }
 
 fn failure(name: &str, message: &str) -> FirstFailure {
-    FirstFailure { name: name.to_owned(), message: message.to_owned() }
+    FirstFailure { name: name.to_owned(), message: message.to_owned(), page: None }
 }

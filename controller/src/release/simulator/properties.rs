@@ -300,7 +300,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 fn any_collected() -> impl Strategy<Value = test::Collected> {
     (0..9_u32, ".{0,40}", any::<bool>()).prop_map(|(failed, message, fails)| test::Collected {
         counts: TestCounts { total: 9, passed: 9 - failed, failed, skipped: 0 },
-        failures: vec![FirstFailure { name: message.clone(), message: message.clone() }; failed as usize],
+        failures: vec![FirstFailure { name: message.clone(), message: message.clone(), page: None }; failed as usize],
         verdict: fails.then_some((Reason::InnerTestsFailed, message)),
     })
 }
