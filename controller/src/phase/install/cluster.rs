@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{Ending, Turn};
 use super::compare::{Sight, compare};
+use super::hint::hint;
 use super::identity::label;
 use super::{Call, Cluster, Installed, View};
 use crate::databricks::clusters::{ActiveRun, ClusterState};
@@ -242,7 +243,8 @@ fn put_on(cluster: &Cluster, sight: &Sight) -> Next {
     }
     if let Some(broken) = sight.broken.first() {
         let (what, state, said) = (label(&broken.library), broken.state, &broken.messages);
-        let message = format!("{what} on cluster {id}: {state:?}: {said}");
+        let hint = hint(&broken.library, &cluster.runtime);
+        let message = format!("{what} on cluster {id}: {state:?}: {said}{hint}");
         return Next::Failed(Ending::failed(Reason::InstallFailed, message));
     }
     // The steps of an installation are no news: each would be a write.

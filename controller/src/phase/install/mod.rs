@@ -6,6 +6,7 @@
 //! | `identity.rs` | which libraries are versions of the same one |
 //! | `compare.rs` | what a cluster has against what it must have |
 //! | `cluster.rs` | the next step for one cluster |
+//! | `hint.rs` | what to do about a library that failed |
 //! | `decide.rs` | the next step for all of them, side by side |
 
 mod act;
@@ -13,6 +14,7 @@ mod cluster;
 mod compare;
 mod decide;
 mod desired;
+mod hint;
 mod identity;
 mod observe;
 #[cfg(test)]
@@ -69,6 +71,8 @@ pub(crate) struct Cluster {
     pub(crate) message: String,
     /// Another one after each restart; empty if there is none.
     pub(crate) context: String,
+    /// Databricks' name of its runtime, such as `15.4.x-scala2.12`.
+    pub(crate) runtime: String,
     pub(crate) libraries: Vec<Installed>,
 }
 

@@ -92,6 +92,7 @@ async fn look(client: &Client, id: String) -> Result<Cluster, Error> {
         id,
         state: cluster.state,
         message: said(&cluster),
+        runtime: cluster.spark_version,
         context: cluster.spark_context_id.map(|id| id.to_string()).unwrap_or_default(),
         libraries: installed.collect(),
     })

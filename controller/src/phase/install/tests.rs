@@ -124,6 +124,7 @@ fn running(id: &str, libraries: Vec<Installed>) -> Cluster {
         state: ClusterState::Running,
         message: String::new(),
         context: "1".to_owned(),
+        runtime: "15.4.x-scala2.12".to_owned(),
         libraries,
     }
 }

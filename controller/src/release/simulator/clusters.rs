@@ -108,6 +108,7 @@ impl Clusters {
             state: one.state,
             message: String::new(),
             context: if one.state == ClusterState::Running { one.context.to_string() } else { String::new() },
+            runtime: "15.4.x-scala2.12".to_owned(),
             libraries: one.libraries.clone(),
         };
         let used = self.all.iter().filter(|one| one.is_used(now));

@@ -417,6 +417,7 @@ fn any_cluster() -> impl Strategy<Value = install::View> {
                 state,
                 message: String::new(),
                 context: context.to_owned(),
+                runtime: String::new(),
                 libraries: libraries.into_iter().map(|(path, state)| installed(path, state)).collect(),
             };
             let desired = vec![Library::Whl(WHEEL.to_owned())];

@@ -75,6 +75,16 @@ fn a_library_that_fails_is_told_in_databricks_words(#[case] state: InstallState)
 }
 
 #[test]
+fn a_library_on_dbfs_that_fails_is_told_where_to_put_it() {
+    let mut room = Room::new(&json!({}), vec![running("c", Vec::new())]);
+    room.view.desired = vec![wheel(DOCUMENTS)];
+    room.calls();
+    room.view.clusters[0].libraries = vec![has(DOCUMENTS, InstallState::Skipped)];
+    let message = room.ending().message;
+    assert!(message.contains("since runtime 15.1 libraries on DBFS are off"), "{message}");
+}
+
+#[test]
 fn a_library_that_failed_before_gets_another_try() {
     let mut room = Room::new(&json!({}), vec![running("c", vec![has(WHEEL, InstallState::Failed)])]);
     assert_eq!(room.calls(), [uninstall("c", WHEEL)]);
