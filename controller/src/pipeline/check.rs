@@ -8,12 +8,13 @@ use kube::ResourceExt;
 
 use super::{condition, schedule, timetable};
 use crate::creation::{parameters, stages};
+use crate::phase::operate;
 use crate::secret::{self, Watches};
 use crate::trouble::Trouble;
 
 /// Checks the spec alone. Pure.
 pub(super) fn spec(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
-    let sentences = [branches, stages, parameters_, artifacts, remote];
+    let sentences = [branches, stages, parameters_, artifacts, remote, jobs];
     sentences.iter().try_for_each(|check| check(pipeline)).map_err(|why| Trouble::lasting(Reason::InvalidSpec, why))
 }
 
@@ -65,6 +66,21 @@ fn remote(pipeline: &ReleasePipeline) -> Result<(), String> {
         next.ok_or_else(|| format!("schedule: '{}' never comes", planned.cron))?;
         timetable::branch(pipeline, planned)
             .ok_or_else(|| format!("schedule '{}' needs a branch: trigger.branches has only patterns", planned.cron))?;
+    }
+    Ok(())
+}
+
+/// The schedules of the jobs that releases will leave.
+fn jobs(pipeline: &ReleasePipeline) -> Result<(), String> {
+    let spec = &pipeline.spec;
+    for job in &spec.template.spec.operate.jobs {
+        operate::timed(job).map_err(|why| format!("template.spec.{why}"))?;
+    }
+    for stage in &spec.stages {
+        let own = stage.overrides.as_ref().and_then(|overrides| overrides.operate.as_ref());
+        for job in own.into_iter().flat_map(|operate| &operate.jobs) {
+            operate::timed(job).map_err(|why| format!("stage {}: overrides.{why}", stage.name))?;
+        }
     }
     Ok(())
 }

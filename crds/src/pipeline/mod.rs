@@ -51,6 +51,7 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 #[x_kube(validation = Rule::new("!has(self.trigger.pullRequests) || !has(self.trigger.pullRequests.workspaceRef) || !has(self.stages) || self.stages.all(stage, stage.workspaceRef.name != self.trigger.pullRequests.workspaceRef.name)").message("trigger.pullRequests.workspaceRef is a workspace of its own, and none of a stage: what nobody has merged stays away from what is released"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.parameters) || stage.parameters.all(name, has(self.parameters) && self.parameters.exists(p, p.name == name && (!has(p.enum) || stage.parameters[name] in p.enum))))").message("a stage's parameters are those of the pipeline's parameters, with one of the values of their enum"))]
 #[x_kube(validation = Rule::new(same_cluster::STAGES).message(same_cluster::MESSAGE))]
+#[x_kube(validation = Rule::new(same_cluster::JOBS_OF_STAGES).message(same_cluster::JOBS_MESSAGE))]
 pub struct ReleasePipelineSpec {
     /// The repository whose merges are released.
     pub repository: Repository,

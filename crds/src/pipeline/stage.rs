@@ -54,7 +54,7 @@ pub struct ExtraApprovals {
 /// Parts of a release's spec that a stage has its own version of.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::OVERRIDES, "message": same_cluster::MESSAGE}]))]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::OVERRIDES, "message": same_cluster::MESSAGE}, {"rule": same_cluster::JOBS_OF_OVERRIDES, "message": same_cluster::JOBS_MESSAGE}]))]
 pub struct Overrides {
     /// Instead of `template.spec.deploy`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -36,6 +36,15 @@ fn plan(spec: &Value) -> Value {
     json!({"template": {"spec": spec}})
 }
 
+/// Parts of a spec with a job on a cluster that nothing is installed on.
+fn on_another_cluster() -> Value {
+    let tasks = json!([{"key": "load", "notebook": {"path": "notebooks/load.py"}}]);
+    json!({
+        "install": {"clusters": ["main"]},
+        "operate": {"jobs": [{"name": "nightly", "tasks": tasks, "compute": {"cluster": "etl"}}]},
+    })
+}
+
 #[rstest]
 #[case(json!({}))]
 #[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}})))]
@@ -122,6 +131,9 @@ fn is_taken(#[case] fields: Value) {
 #[case(plan(&json!({"deploy": {"libraries": {"to": "/Volumes/a/../b"}}})), "libraries.to is an absolute path")]
 #[case(plan(&json!({"tags": ["a b"]})), "tags are words")]
 #[case(plan(&json!({"test": {"compute": {"cluster": "etl"}}})), "is none of install.clusters")]
+#[case(plan(&on_another_cluster()), "a job's compute.cluster is none of install.clusters")]
+#[case(stage(json!({"overrides": on_another_cluster()})), "a job's compute.cluster is none of install.clusters")]
+#[case(stage(json!({"overrides": {"operate": on_another_cluster()["operate"]}})), "a job's compute.cluster")]
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}}})), "is none of install.clusters")]
 #[case(stage(json!({"overrides": {"test": {"compute": {"cluster": "etl"}}}})), "is none of install.clusters")]
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {}}})), "is none of install.clusters")]

@@ -78,6 +78,7 @@ pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select
 #[x_kube(validation = Rule::new("(self.reason == 'pullRequest') == (has(self.source.git) && self.source.git.ref.matches('^refs/(pull|merge-requests)/'))").message("reason pullRequest and the ref of a pull request, such as refs/pull/12/head, go together: what nobody has merged is released nowhere else"))]
 #[x_kube(validation = Rule::new("self.reason != 'pullRequest' || (!has(self.stage) && self.install.clusters.size() == 0)").message("a release of a pull request has no stage, and installs nothing on clusters that others use"))]
 #[x_kube(validation = Rule::new(same_cluster::RELEASE).message(same_cluster::MESSAGE))]
+#[x_kube(validation = Rule::new(same_cluster::JOBS).message(same_cluster::JOBS_MESSAGE))]
 #[x_kube(validation = Rule::new("has(self.workspaceRef) || !has(self.operate) || ((!has(self.operate.jobs) || size(self.operate.jobs) == 0) && (!has(self.operate.prune) || !self.operate.prune))").message("operate needs workspaceRef: a job belongs to a workspace"))]
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.

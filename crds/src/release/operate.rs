@@ -46,6 +46,9 @@ pub struct Operate {
     /// Deletes jobs that an earlier release of the same pipeline and stage left and that are not among these any more.
     /// Nobody else's job is ever deleted. Default: false.
     pub prune: bool,
+    /// Run jobs on a cluster that is none of `install.clusters`, where libraries are what somebody else installed.
+    /// Default: false.
+    pub allow_other_cluster: bool,
 }
 
 impl Operate {

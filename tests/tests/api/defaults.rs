@@ -92,7 +92,7 @@ fn plan() -> Value {
             "retryFailed": 0,
             "continueOnError": false,
         },
-        "operate": {"jobs": [], "prune": false},
+        "operate": {"jobs": [], "prune": false, "allowOtherCluster": false},
         "timeouts": {
             "release": "6h",
             "build": "1h",

@@ -18,6 +18,18 @@ const TAGS: &str = "names of a job's tags begin with a letter and have letters, 
                     those that begin with brickline are set by the controller";
 const PARAMETERS: &str = "names of a job's parameters are words of letters, digits, '_', '-' and '.'";
 
+/// What is said of a job on a cluster that nothing is installed on.
+pub const OTHER_CLUSTER: &str = "a job's compute.cluster is none of install.clusters: on another cluster the job would meet other \
+                                 libraries than the tests; add it there, run the job on one of them, or set \
+                                 operate.allowOtherCluster: true";
+
+/// Jobs on a cluster.
+pub fn on(cluster: &str) -> Value {
+    let mut jobs = base();
+    jobs["jobs"][0]["compute"] = json!({"cluster": cluster});
+    jobs
+}
+
 /// Jobs whose lists have one item, for a table to vary.
 pub fn base() -> Value {
     let task = json!({"key": "load", "notebook": {"path": "notebooks/load.py"}});
@@ -27,6 +39,10 @@ pub fn base() -> Value {
 /// Examples of its fields, which are at `at` in the table's object.
 pub fn examples(table: &mut Table, at: &str) {
     let job = format!("{at}.jobs.0");
+    let mut allowed = on("etl");
+    allowed["allowOtherCluster"] = json!(true);
+    table.field(at).takes([on("main"), allowed]).refuses(OTHER_CLUSTER, [on("etl")]);
+    table.field(format!("{at}.allowOtherCluster")).refuses("must be of type boolean", [json!("yes")]);
     table.field(format!("{at}.prune")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     let jobs = |count: usize| {
         let one = &base()["jobs"][0];
@@ -110,6 +126,7 @@ fn runs(table: &mut Table, at: &str) {
         .refuses(RUNS, [task(json!({})), task(json!({"notebook": notebook, "sparkPython": {"file": "a.py"}}))])
         .refuses(PATH, ["/Shared/a", "../a"].map(|path| task(json!({"notebook": {"path": path}}))))
         .refuses(FILE, ["/Shared/a.py", "../a.py"].map(|file| task(json!({"sparkPython": {"file": file}}))))
+        .refuses(OTHER_CLUSTER, [task(json!({"notebook": notebook, "compute": {"cluster": "etl"}}))])
         .refuses(ARGUMENTS, [task(wheel(json!({"parameters": ["a"], "namedParameters": {"a": "b"}})))])
         .refuses(
             "compute is one of cluster, newCluster or serverless",

@@ -136,7 +136,7 @@ fn release() -> Value {
             "summary": "3/4",
             "build": counts,
             "notebooks": counts,
-            "firstFailures": [{"name": "notebooks/a.py: TestA.test_b", "message": "1 != 2"}],
+            "firstFailures": [{"name": "notebooks/a.py: TestA.test_b", "message": "1 != 2", "page": "https://adb-1.2.azuredatabricks.net/#job/1/run/7"}],
             "report": "releases/data/0b7c2c1e/1/junit.xml",
         },
         "changes": {"added": 2, "changed": 1, "removed": 1, "drifted": 1, "unchanged": 7, "libraries": 1, "report": "releases/data/0b7c2c1e/deploy/plan.json"},

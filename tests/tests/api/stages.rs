@@ -87,11 +87,16 @@ fn overrides(table: &mut Table) {
         .takes([plan::base()["test"].clone(), json!({"notebooks": []})])
         .refuses(plan::OTHER_CLUSTER, [json!({"compute": {"cluster": "etl"}})])
         .refuses("match is a glob relative", [json!({"notebooks": [{"match": "/a"}]})]);
-    let both = |test: &str| json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": test}}});
+    let both =
+        |test: &str| json!({"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": test}}, "operate": {}});
     table.field("spec.stages.0.overrides").takes([both("etl")]).refuses(plan::OTHER_CLUSTER, [both("main")]);
+    let jobs = json!({"install": {"clusters": ["main"]}, "operate": crate::jobs::on("etl")});
+    table.field("spec.stages.0.overrides").refuses(crate::jobs::OTHER_CLUSTER, [jobs]);
+    table.field(at("install")).refuses(crate::jobs::OTHER_CLUSTER, [json!({"clusters": ["etl"]})]);
     table
         .field(at("operate"))
         .takes([json!({}), plan::base()["operate"].clone()])
+        .refuses(crate::jobs::OTHER_CLUSTER, [crate::jobs::on("etl")])
         .refuses("should have at least 1 items", [json!({"jobs": [{"name": "nightly", "tasks": []}]})]);
     table
         .field(at("deploy"))

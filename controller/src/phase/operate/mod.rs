@@ -25,7 +25,7 @@ pub(crate) use change::Changes;
 pub(crate) use decide::decide;
 pub(crate) use observe::{check, observe};
 pub(crate) use owner::Owner;
-pub(crate) use plan::computes;
+pub(crate) use plan::{computes, timed};
 pub(crate) use quartz::quartz;
 
 /// What can be done.

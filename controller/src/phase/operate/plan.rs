@@ -70,6 +70,13 @@ fn settings<C: Fn(&str) -> Result<String, Trouble>>(
     })
 }
 
+/// Whether the job's schedule means something. What variables become of it is judged when a release begins.
+pub(crate) fn timed(job: &DatabricksJob) -> Result<(), String> {
+    let has_variables = |schedule: &&JobSchedule| schedule.cron.contains("$(") || schedule.time_zone.contains("$(");
+    let Some(schedule) = job.schedule.as_ref().filter(|schedule| !has_variables(schedule)) else { return Ok(()) };
+    cron(schedule).map(drop).map_err(|why| format!("operate.jobs: {}: {why}", job.name))
+}
+
 fn cron(schedule: &JobSchedule) -> Result<CronSchedule, String> {
     // A zone that nobody knows and a time that never comes are found here, not by Databricks a while later.
     let next = schedule::next(&of_pipeline(schedule), Timestamp::UNIX_EPOCH)?;

@@ -1,5 +1,6 @@
 //! Pipelines and releases for tests, and one file for each rule.
 
+mod check;
 mod completion;
 mod poll;
 mod promotion;

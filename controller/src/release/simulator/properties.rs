@@ -94,7 +94,7 @@ fn impatient() -> DatabricksRelease {
     let (timeouts, limit) = (&mut release.spec.timeouts, GoDuration::from_secs(60));
     (timeouts.build, timeouts.deploy, timeouts.install, timeouts.test) = (limit, limit, limit, limit);
     timeouts.operate = limit;
-    release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: true };
+    release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: true, ..Operate::default() };
     release
 }
 
@@ -152,7 +152,7 @@ fn any_release() -> impl Strategy<Value = DatabricksRelease> {
         release.spec.install.start_if_terminated = starts;
         release.spec.timeouts.test = GoDuration::from_secs(60);
         if !notebooks {
-            release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: starts };
+            release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: starts, ..Operate::default() };
         }
         if workspace {
             release.spec.workspace_ref = None;

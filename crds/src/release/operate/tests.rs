@@ -76,3 +76,45 @@ fn another_job_is_refused(#[case] fields: Value, #[case] sentence: &str) {
     let said = of_job(&fields).expect("a refusal");
     assert!(said.contains(sentence), "{said}");
 }
+
+/// On which clusters libraries are installed, and where a job runs.
+fn on_cluster(install: &Value, job: &Value, task: &Value, allowed: bool) -> Option<String> {
+    let mut task_ = json!({"key": "load", "notebook": {"path": "notebooks/load.py"}});
+    if !task.is_null() {
+        task_["compute"] = task.clone();
+    }
+    let spec: DatabricksReleaseSpec = serde_json::from_value(json!({
+        "source": {"artifactFrom": [{"release": "a", "digest": format!("sha256:{}", "a".repeat(64))}]},
+        "workspaceRef": {"name": "staging"},
+        "install": install,
+        "test": {"notebooks": []},
+        "operate": {"jobs": [{"name": "nightly", "tasks": [task_], "compute": job}], "allowOtherCluster": allowed},
+    }))
+    .unwrap();
+    let mut release = DatabricksRelease::new("by-hand", spec);
+    release.metadata.namespace = Some("data".to_owned());
+    release.validate_cel().err().map(|errors| errors.to_string())
+}
+
+#[rstest]
+#[case(json!({}), json!({}), json!(null))]
+#[case(json!({"clusters": ["etl"]}), json!({"cluster": "etl"}), json!(null))]
+#[case(json!({"clusters": ["etl"]}), json!({}), json!({"cluster": "etl"}))]
+#[case(json!({}), json!({"serverless": {}}), json!(null))]
+#[case(json!({}), json!({"newCluster": {"policyId": "P1"}}), json!(null))]
+#[case(json!({"clusters": []}), json!({"cluster": "etl"}), json!(null))]
+#[case(json!({"libraries": []}), json!({"cluster": "etl"}), json!(null))]
+fn a_job_runs_where_the_libraries_are(#[case] install: Value, #[case] job: Value, #[case] task: Value) {
+    assert_eq!(on_cluster(&install, &job, &task, false), None);
+}
+
+#[rstest]
+#[case(json!({}), json!({"cluster": "etl"}), json!(null))]
+#[case(json!({"clusters": ["etl"]}), json!({}), json!(null))]
+#[case(json!({}), json!({}), json!({"cluster": "etl"}))]
+#[case(json!({}), json!({"cluster": "main"}), json!({"cluster": "etl"}))]
+fn a_job_on_another_cluster_is_refused_unless_allowed(#[case] install: Value, #[case] job: Value, #[case] task: Value) {
+    let said = on_cluster(&install, &job, &task, false).expect("a refusal");
+    assert!(said.contains("a job's compute.cluster is none of install.clusters"), "{said}");
+    assert_eq!(on_cluster(&install, &job, &task, true), None);
+}
