@@ -191,6 +191,3 @@ fn item(test: &Test, rules: &Rules, path: String, work: Work) -> Item {
 fn invalid(message: String) -> Trouble {
     Trouble::lasting(Reason::InvalidSpec, message)
 }
-
-#[cfg(test)]
-mod tests;

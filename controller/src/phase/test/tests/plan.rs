@@ -1,7 +1,7 @@
 //! Which notebooks, files and entry points are run.
 
 use brickline_artifact::Manifest;
-use brickline_crds::DatabricksReleaseSpec;
+use brickline_crds::{DatabricksReleaseSpec, DeployItem};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -60,9 +60,18 @@ fn what_is_selected_is_run_in_order(#[case] test: Value, #[case] expected: &[&st
     assert_eq!(names(&test), expected);
 }
 
-#[test]
-fn one_notebook_of_a_folder_is_run_alone() {
-    assert_eq!(names(&json!({"notebooks": [{"match": "notebooks/a.py"}]})), ["notebooks/a.py"]);
+/// Of the documents' holes: their release imports one notebook and runs all that lie in its folder.
+#[rstest]
+#[case(false, "/Shared/d/a.py")]
+#[case(true, "/Shared/d/a")]
+fn only_what_this_release_deploys_is_run_one_notebook_of_many(#[case] strip_extension: bool, #[case] place: &str) {
+    let mut spec = spec(&json!({"notebooks": [{"match": "notebooks/**"}]}));
+    let from = "notebooks/a.py".to_owned();
+    let one = DeployItem { from, to: "/Shared/d".to_owned(), strip_extension, ..DeployItem::default() };
+    spec.deploy.items = Some(vec![one]);
+    let works: Vec<Work> = plan(&spec, &manifest()).expect("a plan").into_iter().map(|item| item.work).collect();
+    let sent = serde_json::to_value(&works).expect("JSON");
+    assert_eq!(sent, json!([{"notebook_task": {"notebook_path": place, "source": "WORKSPACE"}}]));
 }
 
 #[test]
