@@ -60,7 +60,8 @@ pub struct Baseline {
 const NOISE: Duration = Duration::from_secs(1);
 
 impl Baseline {
-    fn most(&self) -> Duration {
+    /// The longest time that a run may take.
+    pub(crate) fn most(&self) -> Duration {
         let percent = self.percent.saturating_add(100);
         (self.median.saturating_mul(percent) / 100).max(self.median.saturating_add(NOISE))
     }

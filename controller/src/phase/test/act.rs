@@ -1,7 +1,7 @@
 //! Submits runs. What they left is read in `collect`, and put together in `publish`.
 
 use brickline_artifact::Manifest;
-use brickline_crds::{ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, Reason, labels};
+use brickline_crds::{Compute, ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, Reason, labels};
 use data_encoding::BASE32_NOPAD;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
@@ -13,9 +13,10 @@ use super::publish::publish;
 use super::source::git_source;
 use super::{Effect, Item, tell};
 use crate::context::Context;
-use crate::databricks::compute::Place;
+use crate::databricks::compute::{Environment, Place};
+use crate::databricks::libraries::Library;
 use crate::databricks::runs::Submit;
-use crate::databricks::tasks::Task;
+use crate::databricks::tasks::{Task, Work};
 use crate::databricks::{Category, Error};
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
@@ -51,18 +52,15 @@ pub(super) async fn submit(
     let connection = workspace::connect(release, context).await?;
     let Filled { work, secrets } =
         parameters::fill(&item, &status.variables, &connection.workspace, &context.kube).await?;
-    let compute = &release.spec.test.compute;
-    // On an existing cluster Install has put the libraries.
-    let is_shared = matches!(compute.kind(), ComputeKind::Cluster(_));
-    let libraries = if is_shared { Vec::new() } else { travelling(&release.spec, &manifest)? };
-    let place = Place::of(compute, libraries, |name| connection.cluster(name))?;
     let attempt = status.phase(Phase::Test).map_or(1, |phase| phase.attempts);
     let timeout = item.timeout.as_secs();
-    let task = Task::new(TASK, work, timeout).at(&place);
+    let libraries = || travelling(&release.spec, &manifest);
+    let (task, environments) =
+        placed(&release.spec.test.compute, work, timeout, libraries, |name| connection.cluster(name))?;
     let submit = Submit {
         run_name: run_name(release, status, &item.path),
         idempotency_token: token(release, attempt, index, try_),
-        environments: place.environment().filter(|_| task.environment_key.is_some()).cloned().into_iter().collect(),
+        environments,
         tasks: vec![task],
         timeout_seconds: timeout,
         git_source: git_source(release)?,
@@ -71,6 +69,22 @@ pub(super) async fn submit(
     let run_id = connection.client.submit_run(&submit).await.map_err(|error| refused(&item.path, error))?;
     tell::submitted(release, &item.path, (run_id, try_), &context.log);
     Ok(Outcome::Submitted { index, run_id })
+}
+
+/// The one task of a run, and the environments that it names. `libraries`: those of the release, asked for only where they
+/// travel with the run; on an existing cluster Install has put them.
+pub(crate) fn placed(
+    compute: &Compute,
+    work: Work,
+    timeout: u64,
+    libraries: impl FnOnce() -> Result<Vec<Library>, Trouble>,
+    cluster_id: impl FnOnce(&str) -> Result<String, Trouble>,
+) -> Result<(Task, Vec<Environment>), Trouble> {
+    let is_shared = matches!(compute.kind(), ComputeKind::Cluster(_));
+    let place = Place::of(compute, if is_shared { Vec::new() } else { libraries()? }, cluster_id)?;
+    let task = Task::new(TASK, work, timeout).at(&place);
+    let environments = place.environment().filter(|_| task.environment_key.is_some()).cloned().into_iter().collect();
+    Ok((task, environments))
 }
 
 /// A run that Databricks refuses is the notebook's failure, not the deployment's.

@@ -22,9 +22,9 @@ use crate::verdict::{Baseline, NotebookVerdict, Verdict};
 const ENOUGH: usize = 3;
 
 /// What is known of a pipeline and stage, by notebook or task.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct History(BTreeMap<String, Vec<Passed>>);
+pub(crate) struct History(BTreeMap<String, Vec<Passed>>);
 
 /// A run that passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ async fn read(place: &Path, context: &Context) -> Result<History, Trouble> {
 }
 
 impl History {
-    fn baseline(&self, path: &str, regression: Regression, own: &str) -> Option<Baseline> {
+    pub(crate) fn baseline(&self, path: &str, regression: Regression, own: &str) -> Option<Baseline> {
         let over = regression.over as usize;
         let others = self.0.get(path)?.iter().filter(|passed| passed.release != own);
         let mut last: Vec<u64> = others.rev().take(over).map(|passed| passed.millis).collect();
@@ -88,7 +88,7 @@ impl History {
     }
 
     /// What is no longer run or compared goes; of the rest, as many runs stay as are compared with.
-    fn add(&mut self, items: &[Item], verdicts: &[NotebookVerdict], own: &str) {
+    pub(crate) fn add(&mut self, items: &[Item], verdicts: &[NotebookVerdict], own: &str) {
         let compared: BTreeSet<&str> =
             items.iter().filter(|item| item.regression.is_some()).map(|item| item.path.as_str()).collect();
         self.0.retain(|path, _| compared.contains(path.as_str()));

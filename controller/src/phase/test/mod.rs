@@ -25,12 +25,14 @@ use crate::databricks::tasks::Work;
 
 pub(crate) use act::act;
 #[cfg(test)]
-pub(crate) use act::token;
+pub(crate) use act::{placed, token};
 pub(crate) use decide::decide;
+#[cfg(test)]
+pub(crate) use history::History;
 pub(crate) use observe::{observe, plan_of};
-pub(crate) use plan::travelling;
 #[cfg(test)]
 pub(crate) use place::{wish, wish_at_ebb};
+pub(crate) use plan::travelling;
 pub(crate) use stop::{alive, stop};
 #[cfg(test)]
 pub(crate) use stop::{owed, to_stop};

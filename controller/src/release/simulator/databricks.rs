@@ -1,16 +1,20 @@
 //! Databricks: runs once by idempotency token, the workspace's contents, and its clusters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use brickline_crds::{FirstFailure, Phase, Reason, TestCounts};
+use brickline_crds::{FirstFailure, Phase, Reason, Regression, TestCounts};
 use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
 
 use super::clusters::Clusters;
 use super::saved::{self, Saved};
+use super::tasks::{self, Kinds};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
 use crate::phase::deploy::simulation::Simulated;
-use crate::phase::test::{Item, Role, samples};
+use crate::phase::test::{History, Item, Role, samples};
 use crate::phase::{Trouble, test};
+use crate::verdict::{NotebookVerdict, Reason as VerdictReason, Verdict};
 
 /// How long it takes, in seconds.
 const CANCELLATION: i64 = 2;
@@ -40,6 +44,10 @@ pub(crate) struct Behaviour {
     pub(crate) setup: Option<bool>,
     /// There is one after them, which fails or not. It ends even where runs hang.
     pub(crate) teardown: Option<bool>,
+    /// What tests are.
+    pub(crate) kinds: Kinds,
+    /// How long tests take that are compared with the runs before, in milliseconds. These took a second.
+    pub(crate) takes: Option<u64>,
 }
 
 impl Default for Behaviour {
@@ -56,6 +64,8 @@ impl Default for Behaviour {
             saved: saved::Behaviour::default(),
             setup: None,
             teardown: None,
+            kinds: Kinds::Notebooks,
+            takes: None,
         }
     }
 }
@@ -64,6 +74,7 @@ impl Default for Behaviour {
 struct OneRun {
     index: u32,
     try_: u32,
+    sent: Value,
     ends: Option<Timestamp>,
     canceled: bool,
     deleted: bool,
@@ -77,8 +88,10 @@ pub(crate) struct Databricks {
     /// Runs by id, and ids by token.
     runs: BTreeMap<i64, OneRun>,
     tokens: BTreeMap<String, i64>,
-    /// Notebooks whose verdict is kept.
-    verdicts: BTreeSet<u32>,
+    /// The verdicts that are kept.
+    verdicts: BTreeMap<u32, NotebookVerdict>,
+    /// How long the runs before took.
+    pub(crate) history: History,
     /// What is deployed to.
     pub(crate) workspace: Simulated,
     /// Its jobs.
@@ -95,7 +108,8 @@ impl Databricks {
             behaviour,
             runs: BTreeMap::new(),
             tokens: BTreeMap::new(),
-            verdicts: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
+            history: History::default(),
             workspace: Simulated::default(),
             full: 0,
         }
@@ -109,7 +123,14 @@ impl Databricks {
     }
 
     /// The same token answers the same run; one whose run was deleted is refused.
-    pub(super) fn submit(&mut self, token: &str, (index, try_): (u32, u32), now: Timestamp) -> Result<i64, Trouble> {
+    pub(super) fn submit(
+        &mut self,
+        token: &str,
+        (index, try_): (u32, u32),
+        sent: Value,
+        now: Timestamp,
+    ) -> Result<i64, Trouble> {
+        tasks::taken(&sent)?;
         if let Some(id) = self.tokens.get(token) {
             let deleted = self.runs.get(id).is_some_and(|run| run.deleted);
             let refusal = || Trouble::lasting(Reason::NotebookFailed, "the token's run was deleted");
@@ -120,7 +141,7 @@ impl Databricks {
         let takes = if index == 0 { 2 } else { 5 };
         let hangs = self.behaviour.hangs == Some(Phase::Test) && self.role(index) == Role::Test;
         let ends = (!hangs).then(|| now + takes.seconds());
-        self.runs.insert(id, OneRun { index, try_, ends, canceled: false, deleted: false });
+        self.runs.insert(id, OneRun { index, try_, sent, ends, canceled: false, deleted: false });
         self.tokens.insert(token.to_owned(), id);
         Ok(id)
     }
@@ -178,13 +199,26 @@ impl Databricks {
         self.runs.values().map(|run| (run.index, run.try_)).collect()
     }
 
+    /// All runs that ever were, as they were sent.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = &Value> {
+        self.runs.values().map(|run| &run.sent)
+    }
+
+    /// Three releases before this one ran the same tests, each for a second.
+    pub(crate) fn remember(&mut self) {
+        let items = self.items();
+        for own in ["first", "second", "third"] {
+            let verdicts: Vec<_> = items.iter().map(|item| judged(item, 1_000, Verdict::Passed)).collect();
+            self.history.add(&items, &verdicts, own);
+        }
+    }
+
     /// What is run, in order.
     pub(super) fn items(&self) -> Vec<Item> {
         let setup = self.behaviour.setup.map(|_| Item { role: Role::Setup, ..samples::notebook("notebooks/setup.py") });
-        let tests = (0..self.behaviour.notebooks).map(|n| Item {
-            continue_on_error: self.behaviour.lenient,
-            ..samples::notebook(&format!("notebooks/{n:02}.py"))
-        });
+        let Behaviour { notebooks, kinds, takes, lenient, .. } = self.behaviour;
+        let regression = takes.map(|_| Regression { percent: 50, over: 10 });
+        let tests = (0..notebooks).map(|n| Item { continue_on_error: lenient, ..tasks::test(n, kinds, regression) });
         let teardown =
             self.behaviour.teardown.map(|_| Item { role: Role::Teardown, ..samples::notebook("notebooks/down.py") });
         setup.into_iter().chain(tests).chain(teardown).collect()
@@ -203,11 +237,14 @@ impl Databricks {
     }
 
     /// Judges a run that is over and keeps the verdict.
-    pub(super) fn collect(&mut self, index: u32, id: i64, now: Timestamp) -> test::Collected {
+    pub(super) fn collect(&mut self, own: &str, index: u32, id: i64, now: Timestamp) -> test::Collected {
         let run = self.run(id, now);
         let over = run.as_ref().is_none_or(|run| run.state.is_over());
         assert!(over, "run {id} is judged before its end");
-        self.verdicts.insert(index);
+        let item = self.items().swap_remove(index as usize);
+        let takes = self.behaviour.takes.unwrap_or(1_000);
+        let baseline = item.regression.and_then(|regression| self.history.baseline(&item.path, regression, own));
+        let slower = baseline.is_some_and(|baseline| Duration::from_millis(takes) > baseline.most());
         let name = format!("notebooks/{index:02}.py: TestNotebook.test_with_status");
         let fails = self.fails(index, self.runs.get(&id).map_or(0, |run| run.try_));
         let result = run.as_ref().and_then(|run| run.state.result_state);
@@ -216,8 +253,13 @@ impl Databricks {
             (Some(RunResult::Canceled), ..) => Some((Reason::Canceled, "the run was canceled")),
             (_, true, _) => Some((Reason::InnerTestsFailed, "AssertionError: 'a' != 'b'")),
             (_, _, true) => Some((Reason::DurationExceeded, "took 101 s, limit 100 s")),
+            _ if slower => Some((Reason::DurationExceeded, "took longer than the runs before")),
             _ => None,
         };
+        let message = why.map_or("", |(_, message)| message).to_owned();
+        let failed = Verdict::Failed { reason: VerdictReason::NotebookFailed, message };
+        let verdict = if why.is_some() { failed } else { Verdict::Passed };
+        self.verdicts.insert(index, judged(&item, takes, verdict));
         let failed = u32::from(why.is_some());
         test::Collected {
             counts: TestCounts { total: 1, passed: 1 - failed, failed, skipped: 0 },
@@ -227,16 +269,22 @@ impl Databricks {
     }
 
     /// Merges the verdicts that are kept.
-    pub(super) fn publish(&self, notebooks: u32) -> Result<String, Trouble> {
+    pub(super) fn publish(&mut self, own: &str, notebooks: u32) -> Result<String, Trouble> {
         // Without a setup no test runs.
         let ran = |index: &u32| self.behaviour.setup != Some(true) || self.role(*index) != Role::Test;
-        match (0..notebooks).filter(ran).find(|index| !self.verdicts.contains(index)) {
-            Some(index) => {
-                Err(Trouble::lasting(Reason::InternalError, format!("the verdict of notebook {index} is gone")))
-            }
-            None => Ok("releases/data/uid/test/TEST-notebooks.xml".to_owned()),
+        if let Some(index) = (0..notebooks).filter(ran).find(|index| !self.verdicts.contains_key(index)) {
+            let message = format!("the verdict of notebook {index} is gone");
+            return Err(Trouble::lasting(Reason::InternalError, message));
         }
+        let verdicts: Vec<NotebookVerdict> = self.verdicts.values().cloned().collect();
+        self.history.add(&self.items(), &verdicts, own);
+        Ok("releases/data/uid/test/TEST-notebooks.xml".to_owned())
     }
+}
+
+fn judged(item: &Item, millis: u64, verdict: Verdict) -> NotebookVerdict {
+    let (notebook, execution) = (item.path.clone(), Duration::from_millis(millis));
+    NotebookVerdict { notebook, verdict, cases: Vec::new(), execution, trace: String::new() }
 }
 
 fn failure(name: &str, message: &str) -> FirstFailure {

@@ -5,7 +5,7 @@
 //! | `world.rs` | everything outside the reconciler, and the point at which its process dies |
 //! | `outside.rs` | what it shows and what it does |
 //! | `server.rs` | the API server: versions, conflicts, a history that a cache can be behind in |
-//! | `jobs.rs`, `bundles.rs`, `databricks.rs`, `clusters.rs`, `saved.rs`, `forge.rs`, `locks.rs` | the other parts of the outside |
+//! | `jobs.rs`, `bundles.rs`, `databricks.rs`, `tasks.rs`, `clusters.rs`, `saved.rs`, `forge.rs`, `locks.rs` | the other parts of the outside |
 //! | `script.rs` | how the outside and its users behave |
 //! | `ticket.rs`, `rules.rs` | what every effect and every write must keep |
 //! | `run.rs` | one run from a release's creation to its end |
@@ -38,5 +38,6 @@ pub(super) mod scenarios;
 pub(super) mod script;
 mod server;
 mod stories;
+mod tasks;
 mod ticket;
 pub(super) mod world;

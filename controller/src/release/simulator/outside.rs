@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::status::result;
 use super::script::runs_of;
+use super::tasks;
 use super::ticket;
 use super::world::Outside;
 use crate::phase::deploy::bundle;
@@ -120,17 +121,23 @@ impl Outside {
                 Outcome::Submitted { index: *index, run_id: self.submit(release, *index, *try_)? }
             }
             test::Effect::Collect { index, run_id } => {
-                let collected = self.databricks.collect(*index, *run_id, self.now);
+                let own = release.uid().unwrap_or_default();
+                let collected = self.databricks.collect(&own, *index, *run_id, self.now);
                 Outcome::Collected { index: *index, collected: Box::new(collected) }
             }
-            test::Effect::Publish { notebooks } => Outcome::Published { uri: self.databricks.publish(*notebooks)? },
+            test::Effect::Publish { notebooks } => {
+                let own = release.uid().unwrap_or_default();
+                Outcome::Published { uri: self.databricks.publish(&own, *notebooks)? }
+            }
         })
     }
 
     fn submit(&mut self, release: &DatabricksRelease, index: u32, try_: u32) -> Result<i64, Trouble> {
         let attempt = release.status.as_ref().and_then(|s| s.phase(Phase::Test)).map_or(1, |phase| phase.attempts);
         let token = phase::test::token(release, attempt, index, try_);
-        self.databricks.submit(&token, (index, try_), self.now)
+        let item = self.databricks.items().swap_remove(index as usize);
+        let sent = tasks::sent(&release.spec, &item)?;
+        self.databricks.submit(&token, (index, try_), sent, self.now)
     }
 
     /// As the real one: the attempt's Job is deleted, every run of the ticket canceled, found by its token if need be.

@@ -10,9 +10,11 @@ use super::bundles::Bundle;
 use super::run::Run;
 use super::saved::{Saved, US, digest};
 use super::scenarios::Scenario;
+use super::tasks;
 use crate::phase::Effect;
 use crate::phase::finish::ReportState;
 use crate::phase::install::Installed;
+use crate::phase::test::History;
 
 /// How a release ended, as far as a kill must not change it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +34,8 @@ pub(super) struct Verdict {
     operated: Vec<String>,
     restarts: Vec<usize>,
     starts: Vec<usize>,
+    /// How long tests took, this release's among them: written once, however often it is.
+    history: History,
 }
 
 impl Verdict {
@@ -58,6 +62,7 @@ impl Verdict {
             operated: status.jobs.iter().map(|job| job.name.clone()).collect(),
             restarts: databricks.clusters.all.iter().map(|cluster| cluster.restarts).collect(),
             starts: databricks.clusters.all.iter().map(|cluster| cluster.starts).collect(),
+            history: databricks.history.clone(),
         }
     }
 }
@@ -84,6 +89,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
         broken.push("the workspace does not hold what was deployed, or something else is gone".to_owned());
     }
     broken.extend(runs(run));
+    broken.extend(run.outside.databricks.sent().find_map(|sent| tasks::misplaced(&run.release.spec, sent)));
     broken.extend(clusters(run));
     broken.extend(saved(run));
     broken.extend(torn_down(run));

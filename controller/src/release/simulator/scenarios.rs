@@ -1,6 +1,7 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
 pub(super) mod bundles;
+mod computing;
 mod deploys;
 mod fixtures;
 mod gated;
@@ -71,6 +72,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_on_the_way(),
     ];
     all.extend(bundles::all());
+    all.extend(computing::all());
     all.extend(deploys::all());
     all.extend(fixtures::all());
     all.extend(gated::all());

@@ -45,7 +45,7 @@ fn setup_failed() -> Scenario {
     ends("setup failed, teardown ran", ReleaseResult::Failed, Reason::InnerTestsFailed, behaviour)
 }
 
-fn tests_failed() -> Scenario {
+pub(super) fn tests_failed() -> Scenario {
     let behaviour = Behaviour { failing: Some(1), ..behaviour() };
     ends("test failed, teardown ran", ReleaseResult::Failed, Reason::InnerTestsFailed, behaviour)
 }
