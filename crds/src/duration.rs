@@ -97,13 +97,18 @@ impl JsonSchema for GoDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "maxLength": 20,
-            // A rule and no `pattern`: that one's refusal would quote the expression instead of saying what to write.
-            "x-kubernetes-validations": [{"rule": RULE, "message": MESSAGE}],
-        })
+        schema(RULE, MESSAGE)
     }
+}
+
+/// A text that is a duration, or something else that `rule` takes.
+pub(crate) fn schema(rule: &str, message: &str) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        // A rule and no `pattern`: that one's refusal would quote the expression instead of saying what to write.
+        "x-kubernetes-validations": [{"rule": rule, "message": message}],
+    })
 }
 
 #[cfg(test)]

@@ -31,14 +31,14 @@ pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Bundle, BundleTicket,
-    Cause, Changes, Compute, ComputeKind, CranLibrary, DataSecurityMode, DatabricksJob, DatabricksRelease,
-    DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift,
-    FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind,
-    JobSchedule, JobStatus, JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest,
-    OnDrift, OnFailure, Operate, PhaseRetries, PhaseStatus, PypiLibrary, PythonWheel, Regression, ReleaseReason,
-    ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs,
-    RuntimeEngine, Select, Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts,
-    TestSource, TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    Cause, Changes, Compute, ComputeKind, DataSecurityMode, DatabricksJob, DatabricksRelease, DatabricksReleaseSpec,
+    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture,
+    Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus,
+    JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure,
+    Operate, PackageLibrary, PhaseRetries, PhaseStatus, PythonWheel, Regression, ReleaseReason, ReleaseResult,
+    ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select,
+    Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests,
+    Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

@@ -84,13 +84,13 @@ pub struct InstallLibrary {
     pub jar: Option<String>,
     /// A package of a Python index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pypi: Option<PypiLibrary>,
+    pub pypi: Option<PackageLibrary>,
     /// A Maven artifact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maven: Option<MavenLibrary>,
     /// An R package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cran: Option<CranLibrary>,
+    pub cran: Option<PackageLibrary>,
     /// A requirements file, for runtimes from 15.0 on. Another content needs another path. Example:
     /// `/Volumes/main/libs/2026-11/requirements.txt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,11 +99,11 @@ pub struct InstallLibrary {
     pub requirements: Option<String>,
 }
 
-/// A package of a Python index.
+/// A package of an index.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PypiLibrary {
-    /// Name and version. Example: `great-expectations==1.2`.
+pub struct PackageLibrary {
+    /// Its name; of a Python package also its version. Example: `great-expectations==1.2`.
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(NAME).message(NAME_MESSAGE))]
     pub package: String,
@@ -131,21 +131,6 @@ pub struct MavenLibrary {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 256)))]
     pub exclusions: Vec<String>,
-}
-
-/// An R package.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CranLibrary {
-    /// Its name. Example: `ada`.
-    #[schemars(length(min = 1, max = 256))]
-    #[x_kube(validation = Rule::new(NAME).message(NAME_MESSAGE))]
-    pub package: String,
-    /// The repository's address. Default: the cluster's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new(REPO).message(REPO_MESSAGE))]
-    pub repo: Option<String>,
 }
 
 /// When a cluster is restarted.

@@ -25,7 +25,7 @@ pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
 pub use bundle::Bundle;
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
 pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
-pub use install::{CranLibrary, Install, InstallLibrary, MavenLibrary, PypiLibrary, Restart, WhenIdle};
+pub use install::{Install, InstallLibrary, MavenLibrary, PackageLibrary, Restart, WhenIdle};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
 pub use operate::{DatabricksJob, JobSchedule, JobTask, Operate};
 pub use rules::{MaxDuration, Regression, Rules};

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InnerTests;
@@ -116,14 +116,8 @@ impl JsonSchema for MaxDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "maxLength": 20,
-            "x-kubernetes-validations": [{
-                "rule": format!("self == '{OFF}' || ({})", duration::RULE),
-                "message": format!("{}, or {OFF}", duration::MESSAGE),
-            }],
-        })
+        let rule = format!("self == '{OFF}' || ({})", duration::RULE);
+        duration::schema(&rule, &format!("{}, or {OFF}", duration::MESSAGE))
     }
 }
 

@@ -2,15 +2,13 @@
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 
-use super::plan::plan;
-use super::{Changes, Effect, Operated, Owner};
+use super::observe::{Planned, planned};
+use super::{Changes, Effect, Operated};
 use crate::context::Context;
 use crate::databricks::jobs::JobSettings;
 use crate::databricks::{Client, Error};
-use crate::installation;
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
-use crate::workspace;
 
 /// Does what `decide` asked for.
 pub(crate) async fn act(
@@ -20,13 +18,10 @@ pub(crate) async fn act(
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     let Effect::Apply(changes) = effect;
-    let connection = workspace::connect(release, context).await?;
-    let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
-    let owner = Owner::of(release, &installation::id(context).await?);
-    let planned = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
-    let planned: Vec<JobSettings> = planned.into_iter().map(|(_, settings)| settings).collect();
+    let Planned { client, jobs, .. } = planned(release, status, context).await?;
+    let planned: Vec<JobSettings> = jobs.into_iter().map(|(_, settings)| settings).collect();
     let tell = |line: String| context.log.line(release, Phase::Operate, format_args!("{line}"));
-    let jobs = apply(&connection.client, changes, &planned, tell).await?;
+    let jobs = apply(&client, changes, &planned, tell).await?;
     Ok(Outcome::Operated { jobs, changes: changes.clone() })
 }
 

@@ -172,6 +172,7 @@ fn newest_of_a_pull_request() -> Scenario {
         Some(PullRequests { enabled: true, workspace_ref: Some(LocalRef::new("sandbox")), ..PullRequests::default() });
     Scenario {
         name: "newest of a pull request",
+        runs: PLENTY,
         pipeline,
         script: |release| {
             let hangs = is(release, "a").then_some(Phase::Test);
