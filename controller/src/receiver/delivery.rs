@@ -15,8 +15,8 @@ use super::branch::is_wanted;
 use super::pull_request::{Action, PullRequest};
 use super::push::{Event, Malformed, Push};
 use super::token::{self, Tokens};
-use super::{Receiver, close, gitea, github};
-use crate::creation::{Draft, Occasion, create};
+use super::{Receiver, gitea, github, pull_releases};
+use crate::creation::{Creation, Draft, Occasion, create};
 use crate::forge::address::Address;
 
 /// Secrets loaded at the same time for one delivery.
@@ -189,16 +189,25 @@ async fn take_request(
         return Answer::Ignored(why);
     }
     match request.action {
-        Action::Build => {
-            let occasion = Occasion::pull_request(pipeline, request).told(request.before.as_ref(), arrived);
-            make(receiver, pipeline, Draft { stage: None, occasion }).await
-        }
-        Action::Close => match close::cancel(&receiver.kube, pipeline, request).await {
+        Action::Build => build(receiver, pipeline, request, arrived).await,
+        Action::Close => match pull_releases::cancel(&receiver.kube, pipeline, request).await {
             Ok(canceled) if canceled.is_empty() => Answer::Ignored("closed pull request".to_owned()),
             Ok(canceled) => Answer::Canceled(canceled),
             Err(error) => failed(pipeline, &error),
         },
     }
+}
+
+async fn build(receiver: &Receiver, pipeline: &ReleasePipeline, request: &PullRequest, arrived: Timestamp) -> Answer {
+    if request.again.is_some() {
+        match pull_releases::under_way(&receiver.kube, pipeline, request).await {
+            Ok(None) => {}
+            Ok(Some(name)) => return Creation::Duplicate(name).into(),
+            Err(error) => return failed(pipeline, &error),
+        }
+    }
+    let occasion = Occasion::pull_request(pipeline, request).told(request.before.as_ref(), arrived);
+    make(receiver, pipeline, Draft { stage: None, occasion }).await
 }
 
 async fn make(receiver: &Receiver, pipeline: &ReleasePipeline, draft: Draft) -> Answer {

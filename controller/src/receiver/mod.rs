@@ -5,10 +5,10 @@
 
 mod answer;
 pub(crate) mod branch;
-mod close;
 mod delivery;
 mod gitea;
 mod github;
+mod pull_releases;
 pub(crate) mod pull_request;
 pub(crate) mod push;
 #[cfg(test)]

@@ -100,10 +100,22 @@ impl Repository {
         change.make(&copy).await?;
         copy.commit(&title).await?;
         copy.push(&self.clone_url(), &[&branch]).await?;
-        let body = json!({ "head": branch, "base": RELEASE, "title": title });
-        let PullRequest { number } = self.forge.api().post(&self.path("/pulls"), &body).await?;
+        let number = self.open(&branch, RELEASE).await?;
         self.merge_when_ready(number).await?;
         Ok(Merged { number, commit: self.head(RELEASE).await? })
+    }
+
+    /// Opens a pull request from one branch into another, and returns its number.
+    pub async fn open(&self, from: &str, into: &str) -> Result<u64, ForgeError> {
+        let body = json!({ "head": from, "base": into, "title": from });
+        let PullRequest { number } = self.forge.api().post(&self.path("/pulls"), &body).await?;
+        Ok(number)
+    }
+
+    /// Closes a pull request without merging it.
+    pub async fn close(&self, number: u64) -> Result<(), ForgeError> {
+        let path = self.path(&format!("/pulls/{number}"));
+        self.forge.api().call(Method::PATCH, &path, Some(&json!({ "state": "closed" }))).await.map(drop)
     }
 
     /// Pushes a change to a branch, without any pull request, and returns the commit; a new branch begins at `release`.
@@ -138,8 +150,17 @@ impl Repository {
 
     /// Makes the forge send every push to `url`, signed with `secret`; pushes to other branches too, as forges do.
     pub async fn add_webhook(&self, url: &str, secret: &SecretString) -> Result<Webhook, ForgeError> {
+        self.tell(url, secret, &["push"]).await
+    }
+
+    /// The same for pull requests: that they were opened or closed, and their new commits.
+    pub async fn add_pull_webhook(&self, url: &str, secret: &SecretString) -> Result<Webhook, ForgeError> {
+        self.tell(url, secret, &["pull_request", "pull_request_sync"]).await
+    }
+
+    async fn tell(&self, url: &str, secret: &SecretString, events: &[&str]) -> Result<Webhook, ForgeError> {
         let config = json!({ "url": url, "content_type": "json", "secret": secret.expose_secret() });
-        let body = json!({ "type": "gitea", "active": true, "events": ["push"], "config": config });
+        let body = json!({ "type": "gitea", "active": true, "events": events, "config": config });
         let Hook { id } = self.forge.api().post(&self.path("/hooks"), &body).await?;
         Ok(Webhook { id })
     }

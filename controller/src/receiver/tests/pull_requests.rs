@@ -21,6 +21,13 @@ impl Scene {
     async fn action(&self, action: &str) -> Reply {
         self.request(samples::pull_request_body(action)).await
     }
+
+    /// Ends all releases.
+    fn end_all(&self, result: &str) {
+        for release in self.cluster.lock().unwrap().releases.values_mut() {
+            release["status"] = json!({"state": "Finished", "result": result});
+        }
+    }
 }
 
 #[tokio::test]
@@ -56,10 +63,28 @@ async fn each_time_it_comes_to_a_commit_it_is_built_again() {
         body["pull_request"]["updated_at"] = json!(time);
         body
     };
+    assert_eq!(scene.request(again("2026-11-21T10:00:00Z")).await.code, 200, "its release is under way");
+    scene.end_all("Canceled");
     assert_eq!(scene.request(again("2026-11-21T11:00:00Z")).await.code, 202);
+    scene.end_all("Canceled");
     assert_eq!(scene.request(again("2026-11-21T11:00:00Z")).await.code, 200, "the same delivery again");
     assert_eq!(scene.request(again("2026-11-21T12:00:00Z")).await.code, 202);
     assert_eq!(scene.releases().len(), 3);
+}
+
+#[tokio::test]
+async fn a_commit_that_it_comes_back_to_is_built_though_the_first_release_of_it_goes_on() {
+    let scene = scene();
+    let there = |commit: &str| {
+        let mut body = samples::pull_request_body("synchronized");
+        body["pull_request"]["head"]["sha"] = json!(commit);
+        body
+    };
+    scene.action("opened").await;
+    assert_eq!(scene.request(there(&"d".repeat(40))).await.code, 202);
+    assert_eq!(scene.action("synchronized").await.code, 202, "another commit came in between");
+    let reply = scene.action("synchronized").await;
+    assert_eq!((reply.code, scene.releases().len()), (200, 3));
 }
 
 #[rstest]
@@ -95,14 +120,13 @@ async fn another_repository_and_pipelines_that_did_not_ask_pass_them_over() {
 async fn closing_cancels_what_is_to_come_and_nothing_else() {
     let scene = scene();
     let first = scene.action("opened").await.body["release"].clone();
+    scene.end_all("Canceled");
     let second = scene.action("synchronized").await.body["release"].clone();
     let mut other = samples::pull_request_body("opened");
     other["number"] = json!(13);
     let other = scene.request(other).await.body["release"].clone();
     let push = scene.push().await.body["release"].clone();
     let name = |release: &Value| release.as_str().unwrap().to_owned();
-    scene.cluster.lock().unwrap().releases.get_mut(&name(&first)).unwrap()["status"] =
-        json!({"state": "Finished", "result": "Canceled"});
     let reply = scene.action("closed").await;
     assert_eq!((reply.code, reply.body), (202, json!({"canceled": [second]})));
     let canceled = |release: &Value| scene.releases()[&name(release)]["spec"]["cancel"] == true;
