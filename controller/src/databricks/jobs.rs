@@ -49,7 +49,7 @@ pub struct JobSettings {
     pub email_notifications: Option<EmailNotifications>,
     /// Seconds until Databricks ends a run; 0: never.
     pub timeout_seconds: u64,
-    /// How many of its runs go on at the same time; further ones are skipped.
+    /// How many of its runs go on at the same time; further ones wait in the queue, which this version of the API turns on.
     pub max_concurrent_runs: u32,
 }
 

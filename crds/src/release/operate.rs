@@ -87,7 +87,7 @@ pub struct DatabricksJob {
     #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 255}))]
     #[x_kube(validation = Rule::new(TAGS).message(TAGS_MESSAGE))]
     pub tags: BTreeMap<String, String>,
-    /// How many of its runs go on at the same time; Databricks skips further ones. Default: 1.
+    /// How many of its runs go on at the same time; further ones wait in the queue of Databricks. Default: 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_concurrent_runs: u32,
