@@ -90,8 +90,8 @@ pub fn all() -> Vec<Scenario> {
         },
         Scenario {
             name: "databricks",
-            about: "Wheels, files, compute, setup and teardown, and jobs do in a workspace what the documentation says",
-            place: Place::ByName,
+            about: "Wheels, files, compute, logins, bundles and jobs do in a workspace what the documentation says",
+            place: Place::Alone,
             tell: |stage| databricks::tell(stage).boxed(),
         },
         Scenario {
