@@ -2,12 +2,11 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use serde::Deserialize;
 use sha2::Sha256;
 
 use super::delivery::header;
-use super::pull_request;
-use super::push::{Claim, Event, Malformed};
+use super::push::{Event, Malformed};
+use super::{payload, pull_request};
 
 /// Headers with the hex HMAC-SHA256 of the body. Forgejo sends both.
 const SIGNATURES: [&str; 2] = ["x-forgejo-signature", "x-gitea-signature"];
@@ -33,7 +32,7 @@ pub(super) fn authenticate(headers: &HeaderMap, body: &[u8], token: &[u8]) -> bo
 /// Reads an authenticated delivery.
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed> {
     match KINDS.iter().find_map(|name| header(headers, name)) {
-        Some("push") => payload(body)?.claim().check(),
+        Some("push") => payload::push(body),
         Some("pull_request") => pull_request::parse(body, SYNCHRONIZED),
         Some(kind) => Ok(Event::of_kind(kind)),
         None => Err(Malformed::NoKind),
@@ -43,57 +42,6 @@ pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed
 fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
     let hex = SIGNATURES.iter().find_map(|name| header(headers, name))?;
     data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()
-}
-
-fn payload(body: &[u8]) -> Result<Payload, Malformed> {
-    // The error's text may quote the body.
-    serde_json::from_slice(body).map_err(|_| Malformed::Json)
-}
-
-/// The fields of a push that matter here; all others are passed over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Payload {
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    before: Option<String>,
-    after: Option<String>,
-    repository: Option<Repository>,
-    pusher: Option<User>,
-    sender: Option<User>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Repository {
-    #[serde(rename = "clone_url")]
-    clone: Option<String>,
-    #[serde(rename = "ssh_url")]
-    ssh: Option<String>,
-    #[serde(rename = "html_url")]
-    page: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct User {
-    email: Option<String>,
-    login: Option<String>,
-}
-
-impl Payload {
-    fn claim(self) -> Claim {
-        let repository = self.repository.unwrap_or_default();
-        let (pusher, sender) = (self.pusher.unwrap_or_default(), self.sender.unwrap_or_default());
-        Claim {
-            repository_urls: vec![repository.clone, repository.ssh, repository.page],
-            reference: self.reference,
-            before: self.before,
-            after: self.after,
-            deleted: false,
-            pushers: vec![pusher.email, pusher.login, sender.email, sender.login],
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! GitHub's webhooks: authenticate, then parse.
 //!
-//! The signature is octocrab's business. The payload is read by a struct of our own: octocrab's typed push refuses a
-//! delivery for any commit field it doesn't know, and a push must not be lost for a field nobody reads.
+//! The signature is octocrab's business; its typed push refuses a delivery for any commit field it doesn't know.
 
 use http::HeaderMap;
 use octocrab::models::webhook_events::verification::verify_signature;
-use serde::Deserialize;
 
 use super::delivery::header;
-use super::pull_request;
-use super::push::{Claim, Event, Malformed};
+use super::push::{Event, Malformed};
+use super::{payload, pull_request};
 
 /// The header with `sha256=` and the hex HMAC-SHA256 of the body. The older header with SHA-1 is not looked at.
 const SIGNATURE: &str = "x-hub-signature-256";
@@ -31,68 +29,10 @@ pub(super) fn authenticate(headers: &HeaderMap, body: &[u8], token: &[u8]) -> bo
 /// Reads an authenticated delivery.
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed> {
     match header(headers, KIND) {
-        Some("push") => payload(body)?.claim().check(),
+        Some("push") => payload::push(body),
         Some("pull_request") => pull_request::parse(body, SYNCHRONIZED),
         Some(kind) => Ok(Event::of_kind(kind)),
         None => Err(Malformed::NoKind),
-    }
-}
-
-fn payload(body: &[u8]) -> Result<Payload, Malformed> {
-    // The error's text may quote the body.
-    serde_json::from_slice(body).map_err(|_| Malformed::Json)
-}
-
-/// The fields of a push that matter here; all others are passed over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Payload {
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    before: Option<String>,
-    after: Option<String>,
-    deleted: Option<bool>,
-    repository: Option<Repository>,
-    pusher: Option<Pusher>,
-    sender: Option<Sender>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Repository {
-    #[serde(rename = "clone_url")]
-    clone: Option<String>,
-    #[serde(rename = "ssh_url")]
-    ssh: Option<String>,
-    #[serde(rename = "html_url")]
-    page: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Pusher {
-    email: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Sender {
-    login: Option<String>,
-}
-
-impl Payload {
-    fn claim(self) -> Claim {
-        let repository = self.repository.unwrap_or_default();
-        let pusher = self.pusher.unwrap_or_default();
-        Claim {
-            repository_urls: vec![repository.clone, repository.ssh, repository.page],
-            reference: self.reference,
-            before: self.before,
-            after: self.after,
-            deleted: self.deleted.unwrap_or_default(),
-            pushers: vec![pusher.email, pusher.name, self.sender.unwrap_or_default().login],
-        }
     }
 }
 

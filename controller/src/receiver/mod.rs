@@ -8,6 +8,7 @@ pub(crate) mod branch;
 mod delivery;
 mod gitea;
 mod github;
+mod payload;
 mod pull_releases;
 pub(crate) mod pull_request;
 pub(crate) mod push;

@@ -4,7 +4,8 @@ use brickline_crds::labels;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::push::{Event, MAX_URLS, Malformed, is_branch, is_commit, is_usable, person};
+use super::payload::{self, Person, Repository};
+use super::push::{Event, Malformed, is_branch, is_commit, person};
 
 /// The highest number, as in the schema: 18 digits.
 const MAX_NUMBER: u64 = 999_999_999_999_999_999;
@@ -54,8 +55,7 @@ impl PullRequest {
 
 /// Reads the body of an authenticated delivery. `synchronized` is the forge's word for another commit.
 pub(super) fn parse(body: &[u8], synchronized: &str) -> Result<Event, Malformed> {
-    // The error's text may quote the body.
-    let payload: Payload = serde_json::from_slice(body).map_err(|_| Malformed::Json)?;
+    let payload: Payload = payload::read(body)?;
     let (action, again) = match payload.action.as_deref() {
         Some("opened") => (Action::Build, false),
         Some("reopened") => (Action::Build, true),
@@ -83,7 +83,7 @@ struct Payload {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Request {
-    user: Option<User>,
+    user: Option<Person>,
     head: Option<Side>,
     base: Option<Side>,
     updated_at: Option<String>,
@@ -98,25 +98,6 @@ struct Side {
     sha: Option<String>,
     /// None if the repository was deleted.
     repo: Option<Repository>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Repository {
-    id: Option<u64>,
-    #[serde(rename = "clone_url")]
-    clone: Option<String>,
-    #[serde(rename = "ssh_url")]
-    ssh: Option<String>,
-    #[serde(rename = "html_url")]
-    page: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct User {
-    email: Option<String>,
-    login: Option<String>,
 }
 
 impl Payload {
@@ -134,15 +115,13 @@ impl Payload {
         if !is_commit(&commit) {
             return Err(Malformed::Field("pull_request.head.sha"));
         }
-        let repository = self.repository.unwrap_or_default();
-        let urls = [repository.clone, repository.ssh, repository.page].into_iter().flatten();
-        let repository_urls: Vec<String> = urls.filter(|url| is_usable(url)).take(MAX_URLS).collect();
+        let repository_urls = self.repository.unwrap_or_default().urls();
         if repository_urls.is_empty() {
             return Err(Malformed::Field("repository"));
         }
         let id = |repo: Option<Repository>| repo.and_then(|repo| repo.id).filter(|id| *id > 0);
         let (from, into) = (id(head.repo), id(base.repo));
-        let user = request.user.unwrap_or_default();
+        let author = request.user.unwrap_or_default().names();
         let updated = request.updated_at.and_then(|time| time.parse().ok());
         Ok(PullRequest {
             repository_urls,
@@ -153,7 +132,7 @@ impl Payload {
             before: self.before.map(|before| before.to_ascii_lowercase()).filter(|before| is_commit(before)),
             // What is not known to be the same repository is another one.
             is_fork: from.is_none() || from != into,
-            author: [user.email, user.login].into_iter().flatten().find_map(|name| person(&name)),
+            author: author.iter().find_map(|name| person(name)),
             again: updated.filter(|_| again),
         })
     }

@@ -75,13 +75,14 @@ pub(super) enum Malformed {
 /// A push as a forge wrote it, not checked yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claim {
-    pub(super) repository_urls: Vec<Option<String>>,
+    /// The forms of its address that may be a clone URL.
+    pub(super) repository_urls: Vec<String>,
     pub(super) reference: Option<String>,
     pub(super) before: Option<String>,
     pub(super) after: Option<String>,
     pub(super) deleted: bool,
     /// Names of the pusher, the best first.
-    pub(super) pushers: Vec<Option<String>>,
+    pub(super) pushers: Vec<String>,
 }
 
 impl Claim {
@@ -103,13 +104,11 @@ impl Claim {
         }
         let before = self.before.map(|before| before.to_ascii_lowercase());
         let before = before.filter(|before| is_commit(before) && !is_nothing(before));
-        let urls = self.repository_urls.into_iter().flatten();
-        let repository_urls: Vec<_> = urls.filter(|url| is_usable(url)).take(MAX_URLS).collect();
-        if repository_urls.is_empty() {
+        if self.repository_urls.is_empty() {
             return Err(Malformed::Field("repository"));
         }
-        let pusher = self.pushers.into_iter().flatten().find_map(|name| person(&name));
-        Ok(Event::Push(Push { repository_urls, reference, commit, before, pusher }))
+        let pusher = self.pushers.iter().find_map(|name| person(name));
+        Ok(Event::Push(Push { repository_urls: self.repository_urls, reference, commit, before, pusher }))
     }
 }
 
@@ -149,7 +148,7 @@ mod tests {
 
     fn claim(reference: &str, after: &str) -> Claim {
         Claim {
-            repository_urls: vec![Some("https://git.example.com/data/dbxdemo.git".to_owned())],
+            repository_urls: vec!["https://git.example.com/data/dbxdemo.git".to_owned()],
             reference: Some(reference.to_owned()),
             after: Some(after.to_owned()),
             ..Claim::default()
@@ -193,7 +192,7 @@ mod tests {
     fn commits_are_lower_case_and_people_bounded() {
         let long = "é\n".repeat(1000);
         let claim = Claim {
-            pushers: vec![None, Some(" \t".to_owned()), Some(long)],
+            pushers: vec![String::new(), " \t".to_owned(), long],
             ..claim("refs/heads/release/1", &COMMIT.to_uppercase())
         };
         let Ok(Event::Push(push)) = claim.check() else { panic!("not a push") };
