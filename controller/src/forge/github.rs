@@ -7,7 +7,7 @@ use super::address::Address;
 use super::credentials::Proof;
 use super::fault::Fault;
 use super::notice::Notice;
-use crate::phase::finish::ReportState;
+use crate::forge::ReportState;
 
 /// Sends the notice once. Harmless when repeated: the newest status of a context counts, and both say the same.
 pub(super) async fn send(http: &reqwest::Client, notice: &Notice, proof: &Proof) -> Result<(), Fault> {

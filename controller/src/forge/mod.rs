@@ -9,6 +9,7 @@ mod gitea;
 mod github;
 mod notice;
 pub(crate) mod refs;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +21,12 @@ use kube::ResourceExt;
 
 use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
-use crate::phase::origin;
-use crate::phase::{Trouble, finish::Report};
+use crate::trouble::Trouble;
 use credentials::Credentials;
 use errand::Errand;
 use fault::Fault;
 use notice::Notice;
+pub(crate) use report::{Report, ReportState};
 
 /// How long and how often a forge is asked.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,11 @@ pub(crate) async fn report(release: &DatabricksRelease, report: &Report, context
     let credentials = load(&context.kube, release, git).await?;
     let http = connection(&context.http, &context.settings, &credentials, Errand::CommitStatus)?;
     tell(&http, release, report, &credentials, PATIENCE).await
+}
+
+/// What the release was built from, whoever built it.
+pub(crate) fn origin(release: &DatabricksRelease) -> Option<&GitSource> {
+    release.spec.source.git.as_ref().or_else(|| release.status.as_ref()?.origin.as_ref())
 }
 
 fn source(release: &DatabricksRelease) -> Result<&GitSource, Trouble> {

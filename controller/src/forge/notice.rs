@@ -4,7 +4,7 @@ use brickline_crds::{DatabricksRelease, GitSource, ReleaseReason, condition::tru
 
 use super::address::Address;
 use super::fault::Fault;
-use crate::phase::finish::{Report, ReportState};
+use crate::forge::{Report, ReportState};
 
 /// The longest description forges show: GitHub takes 140 characters.
 const DESCRIPTION: usize = 140;

@@ -13,7 +13,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::credentials::{Credentials, Proof};
 use super::{Patience, tell};
-use crate::phase::finish::{Report, ReportState};
+use crate::forge::{Report, ReportState};
 use crate::trouble::Trouble;
 
 const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";

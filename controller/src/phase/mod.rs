@@ -26,8 +26,7 @@ use std::time::Duration;
 
 use brickline_crds::labels::FINALIZER;
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, GitSource, Phase, PhaseState, PhaseStatus,
-    Reason, Ticket,
+    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Ticket,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -145,11 +144,6 @@ pub(crate) enum Step {
     Wait(Option<Duration>),
     /// The phase is over. The status carries what it found out.
     Ended(Box<DatabricksReleaseStatus>, Ending),
-}
-
-/// What the release was built from, whoever built it.
-pub(crate) fn origin(release: &DatabricksRelease) -> Option<&GitSource> {
-    release.spec.source.git.as_ref().or_else(|| release.status.as_ref()?.origin.as_ref())
 }
 
 /// Whether the release has our finalizer: Kubernetes keeps it until what was begun is cleaned up.

@@ -100,7 +100,7 @@ async fn taken(
             let message = format!("release {} has no artifact {}: see its status.artifact", from.release, from.digest);
             return Err(Trouble::lasting(Reason::ArtifactFailed, message));
         }
-        let theirs = found.and_then(|found| crate::phase::origin(&found).cloned());
+        let theirs = found.and_then(|found| crate::forge::origin(&found).cloned());
         origin = match (origin, theirs) {
             (None, theirs) => theirs,
             // One branch speaks for the release: protection looks at it.

@@ -23,8 +23,9 @@ use super::words::{self, failed, forbidden, issues};
 use super::write::{Site, carry_out};
 use super::{Deployed, Planned};
 use crate::artifact::{Artifacts, Content, place};
+use crate::forge::origin;
 use crate::log::Logs;
-use crate::phase::{Outcome, origin};
+use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace::Connection;
 

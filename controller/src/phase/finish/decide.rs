@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Effect;
-use super::report::{self, ReportState};
+use super::report;
+use crate::forge::ReportState;
 use crate::phase::{Effect as AnyEffect, Outcome, Step};
 
 /// The pause before Kubernetes is asked again.

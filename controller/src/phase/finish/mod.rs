@@ -7,7 +7,8 @@ mod report;
 
 pub(crate) use act::act;
 pub(crate) use decide::{decide, is_rolled_back, pending, reported};
-pub(crate) use report::{Report, ReportState};
+
+use crate::forge::Report;
 
 /// What can be done. All are harmless when repeated: the newest status of a context counts, a label is set, a lock that
 /// is gone counts as given back.

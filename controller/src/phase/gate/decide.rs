@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Effect, Kind, Passage, Verdict, View, Wait, wait};
-use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn, build, finish, finish::ReportState};
+use crate::forge::ReportState;
+use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn, build, finish};
 
 /// How often work that a holder left behind is looked for again.
 const LEFTOVER: Duration = Duration::from_secs(30);

@@ -13,11 +13,12 @@ use kube::ResourceExt;
 
 use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
+use crate::forge::origin;
 use crate::installation;
 use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 use crate::order::is_followed_by;
+use crate::phase::deploy;
 use crate::phase::operate::{self, Owner};
-use crate::phase::{deploy, origin};
 use crate::trouble::Trouble;
 use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
 use crate::workspace::{self, Connection};

@@ -3,7 +3,7 @@
 use brickline_crds::{DatabricksRelease, GitSource as Commit, Provider, Reason, TestSource};
 
 use crate::databricks::git::{GitSource, provider};
-use crate::phase::origin;
+use crate::forge::origin;
 use crate::trouble::Trouble;
 
 /// The commit to run from; none if the tests are in the workspace.

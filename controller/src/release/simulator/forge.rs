@@ -2,8 +2,8 @@
 
 use brickline_crds::Reason;
 
+use crate::forge::Report;
 use crate::phase::Trouble;
-use crate::phase::finish::Report;
 
 #[derive(Clone, Default)]
 pub(crate) struct Forge {

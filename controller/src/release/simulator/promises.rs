@@ -11,8 +11,8 @@ use super::run::Run;
 use super::saved::{Saved, US, digest};
 use super::scenarios::Scenario;
 use super::tasks;
+use crate::forge::ReportState;
 use crate::phase::Effect;
-use crate::phase::finish::ReportState;
 use crate::phase::install::Installed;
 use crate::phase::test::History;
 

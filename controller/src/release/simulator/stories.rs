@@ -14,7 +14,7 @@ use super::scenarios::{all_submitted, at_databricks, release, unavailable};
 use super::script::{Fault, Script, User};
 use super::world::Outside;
 use crate::databricks::libraries::InstallState;
-use crate::phase::finish::ReportState;
+use crate::forge::ReportState;
 use crate::phase::gate::Verdict;
 use crate::phase::{Effect, Trouble, finish, install, test};
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
 use kube::ResourceExt;
 
-use crate::phase::{Effect, begin, build, deploy, finish, finish::ReportState, gate, install, test};
+use crate::forge::ReportState;
+use crate::phase::{Effect, begin, build, deploy, finish, gate, install, test};
 
 /// What `effect` lacks, in words. `seen` is the release it was decided on, `stored` the one that counts.
 pub(super) fn missing(seen: &DatabricksRelease, stored: &DatabricksRelease, effect: &Effect) -> Option<String> {
