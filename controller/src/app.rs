@@ -25,17 +25,19 @@ use crate::args::Args;
 use crate::artifact::{self, Artifacts};
 use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
+use crate::given::Given;
 use crate::health::{self, Readiness};
+use crate::installation::Installation;
 use crate::leader::{self, Leadership};
 use crate::lock::Locks;
 use crate::log::{self, Logs};
 use crate::metrics::Metrics;
-use crate::phase::gate::Given;
 use crate::phase::job::Jobs;
 use crate::pipeline::{Follow, Followers};
+use crate::queue::{Limits, Queue};
 use crate::receiver::{self, Receiver};
-use crate::release::queue::{Limits, Queue};
 use crate::secret::Watches;
+use crate::versions::Versions;
 use crate::watches::Watching;
 use crate::{pipeline, pool, release, requests, telemetry, workspace};
 
@@ -136,8 +138,8 @@ fn context(
         workspaces: known.workspaces,
         jobs: known.jobs,
         given: Given::default(),
-        versions: release::Versions::default(),
-        installation: Arc::default(),
+        versions: Versions::default(),
+        installation: Arc::new(Installation::of(&args, kube.clone())),
         queue,
         secrets: Watches::new(kube.clone()),
         http,

@@ -10,16 +10,16 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::args::Args;
 use crate::artifact::Artifacts;
-use crate::installation;
+use crate::given::Given;
+use crate::installation::Installation;
 use crate::log::Logs;
 use crate::metrics::Metrics;
-use crate::phase::gate::Given;
 use crate::phase::job::Jobs;
 use crate::pipeline::Follow;
 use crate::pool::Pool;
-use crate::release::Versions;
-use crate::release::queue::Queue;
+use crate::queue::Queue;
 use crate::secret::Watches;
+use crate::versions::Versions;
 use crate::workspace::Clients;
 
 /// Shared by every reconcile and every request.
@@ -48,8 +48,8 @@ pub(crate) struct Context {
     pub(crate) given: Given,
     /// The newest versions of releases that are known.
     pub(crate) versions: Versions,
-    /// Which installation this is, once it was asked for.
-    pub(crate) installation: Arc<installation::Id>,
+    /// Which installation this is.
+    pub(crate) installation: Arc<Installation>,
     /// Connections to Databricks and forges: no redirects, the configured certificate authorities and proxy.
     pub(crate) http: reqwest::Client,
     pub(crate) settings: Arc<Settings>,

@@ -3,30 +3,43 @@
 
 use brickline_crds::Reason;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::OnceCell;
 
-use crate::context::Context;
+use crate::args::Args;
 use crate::trouble::Trouble;
 
-/// The id, once it is known.
-pub(crate) type Id = OnceCell<String>;
+/// One installation.
+pub(crate) struct Installation {
+    /// The id that the chart gives.
+    given: Option<String>,
+    /// The controller's namespace, and its uid once it is known.
+    namespace: String,
+    uid: OnceCell<String>,
+    kube: Client,
+}
 
-/// The id that the chart gives, or the uid of the controller's namespace: asked for once.
-pub(crate) async fn id(context: &Context) -> Result<String, Trouble> {
-    let args = &context.settings.args;
-    if let Some(given) = &args.installation {
-        return Ok(given.clone());
+impl Installation {
+    /// As the command line says.
+    pub(crate) fn of(args: &Args, kube: Client) -> Self {
+        Self { given: args.installation.clone(), namespace: args.namespace.clone(), uid: OnceCell::new(), kube }
     }
-    let uid = context.installation.get_or_try_init(|| async {
-        let namespaces: Api<Namespace> = Api::all(context.kube.clone());
-        match namespaces.get(&args.namespace).await {
-            Ok(namespace) => Ok(namespace.uid().unwrap_or_default()),
-            Err(kube::Error::Api(status)) if status.is_forbidden() => Err(unknown(&args.namespace)),
-            Err(error) => Err(error.into()),
+
+    /// The id that the chart gives, or the uid of the controller's namespace: asked for once.
+    pub(crate) async fn id(&self) -> Result<String, Trouble> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
         }
-    });
-    uid.await.cloned()
+        let uid = self.uid.get_or_try_init(|| async {
+            let namespaces: Api<Namespace> = Api::all(self.kube.clone());
+            match namespaces.get(&self.namespace).await {
+                Ok(namespace) => Ok(namespace.uid().unwrap_or_default()),
+                Err(kube::Error::Api(status)) if status.is_forbidden() => Err(unknown(&self.namespace)),
+                Err(error) => Err(error.into()),
+            }
+        });
+        uid.await.cloned()
+    }
 }
 
 fn unknown(namespace: &str) -> Trouble {

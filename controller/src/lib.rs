@@ -24,10 +24,10 @@ mod context;
 mod creation;
 pub mod databricks;
 mod forge;
+mod given;
 mod health;
 mod installation;
 mod leader;
-#[cfg_attr(not(test), expect(unused_imports, reason = "releases begin to take locks with the next change"))]
 mod lock;
 mod log;
 mod metrics;
@@ -35,6 +35,7 @@ mod order;
 mod phase;
 mod pipeline;
 mod pool;
+mod queue;
 mod receiver;
 mod record;
 mod release;
@@ -43,6 +44,7 @@ mod secret;
 mod telemetry;
 mod trouble;
 pub mod verdict;
+mod versions;
 mod watches;
 mod workspace;
 

@@ -30,10 +30,12 @@ use kube::Api;
 
 pub(crate) use lease::Holder;
 pub(crate) use name::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
+pub(crate) use take::Taken;
 #[cfg(test)]
-pub(crate) use take::is_for_rollback;
-pub(crate) use take::{Held, Taken};
-pub(crate) use work::{Outside, Witness, Work};
+pub(crate) use take::{Held, is_for_rollback};
+#[cfg(test)]
+pub(crate) use work::Witness;
+pub(crate) use work::{Outside, Work};
 
 use crate::context::Context;
 use crate::trouble::Trouble;

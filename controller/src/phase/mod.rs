@@ -31,7 +31,7 @@ use brickline_crds::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::release::queue::Newer;
+use crate::queue::Newer;
 pub(crate) use crate::trouble::Trouble;
 
 /// Everything that can be done for a release, one thing at a time.
@@ -149,14 +149,6 @@ pub(crate) enum Step {
 /// Whether the release has our finalizer: Kubernetes keeps it until what was begun is cleaned up.
 pub(crate) fn is_ours(release: &DatabricksRelease) -> bool {
     release.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
-}
-
-/// Why a user wants the release to stop, in words; none if nobody does.
-pub(crate) fn is_canceled(release: &DatabricksRelease) -> Option<&'static str> {
-    if release.metadata.deletion_timestamp.is_some() {
-        return Some("the release was deleted");
-    }
-    release.spec.cancel.then_some("canceled by spec.cancel")
 }
 
 /// One turn of a phase: what its `decide` may look at.

@@ -15,11 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use strum::IntoEnumIterator;
 
-use super::queue::Newer;
 use super::status::derive;
 use super::{retry, timeout};
 use crate::phase::test::Ebb;
-use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, begin, finish, gate, is_canceled};
+use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, begin, finish, gate};
+use crate::queue::Newer;
 
 /// How often work that was asked to stop is looked at.
 const STOPPING: Duration = Duration::from_secs(1);
@@ -175,7 +175,7 @@ fn step(turn: &Turn, view: &View) -> Step {
 
 /// Begins a phase, unless the release is canceled or suspended, or its gate is closed.
 fn enter(turn: &Turn, view: &View) -> Step {
-    if let Some(why) = is_canceled(turn.release) {
+    if let Some(why) = turn.release.is_canceled() {
         let message = format!("{why} before it began");
         let ending = Ending { state: PhaseState::Canceled, reason: Reason::Canceled, message };
         return Step::Ended(Box::new(turn.status.clone()), ending);

@@ -5,7 +5,6 @@ mod age;
 mod decide;
 mod events;
 mod observe;
-pub(crate) mod queue;
 mod recall;
 mod retry;
 #[cfg(test)]
@@ -13,7 +12,6 @@ mod simulator;
 mod status;
 mod timeout;
 pub(crate) mod variables;
-mod versions;
 mod world;
 
 use std::sync::Arc;
@@ -30,7 +28,6 @@ pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
 pub(crate) use retry::limit;
 pub(crate) use status::result;
-pub(crate) use versions::Versions;
 
 use crate::context::Context;
 use crate::phase::{Effect, Outcome, View, begin, finish, gate};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::decide::current;
 use super::retry;
 use crate::context::Context;
-use crate::phase::{self, Outcome, Trouble, View, gate, is_canceled};
+use crate::phase::{self, Outcome, Trouble, View, gate};
 
 /// What the next decision must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
     if let Some(stopping) = &current.stopping {
         return stopping.asked.then_some(Look::Alive(current.name));
     }
-    if is_canceled(release).is_some() {
+    if release.is_canceled().is_some() {
         return None;
     }
     match current.state {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use brickline_crds::{DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Stopping};
 use jiff::Timestamp;
 
-use crate::phase::{Ending, Turn, idle, is_canceled};
+use crate::phase::{Ending, Turn, idle};
 
 /// What a Job may take beyond its own deadline, which tells more than ours.
 const BEYOND: Duration = Duration::from_mins(5);
@@ -26,7 +26,7 @@ pub(super) fn worked(phase: &PhaseStatus, now: Timestamp) -> Duration {
 
 /// Why the phase under way must stop: canceled, superseded, or over a timeout.
 pub(super) fn overdue(turn: &Turn) -> Option<Ending> {
-    if let Some(why) = is_canceled(turn.release) {
+    if let Some(why) = turn.release.is_canceled() {
         return Some(Ending { state: PhaseState::Canceled, reason: Reason::Canceled, message: why.to_owned() });
     }
     let deploying = turn.phase.name != Phase::Build;

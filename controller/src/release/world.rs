@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use super::observe::Look;
-use super::queue::{Newer, Queue};
 use super::{act, events, observe};
 use crate::context::Context;
 use crate::log;
 use crate::phase::{Effect, Outcome, View};
+use crate::queue::{Newer, Queue};
 use crate::record;
 
 /// The outside of a reconcile. Each method is one thing that a crash can fall before or after.

@@ -185,5 +185,16 @@ pub struct DatabricksReleaseSpec {
     pub cancel: bool,
 }
 
+impl DatabricksRelease {
+    /// Why a user wants the release to stop, in words; none if nobody does.
+    #[must_use]
+    pub fn is_canceled(&self) -> Option<&'static str> {
+        if self.metadata.deletion_timestamp.is_some() {
+            return Some("the release was deleted");
+        }
+        self.spec.cancel.then_some("canceled by spec.cancel")
+    }
+}
+
 #[cfg(test)]
 mod tests;

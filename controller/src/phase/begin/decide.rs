@@ -6,7 +6,7 @@ use strum::IntoEnumIterator;
 
 use super::{Effect, Resolved};
 use crate::phase::gate::{self, Wait};
-use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, is_canceled, is_ours};
+use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, is_ours};
 
 /// Adopt, resolve, then write the phases down.
 pub(crate) fn decide(
@@ -19,7 +19,7 @@ pub(crate) fn decide(
         // Nothing was begun and nothing is owed; Kubernetes lets it go.
         return Step::Wait(None);
     }
-    if is_canceled(release).is_some() {
+    if release.is_canceled().is_some() {
         return Step::Record(begun(release, status, &Resolved::default()));
     }
     if let Some(Outcome::Trouble(trouble)) = outcome {

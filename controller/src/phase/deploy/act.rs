@@ -5,7 +5,6 @@ use brickline_crds::DatabricksRelease;
 use super::work::Work;
 use super::{Effect, bundle};
 use crate::context::Context;
-use crate::installation;
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace;
@@ -32,6 +31,6 @@ pub(crate) async fn act(
 
 async fn begin<'a>(release: &'a DatabricksRelease, context: &'a Context) -> Result<Work<'a>, Trouble> {
     let connection = workspace::connect(release, context).await?;
-    let installation = installation::id(context).await?;
+    let installation = context.installation.id().await?;
     Work::begin(release, connection, &context.artifacts, context.log.clone(), installation).await
 }

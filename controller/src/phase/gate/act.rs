@@ -9,7 +9,7 @@ use super::{Effect, Kind, Passage, observe};
 use crate::context::Context;
 use crate::lock::{Holder, Lock, Locks, Outside, Taken};
 use crate::phase::Outcome;
-use crate::release::queue::Turn;
+use crate::queue::Turn;
 use crate::trouble::Trouble;
 use crate::workspace;
 

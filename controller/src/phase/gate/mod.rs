@@ -3,7 +3,6 @@
 
 mod act;
 mod decide;
-mod given;
 mod observe;
 mod wait;
 
@@ -16,7 +15,6 @@ use crate::lock::Lock;
 
 pub(crate) use act::act;
 pub(crate) use decide::{begin, decide, kind};
-pub(crate) use given::Given;
 pub(crate) use observe::observe;
 pub(crate) use wait::{Wait, hindered, wait};
 

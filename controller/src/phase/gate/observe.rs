@@ -14,7 +14,6 @@ use kube::ResourceExt;
 use super::{Approvals, Kind, Verdict, View};
 use crate::context::Context;
 use crate::forge::origin;
-use crate::installation;
 use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 use crate::order::is_followed_by;
 use crate::phase::deploy;
@@ -111,7 +110,7 @@ impl Wanted {
             let repository = origin(release).map_or("", |git| git.url.as_str());
             locks.extend(bundle.as_ref().map(|one| lock_of_bundle(&host, repository, &one.path, &one.target)));
             if asked(Phase::Operate) {
-                let owner = Owner::of(release, &installation::id(context).await?);
+                let owner = Owner::of(release, &context.installation.id().await?);
                 operate::check(release, &manifest, connection, &owner)?;
                 locks.insert(lock_of_jobs(&host, &owner.to_string()));
             }

@@ -8,7 +8,6 @@ use super::{Changes, Owner, View, Wanted};
 use crate::context::Context;
 use crate::databricks::Client;
 use crate::databricks::jobs::JobSettings;
-use crate::installation;
 use crate::trouble::Trouble;
 use crate::workspace::{self, Connection};
 
@@ -43,7 +42,7 @@ pub(super) async fn planned(
 ) -> Result<Planned, Trouble> {
     let connection = workspace::connect(release, context).await?;
     let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
-    let owner = Owner::of(release, &installation::id(context).await?);
+    let owner = Owner::of(release, &context.installation.id().await?);
     let jobs = plan(&release.spec, &manifest, &owner, |name| connection.cluster(name))?;
     Ok(Planned { client: connection.client, owner, jobs })
 }

@@ -9,7 +9,7 @@ use super::decide::{told, wants};
 use super::{Ebb, Sight, View};
 use crate::context::Context;
 use crate::phase::{Outcome, Turn};
-use crate::release::queue::{Ask, Wish};
+use crate::queue::{Ask, Wish};
 
 /// What the release has once the last outcome is written, and whether it would begin another run then.
 pub(crate) fn wish(turn: &Turn, view: &View) -> Wish {

@@ -7,7 +7,7 @@ use brickline_crds::Reason;
 use crate::lock::{Lock, locks_of};
 use crate::phase::Trouble;
 use crate::phase::gate::{Effect, Passage, View};
-use crate::release::queue::Newer;
+use crate::queue::Newer;
 
 /// What this release holds, and how long others are in its way.
 #[derive(Clone)]

@@ -24,7 +24,7 @@ use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
 use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, job, operate, test};
-use crate::release::queue::Newer;
+use crate::queue::Newer;
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 

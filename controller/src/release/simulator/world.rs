@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 use super::super::events;
 use super::super::observe::Look;
-use super::super::queue::Newer;
 use super::super::world::World;
 use super::bundles::Bundles;
 use super::databricks::Databricks;
@@ -25,6 +24,7 @@ use super::rules;
 use super::script::{Script, User};
 use super::server::Server;
 use crate::phase::{Effect, Outcome, View, gate};
+use crate::queue::Newer;
 
 /// One thing that was asked of the outside.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,12 +12,12 @@ use kube::ResourceExt;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{reflector, watcher};
 
-use super::super::super::queue::{Limits, Queue};
 use super::super::super::walk;
 use super::member::Member;
 use super::pipeline::Api;
 use super::{Many, is_finished};
 use crate::pipeline::Follow;
+use crate::queue::{Limits, Queue};
 
 /// Every scenario is over within a few hundred.
 const ROUNDS: usize = 5_000;

@@ -9,7 +9,6 @@ use kube::ResourceExt;
 
 use super::super::super::events;
 use super::super::super::observe::Look;
-use super::super::super::queue::{Ask, Newer, Turn};
 use super::super::super::world::{World, give_back};
 use super::super::kill::Side;
 use super::super::world::{Call, Outside};
@@ -17,6 +16,7 @@ use super::Many;
 use super::controller::Controller;
 use crate::phase::gate::{Effect as Gate, Passage};
 use crate::phase::{self, Effect, Outcome, View, finish, test};
+use crate::queue::{Ask, Newer, Turn};
 
 /// Where all of them work.
 const HOST: &str = "https://adb-1.2.azuredatabricks.net";

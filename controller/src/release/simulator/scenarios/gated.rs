@@ -8,7 +8,7 @@ use super::super::script::{Script, User, runs};
 use super::super::world::Outside;
 use super::{Scenario, building, scenario};
 use crate::phase::gate::Verdict;
-use crate::release::queue::Newer;
+use crate::queue::Newer;
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![

@@ -25,8 +25,6 @@ pub(crate) use account::{Limits, Newer};
 pub(crate) use places::{Ask, Wish};
 use places::{Member, Places};
 
-use crate::phase::is_canceled;
-
 /// How often the memory of the watch is looked at for a cancel; it costs no request.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -136,7 +134,7 @@ impl Queue {
         loop {
             tokio::time::sleep(LOOK).await;
             let Some(store) = self.unfinished.get() else { continue };
-            if store.get(&reference).is_none_or(|release| is_canceled(&release).is_some()) {
+            if store.get(&reference).is_none_or(|release| release.is_canceled().is_some()) {
                 return;
             }
         }

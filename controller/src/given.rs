@@ -41,7 +41,7 @@ impl Given {
     }
 
     /// What people said of the release.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         &self,
         release: &DatabricksRelease,
         kube: &Client,

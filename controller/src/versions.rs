@@ -25,7 +25,7 @@ impl Versions {
     }
 
     /// The release's newest metadata, if it is known.
-    pub(super) fn newest(&self, release: &DatabricksRelease) -> Option<ObjectMeta> {
+    pub(crate) fn newest(&self, release: &DatabricksRelease) -> Option<ObjectMeta> {
         self.lock().get(&release.uid()?).cloned()
     }
 
