@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use brickline_crds::{DatabricksRelease, PhaseStatus};
+use data_encoding::HEXLOWER;
 use kube::ResourceExt;
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
@@ -87,6 +88,11 @@ fn parent(trace_id: &str, release: &DatabricksRelease) -> Option<Context> {
     let span = SpanId::from_bytes(hash[..8].try_into().ok()?);
     let remote = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::default());
     Some(Context::new().with_remote_span_context(remote))
+}
+
+/// The trace of a release: derived from its uid, so that every phase lands in the same one whichever process ran it.
+pub(crate) fn trace_id(release: &DatabricksRelease) -> String {
+    HEXLOWER.encode(&Sha256::digest(release.uid().unwrap_or_default())[..16])
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use kube::{ResourceExt, api::ObjectMeta};
 use super::name::{Origin, name};
 use super::{parameters, pull_request, stages};
 use crate::forge::address::Address;
-use crate::receiver::pull_request::PullRequest;
-use crate::receiver::push::Push;
+use crate::forge::event::PullRequest;
+use crate::forge::event::Push;
 
 /// Labels and annotations with this prefix are the controller's own.
 const OWN: &str = "brickline.dev/";

@@ -2,8 +2,10 @@
 //! newest commits of branches.
 
 pub(crate) mod address;
+pub(crate) mod branch;
 mod credentials;
 mod errand;
+pub(crate) mod event;
 mod fault;
 mod gitea;
 mod github;

@@ -77,7 +77,8 @@ proptest! {
 /// A release of a push from `z` to `a`, created at this second.
 fn release(second: i64) -> DatabricksRelease {
     use crate::creation::{Draft, Occasion};
-    use crate::receiver::{push::Push, samples};
+    use crate::forge::event::Push;
+    use crate::receiver::samples;
     let pipeline = samples::pipeline();
     let push = Push { commit: "a".repeat(40), before: Some("z".repeat(40)), ..samples::push() };
     let occasion = Occasion::push(&pipeline, &push).told(push.before.as_ref(), Timestamp::from_second(second).unwrap());

@@ -13,9 +13,9 @@ use kube::ResourceExt;
 
 use super::lineage::{Releases, created, result};
 use crate::creation::Occasion;
+use crate::forge::branch::Wanted;
+use crate::forge::event::Push;
 use crate::forge::refs::Refs;
-use crate::receiver::branch::Wanted;
-use crate::receiver::push::Push;
 
 /// The most branches that are followed, as in the schema.
 const BRANCHES: usize = 100;

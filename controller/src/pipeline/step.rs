@@ -11,8 +11,8 @@ use super::retention::{self, Expiry};
 use super::timetable::Due;
 use super::{poll, promotion, rollback, stage};
 use crate::creation::{Draft, Occasion};
+use crate::forge::event::Push;
 use crate::forge::refs::Refs;
-use crate::receiver::push::Push;
 
 /// What a release to be follows from.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, Phase, ReleasePip
 
 use super::lineage::{Releases, digest};
 use crate::creation::{Draft, Occasion, canonical, stages};
-use crate::receiver::branch::is_wanted;
+use crate::forge::branch::is_wanted;
 
 /// Whether something may follow from the release.
 pub(super) fn counts(pipeline: &ReleasePipeline, releases: Releases, release: &DatabricksRelease) -> bool {

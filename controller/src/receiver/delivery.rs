@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::answer::Answer;
-use super::branch::is_wanted;
-use super::pull_request::{Action, PullRequest};
-use super::push::{Event, Malformed, Push};
+use super::push::{Event, Malformed};
 use super::token::{self, Tokens};
 use super::{Receiver, gitea, github, pull_releases};
 use crate::creation::{Creation, Draft, Occasion, create};
 use crate::forge::address::Address;
+use crate::forge::branch::is_wanted;
+use crate::forge::event::{Action, PullRequest, Push};
 
 /// Secrets loaded at the same time for one delivery.
 const LOADS: usize = 8;

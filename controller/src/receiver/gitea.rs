@@ -47,7 +47,7 @@ fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receiver::pull_request::Action;
+    use crate::forge::event::Action;
     use crate::receiver::samples::{self, signed};
     use proptest::prelude::*;
 

@@ -39,7 +39,7 @@ pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Event, Malformed
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receiver::pull_request::Action;
+    use crate::forge::event::Action;
     use crate::receiver::samples::{self, signed};
     use proptest::prelude::*;
 

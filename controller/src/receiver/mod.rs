@@ -4,14 +4,13 @@
 //! pull request that was closed, cancel), answer. It answers 202 only after the release exists.
 
 mod answer;
-pub(crate) mod branch;
 mod delivery;
 mod gitea;
 mod github;
 mod payload;
 mod pull_releases;
-pub(crate) mod pull_request;
-pub(crate) mod push;
+mod pull_request;
+mod push;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

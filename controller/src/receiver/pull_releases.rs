@@ -5,7 +5,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::pull_request::PullRequest;
+use crate::forge::event::PullRequest;
 use crate::order::Birth;
 
 /// The newest release, if it is of the request's commit and goes on. Gitea tells of a new commit also where that is the

@@ -1,57 +1,13 @@
 //! A pull request: what Gitea, Forgejo and GitHub say about one, in one shape.
 
-use brickline_crds::labels;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::payload::{self, Person, Repository};
 use super::push::{Event, Malformed, is_branch, is_commit, person};
+use crate::forge::event::{Action, PullRequest};
 
 /// The highest number, as in the schema: 18 digits.
 const MAX_NUMBER: u64 = 999_999_999_999_999_999;
-
-/// What happened to a pull request that matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PullRequest {
-    /// The forms of the clone URL of the repository that it is to be merged into.
-    pub(crate) repository_urls: Vec<String>,
-    /// Its number there.
-    pub(crate) number: u64,
-    pub(crate) action: Action,
-    /// The branch it is to be merged into, in full: `refs/heads/release`.
-    pub(crate) target: String,
-    /// Its newest commit: 40 or 64 hex characters in lower case.
-    pub(crate) commit: String,
-    /// The commit before that one, if the forge tells.
-    pub(crate) before: Option<String>,
-    /// Whether its commits come from another repository.
-    pub(crate) is_fork: bool,
-    /// Who opened it, as the forge knows them.
-    pub(crate) author: Option<String>,
-    /// When it came to this commit, if it was open before: it may have been at it already.
-    pub(crate) again: Option<Timestamp>,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// It was opened, or has another commit.
-    Build,
-    /// It was closed, merged or not.
-    Close,
-}
-
-impl PullRequest {
-    /// The ref under which the repository itself has its newest commit.
-    pub(crate) fn reference(&self) -> String {
-        format!("refs/pull/{}/head", self.number)
-    }
-
-    /// The branch it is to be merged into, without `refs/heads/`.
-    pub(crate) fn branch(&self) -> &str {
-        labels::branch_of(&self.target)
-    }
-}
 
 /// Reads the body of an authenticated delivery. `synchronized` is the forge's word for another commit.
 pub(super) fn parse(body: &[u8], synchronized: &str) -> Result<Event, Malformed> {

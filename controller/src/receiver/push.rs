@@ -1,8 +1,6 @@
-//! A push: what every forge says about a branch that moved, in one shape.
+//! What a delivery means: what every forge says about a branch that moved, in one shape.
 
-use brickline_crds::labels;
-
-use super::pull_request::PullRequest;
+use crate::forge::event::{PullRequest, Push};
 
 /// Marks a ref that the push deleted.
 const NOTHING: char = '0';
@@ -14,28 +12,6 @@ pub(super) const MAX_URLS: usize = 8;
 const MAX_REFERENCE: usize = 512;
 /// The longest name of a person, as in the schema.
 const MAX_PERSON: usize = 320;
-
-/// A branch that moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Push {
-    /// The forms of the repository's clone URL; empty if the repository itself was asked.
-    pub(crate) repository_urls: Vec<String>,
-    /// The full ref, always of a branch: `refs/heads/release`.
-    pub(crate) reference: String,
-    /// The commit the branch is at now: 40 or 64 hex characters in lower case.
-    pub(crate) commit: String,
-    /// The commit the branch was at before, as the forge tells it; none for a new branch, or if nobody told.
-    pub(crate) before: Option<String>,
-    /// Who pushed or merged, as the forge knows them: an address or a login.
-    pub(crate) pusher: Option<String>,
-}
-
-impl Push {
-    /// The branch's name, without `refs/heads/`.
-    pub(crate) fn branch(&self) -> &str {
-        labels::branch_of(&self.reference)
-    }
-}
 
 /// What a delivery means.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::pull_request::{Action, PullRequest};
-use super::push::Push;
+use crate::forge::event::{Action, PullRequest, Push};
 
 pub(crate) const COMMIT: &str = "9b1c0de9b1c0de9b1c0de9b1c0de9b1c0de9b1c0";
 pub(crate) const BEFORE: &str = "1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e";

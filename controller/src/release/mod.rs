@@ -18,16 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickline_crds::DatabricksRelease;
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use sha2::{Digest, Sha256};
 
 pub(crate) use age::watch_age;
 pub(crate) use recall::recall;
-pub(crate) use retry::limit;
-pub(crate) use status::result;
 
 use crate::context::Context;
 use crate::phase::{Effect, Outcome, View, begin, finish, gate};
@@ -111,9 +106,4 @@ fn needs_fresh(effect: &Effect) -> bool {
 
 fn changes_metadata(effect: &Effect) -> bool {
     matches!(effect, Effect::Finish(finish::Effect::Settle) | Effect::Begin(begin::Effect::Adopt))
-}
-
-/// The trace of a release: derived from its uid, so that every phase lands in the same one whichever process ran it.
-pub(crate) fn trace_id(release: &DatabricksRelease) -> String {
-    HEXLOWER.encode(&Sha256::digest(release.uid().unwrap_or_default())[..16])
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::{DatabricksReleaseSpec, Phase, PhaseStatus, Reason};
+use brickline_crds::{Phase, PhaseStatus, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -21,22 +21,9 @@ pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
     Duration::try_from(at.duration_since(now)).ok().filter(|pause| !pause.is_zero())
 }
 
-/// How many further attempts a phase has.
-pub(crate) fn limit(spec: &DatabricksReleaseSpec, phase: Phase) -> u32 {
-    let limits = &spec.retries.limits;
-    let own = match phase {
-        Phase::Build => limits.build,
-        Phase::Deploy => limits.deploy,
-        Phase::Install => limits.install,
-        Phase::Test => limits.test,
-        Phase::Operate => limits.operate,
-    };
-    own.unwrap_or(spec.retries.limit)
-}
-
 /// A fault that can heal is waited out within the limit; any other ends the phase.
 pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
-    let limit = limit(turn.spec(), turn.phase.name);
+    let limit = turn.spec().retries.limit_of(turn.phase.name);
     if trouble.is_not_counted() {
         let [first, last] = UNCOUNTED;
         let longest = if trouble.reason == Reason::AuthenticationFailed { last } else { first };

@@ -10,6 +10,7 @@ use brickline_crds::{
 use jiff::Timestamp;
 
 use super::decide::current;
+use crate::phase::finish::{result, was_not_due};
 
 /// Brings the derived parts of `status` up to date with its phases.
 pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksReleaseStatus, now: Timestamp) {
@@ -47,32 +48,6 @@ fn speaking(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> {
     let wrong = |p: &&PhaseStatus| (p.state.is_terminal() && !p.state.lets_pass()) || was_not_due(p);
     let worked = |p: &&PhaseStatus| p.state.is_good();
     status.phases.iter().find(wrong).or_else(|| current(status)).or_else(|| status.phases.iter().rfind(worked))
-}
-
-/// Whether a phase that was planned turned out not to be due: out of date, superseded. One that was never asked for has
-/// no reason.
-fn was_not_due(phase: &PhaseStatus) -> bool {
-    phase.state == PhaseState::Skipped && phase.reason.is_some()
-}
-
-/// How a release whose phases are all over ended: the worst wins.
-pub(crate) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
-    let any = |state: PhaseState| status.phases.iter().any(|phase| phase.state == state);
-    if any(PhaseState::Failed) {
-        ReleaseResult::Failed
-    } else if any(PhaseState::TimedOut) {
-        ReleaseResult::TimedOut
-    } else if any(PhaseState::Canceled) {
-        ReleaseResult::Canceled
-    } else if status.phases.iter().any(was_not_due) {
-        ReleaseResult::Skipped
-    } else if any(PhaseState::SucceededWithIssues) {
-        ReleaseResult::SucceededWithIssues
-    } else if any(PhaseState::Succeeded) {
-        ReleaseResult::Succeeded
-    } else {
-        ReleaseResult::Skipped
-    }
 }
 
 fn summary(status: &DatabricksReleaseStatus) -> String {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::GoDuration;
+use crate::{GoDuration, Phase};
 
 /// How long the release, each phase and each attempt may take. Only active time counts: waiting has its own limits.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,21 @@ pub struct Retries {
     pub limits: PhaseRetries,
     /// The pauses between attempts.
     pub backoff: Backoff,
+}
+
+impl Retries {
+    /// How many further attempts a phase has.
+    #[must_use]
+    pub fn limit_of(&self, phase: Phase) -> u32 {
+        let own = match phase {
+            Phase::Build => self.limits.build,
+            Phase::Deploy => self.limits.deploy,
+            Phase::Install => self.limits.install,
+            Phase::Test => self.limits.test,
+            Phase::Operate => self.limits.operate,
+        };
+        own.unwrap_or(self.limit)
+    }
 }
 
 impl Default for Retries {

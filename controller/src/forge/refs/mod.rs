@@ -19,7 +19,7 @@ use super::credentials::{self, Credentials, Proof};
 use super::errand::Errand;
 use super::fault::Fault;
 use crate::context::Context;
-use crate::receiver::branch::Wanted;
+use crate::forge::branch::Wanted;
 use crate::trouble::Trouble;
 use wire::{Advertisement, Unread};
 

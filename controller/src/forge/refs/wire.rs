@@ -5,7 +5,7 @@ use gix_packetline::blocking_io::encode;
 use gix_packetline::decode::{self, Stream};
 
 use super::Refs;
-use crate::receiver::branch::Wanted;
+use crate::forge::branch::Wanted;
 
 /// The most refs that are kept.
 const REFS: usize = 10_000;

@@ -7,6 +7,7 @@ use strum::IntoEnumIterator;
 use super::{Effect, Resolved};
 use crate::phase::gate::{self, Wait};
 use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, is_ours};
+use crate::telemetry::trace_id;
 
 /// Adopt, resolve, then write the phases down.
 pub(crate) fn decide(
@@ -56,7 +57,7 @@ fn begun(
     status.variables.clone_from(&resolved.variables);
     status.origin.clone_from(&resolved.origin);
     status.artifact.clone_from(&resolved.artifact);
-    status.trace_id = Some(crate::release::trace_id(release));
+    status.trace_id = Some(trace_id(release));
     status.phases = Phase::iter().map(|phase| planned(release, phase)).collect();
     status
 }

@@ -9,7 +9,6 @@ use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, Phase, PhaseStat
 use super::super::{Ending, Step, Turn, job};
 use super::{Effect, Ended, View};
 use crate::artifact::place;
-use crate::release::limit;
 
 /// How often a build is looked at of which no watch tells anything.
 const LOOK: Duration = Duration::from_secs(30);
@@ -139,7 +138,7 @@ fn killed(ended: &Ended) -> Ending {
 
 /// The pod is gone without a verdict: another attempt, within the limit.
 fn lost(turn: &Turn, job: &str, why: &str) -> Step {
-    let limit = limit(turn.spec(), Phase::Build);
+    let limit = turn.spec().retries.limit_of(Phase::Build);
     if turn.phase.attempts > limit {
         let message = format!("Job {job} was lost ({why}), as were the {limit} attempts before it");
         return Step::Ended(Box::new(turn.status.clone()), Ending::failed(Reason::RunnerLost, message));

@@ -3,14 +3,13 @@
 use brickline_crds::{DatabricksRelease, PhaseStatus, Reason, labels};
 use kube::ResourceExt;
 
-use super::{Effect, Report};
+use super::{Effect, Report, result};
 use crate::context::Context;
 use crate::forge;
 use crate::lock::{Locks, Work};
 use crate::phase::Outcome;
 use crate::phase::begin::labels_of;
 use crate::record;
-use crate::release::result;
 use crate::trouble::Trouble;
 
 /// Does what `decide` asked for.

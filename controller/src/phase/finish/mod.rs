@@ -4,9 +4,12 @@
 mod act;
 mod decide;
 mod report;
+mod result;
 
 pub(crate) use act::act;
 pub(crate) use decide::{decide, is_rolled_back, pending, reported};
+
+pub(crate) use result::{result, was_not_due};
 
 use crate::forge::Report;
 

@@ -45,7 +45,7 @@ fn a_branch_that_moved_is_released_as_its_webhook_would_have() {
     let pipeline = polled(&[(RELEASE, 'a')]);
     assert_eq!(look(&pipeline, &[], &[(RELEASE, 'a')]), []);
     let found = look(&pipeline, &[], &[(RELEASE, 'b')]).remove(0);
-    let push = crate::receiver::push::Push { commit: "b".repeat(40), ..crate::receiver::samples::push() };
+    let push = crate::forge::event::Push { commit: "b".repeat(40), ..crate::receiver::samples::push() };
     assert_eq!(name(&pipeline, found), name(&pipeline, Occasion::push(&pipeline, &push)));
     assert_eq!(look(&pipeline, &[good(built(&pipeline, "b", 1, 'b'))], &[(RELEASE, 'b')]), [], "its webhook came");
 }
@@ -72,7 +72,7 @@ fn a_branch_that_came_back_is_released_again_once() {
     let mut all = vec![good(built(&pipeline, "a", 1, 'a')), good(built(&pipeline, "b", 2, 'b'))];
     let first = look(&pipeline, &all, &[(RELEASE, 'a')]).remove(0);
     let again = look(&pipeline, &all, &[(RELEASE, 'a')]).remove(0);
-    let push = crate::receiver::push::Push { commit: "a".repeat(40), ..crate::receiver::samples::push() };
+    let push = crate::forge::event::Push { commit: "a".repeat(40), ..crate::receiver::samples::push() };
     let name_a = name(&pipeline, Occasion::push(&pipeline, &push));
     assert_ne!(name(&pipeline, first.clone()), name_a, "that one ran before");
     assert_eq!(name(&pipeline, first), name(&pipeline, again));

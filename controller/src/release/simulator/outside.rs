@@ -5,12 +5,12 @@ use brickline_crds::{DatabricksRelease, Phase, Reason, labels};
 use kube::ResourceExt;
 use serde_json::json;
 
-use super::super::status::result;
 use super::script::runs_of;
 use super::tasks;
 use super::ticket;
 use super::world::Outside;
 use crate::phase::deploy::bundle;
+use crate::phase::finish::result;
 use crate::phase::{self, Effect, Outcome, Trouble, View, begin, build, deploy, finish, operate, test};
 
 impl Outside {

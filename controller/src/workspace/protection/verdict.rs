@@ -4,7 +4,7 @@ use brickline_crds::{Bundle, DatabricksWorkspace, Reason, ReleaseReason};
 use globset::GlobBuilder;
 use kube::ResourceExt;
 
-use crate::receiver::branch::is_wanted;
+use crate::forge::branch::is_wanted;
 use crate::trouble::Trouble;
 
 /// What a release wants of the workspace.

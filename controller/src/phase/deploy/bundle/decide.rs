@@ -10,7 +10,6 @@ use super::{Effect, Ended, Pod, View, job_name, ticket};
 use crate::phase::deploy::{Effect as DeployEffect, decide::summary};
 use crate::phase::job::State;
 use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
-use crate::release::limit;
 
 /// How often a Job is looked at of which no watch tells anything.
 const LOOK: Duration = Duration::from_secs(30);
@@ -111,7 +110,7 @@ fn refused(ended: &Ended) -> Ending {
 /// The pod is gone without a verdict: another attempt, within the limit. What a bundle deployed already it finds again by
 /// its own state in the workspace.
 fn lost(turn: &Turn, job: &str, why: &str) -> Step {
-    let limit = limit(turn.spec(), Phase::Deploy);
+    let limit = turn.spec().retries.limit_of(Phase::Deploy);
     if turn.phase.attempts > limit {
         let message = format!("Job {job} was lost ({why}), as were the {limit} attempts before it");
         return Step::Ended(Box::new(turn.status.clone()), Ending::failed(Reason::RunnerLost, message));

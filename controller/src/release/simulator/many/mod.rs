@@ -26,10 +26,10 @@ use super::kill::{Kill, Side};
 use super::script::Script;
 use super::world::{FakeWorld, Outside};
 use crate::creation::{Draft, Occasion};
+use crate::forge::event::PullRequest;
+use crate::forge::event::Push;
 use crate::lock::is_for_rollback;
 use crate::phase::begin::Resolved;
-use crate::receiver::pull_request::PullRequest;
-use crate::receiver::push::Push;
 use crate::receiver::samples;
 
 pub(super) use scenarios::all;
