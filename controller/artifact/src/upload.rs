@@ -1,4 +1,4 @@
-//! How a build pod hands its work in: requests over TLS with the pod's projected token.
+//! How a build pod hands its work in, and a bundle's pod fetches it: requests over TLS with the pod's projected token.
 //!
 //! | request | body | answers |
 //! | --- | --- | --- |
@@ -6,8 +6,7 @@
 //! | `PUT .../report` | one merged JUnit XML | 201 sealed now, 409 sealed before |
 //! | `PUT .../artifact` | the zip, its digest in [`SHA256_HEADER`] | 201 sealed now, 409 sealed before |
 //! | `PUT .../result` | a [`crate::BuildResult`] as JSON | 201 sealed now, 409 sealed before |
-//!
-//! | `GET .../deployments/{attempt}/artifact` | | 200 the zip of the release, its digest in [`SHA256_HEADER`]: for the pod that deploys its asset bundle |
+//! | `GET .../deployments/{attempt}/artifact` | none | 200 with the release's zip, its digest in [`SHA256_HEADER`]: for the pod that deploys its asset bundle |
 //!
 //! The result comes last and seals the whole attempt: whoever reads it finds everything else in place. All may answer
 //! 400 (not of its form), 401 (token), 403 (not this release's pod), 413 (over a limit) and, to be tried again, 429 or

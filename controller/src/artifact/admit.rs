@@ -34,8 +34,7 @@ pub(super) enum Refusal {
 }
 
 /// Lets our pods in, and remembers whom. The token is bound to the pod: while a watch knows that very pod, nothing that
-/// was checked can change, so a long build asks Kubernetes no
-/// more than a short one.
+/// was checked can change, so a long build asks Kubernetes no more than a short one.
 pub(super) struct Door {
     kube: Client,
     jobs: Jobs,

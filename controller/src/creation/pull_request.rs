@@ -2,8 +2,8 @@
 //! changes nothing that others use. Pure.
 //!
 //! Everything it writes lies in one folder, so nothing meets what a stage has. It installs nothing on clusters: libraries
-//! travel with runs that make their own cluster or are serverless; on an existing cluster its tests meet the libraries that
-//! are there.
+//! travel with runs that make their own cluster, and with serverless tasks; on an existing cluster its tests meet the
+//! libraries that are there.
 
 use brickline_crds::{
     Build, BuildOnly, DatabricksReleaseSpec, Deploy, DeployItem, DeployLibraries, Install, OnFailure, Operate,

@@ -103,7 +103,7 @@ pub struct InstallLibrary {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageLibrary {
-    /// Its name; of a Python package also its version. Example: `great-expectations==1.2`.
+    /// Its name; of a Python package also its version. Example: `great-expectations==1.2`; of an R package: `ada`.
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(NAME).message(NAME_MESSAGE))]
     pub package: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brickline_artifact::layout;
 use brickline_artifact::result::{BuildResult, Outcome as Verdict, Reason as BuildReason, SkipReason};
-use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, Phase, PhaseState, Reason, TestCounts, Ticket};
+use brickline_crds::{Artifact, DatabricksRelease, FirstFailure, PhaseState, Reason, TestCounts, Ticket};
 
 use super::super::{Ending, Step, Turn, job};
 use super::{Effect, Ended, View};
@@ -136,20 +136,9 @@ fn killed(ended: &Ended) -> Ending {
     Ending::failed(Reason::BuildFailed, format!("container {container} ended with exit code {exit_code} ({why}){hint}"))
 }
 
-/// The pod is gone without a verdict: another attempt, within the limit.
+/// The pod is gone without a verdict.
 fn lost(turn: &Turn, job: &str, why: &str) -> Step {
-    let limit = turn.spec().retries.limit_of(Phase::Build);
-    if turn.phase.attempts > limit {
-        let message = format!("Job {job} was lost ({why}), as were the {limit} attempts before it");
-        return Step::Ended(Box::new(turn.status.clone()), Ending::failed(Reason::RunnerLost, message));
-    }
-    let message = format!("Job {job} was lost ({why}); building again");
-    Step::Record(turn.with_phase(|phase| {
-        phase.attempts += 1;
-        phase.ticket = Some(ticket(turn.release, phase.attempts));
-        phase.reason = Some(Reason::ProgressingWithRetry);
-        phase.message = message;
-    }))
+    job::lost(turn, job, why, "building again", |_, attempt| ticket(turn.release, attempt))
 }
 
 fn lost_artifact(turn: &Turn, job: &str) -> Step {

@@ -5,9 +5,11 @@
 //! | `sight.rs` | our Jobs and pods, as the watches last saw them |
 //! | `look.rs` | one Job and its pod, read for a phase |
 //! | `make.rs` | creating a Job, stopping it, and whether it is gone |
+//! | `lost.rs` | what becomes of a Job that left no verdict. Pure |
 //! | `parts.rs` | what all pods have in common: no rights, and how they reach the network. Pure |
 
 mod look;
+mod lost;
 mod make;
 pub(crate) mod parts;
 mod sight;
@@ -18,6 +20,7 @@ use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 pub(crate) use look::{asked, disrupted, has_begun, known, newest, terminated, waiting};
+pub(crate) use lost::lost;
 pub(crate) use make::{alive, create, grace, put_ca, stop};
 pub(crate) use sight::{JOB_NAME, Jobs};
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use brickline_artifact::layout::FETCH_REFUSED;
-use brickline_crds::{BundleTicket, DatabricksReleaseStatus, Phase, PhaseState, Reason, Ticket};
+use brickline_crds::{BundleTicket, DatabricksReleaseStatus, PhaseState, Reason, Ticket};
 
 use super::words::tail;
 use super::{Effect, Ended, Pod, View, job_name, ticket};
 use crate::phase::deploy::{Effect as DeployEffect, decide::summary};
-use crate::phase::job::State;
+use crate::phase::job::{self, State};
 use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn};
 
 /// How often a Job is looked at of which no watch tells anything.
@@ -107,20 +107,10 @@ fn refused(ended: &Ended) -> Ending {
     Ending::failed(Reason::DeployFailed, format!("databricks bundle deploy {what}{said}"))
 }
 
-/// The pod is gone without a verdict: another attempt, within the limit. What a bundle deployed already it finds again by
-/// its own state in the workspace.
+/// The pod is gone without a verdict. What a bundle deployed already it finds again by its own state in the workspace.
 fn lost(turn: &Turn, job: &str, why: &str) -> Step {
-    let limit = turn.spec().retries.limit_of(Phase::Deploy);
-    if turn.phase.attempts > limit {
-        let message = format!("Job {job} was lost ({why}), as were the {limit} attempts before it");
-        return Step::Ended(Box::new(turn.status.clone()), Ending::failed(Reason::RunnerLost, message));
-    }
-    let message = format!("Job {job} was lost ({why}); deploying the bundle again");
-    Step::Record(turn.with_phase(|phase| {
-        phase.attempts += 1;
-        let bundle = Some(ticket(turn.release, phase.attempts));
-        phase.ticket = Some(Ticket { bundle, ..phase.ticket.clone().unwrap_or_default() });
-        phase.reason = Some(Reason::ProgressingWithRetry);
-        phase.message = message;
-    }))
+    job::lost(turn, job, why, "deploying the bundle again", |before, attempt| Ticket {
+        bundle: Some(ticket(turn.release, attempt)),
+        ..before
+    })
 }
