@@ -10,7 +10,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc;
 
 use account::{Account, Candidate, align};
-pub(crate) use account::{Limits, Newer};
+pub(crate) use account::{Limits, Newer, Slots};
 pub(crate) use places::{Ask, Wish};
 use places::{Member, Places};
 
@@ -66,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// Asks for the release's turn, and for a build slot if it is to build.
+    /// Asks for the release's turn, and for a build slot for its first job if it is to build.
     pub(crate) fn take(&self, release: &DatabricksRelease, rule: Option<&Concurrency>, builds: bool) -> Turn {
         let (line, candidate) = self.line(release);
         self.account().take(&line, &candidate, rule_of(release, rule), builds)
@@ -77,9 +77,10 @@ impl Queue {
         self.wake_after(release, Account::step_aside);
     }
 
-    /// Gives the build slot back.
-    pub(crate) fn built(&self, release: &DatabricksRelease) {
-        self.wake_after(release, Account::built);
+    /// Asks for build slots for these jobs of the release.
+    pub(crate) fn slots(&self, release: &DatabricksRelease, jobs: &BTreeSet<String>) -> Slots {
+        let (line, candidate) = self.line(release);
+        self.account().slots(&line, &candidate, jobs)
     }
 
     /// Whether the release may have one more run in its workspace. `host_of` tells at which address a release works.
@@ -105,10 +106,14 @@ impl Queue {
         granted
     }
 
-    /// Notes the runs that the release has after a write.
+    /// Notes the runs and the build slots that the release has after a write.
     pub(crate) fn wrote(&self, release: &DatabricksRelease, now: Timestamp) {
         let woken = self.places().wrote(&Member::of(release), now);
         self.send(woken);
+        // Most writes change no slot, and to know the whole line takes time.
+        if self.account().is_news(&Candidate::of(release)) {
+            self.wake_after(release, Account::wrote);
+        }
     }
 
     /// Gives everything back: the release has ended, or is gone.

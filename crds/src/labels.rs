@@ -20,6 +20,8 @@ pub const STAGE: &str = "brickline.dev/stage";
 pub const RESULT: &str = "brickline.dev/result";
 /// The release a Job or a pod belongs to.
 pub const RELEASE: &str = "brickline.dev/release";
+/// The job of a build that a Job or a pod works on: `artifact`, `<job>` or `<job>.<copy>`.
+pub const JOB: &str = "brickline.dev/job";
 /// Before each of a release's tags: `tags.brickline.dev/nightly`, with the value `true`.
 pub const TAG_PREFIX: &str = "tags.brickline.dev/";
 /// Keeps a release until what it began is cleaned up.

@@ -30,15 +30,16 @@ pub use pipeline::{
 pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
-    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildOnly, BuildTests, Bundle, BundleTicket,
-    Cause, Changes, Compute, ComputeKind, DataSecurityMode, DatabricksJob, DatabricksRelease, DatabricksReleaseSpec,
-    DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture,
-    Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus,
-    JobTask, LockTicket, MavenLibrary, MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure,
-    Operate, PackageLibrary, PhaseRetries, PhaseStatus, PythonWheel, Regression, ReleaseReason, ReleaseResult,
-    ReleaseState, Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select,
-    Serverless, Source, SparkPython, StartTicket, Stopping, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests,
-    Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildJob, BuildJobStatus, BuildOnly, BuildStep,
+    BuildTests, Bundle, BundleTicket, Cause, Changes, Compute, ComputeKind, DataSecurityMode, DatabricksJob,
+    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries,
+    DeployTicket, Drift, FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary,
+    Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MatrixCopy, MavenLibrary, MaxDuration, NewCluster,
+    NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PackageLibrary, PhaseRetries, PhaseStatus, PlannedJob,
+    PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket,
+    Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless, Source, SparkPython, StartTicket,
+    StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests, Ticket, Timeouts,
+    WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

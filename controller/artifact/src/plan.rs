@@ -3,6 +3,8 @@
 //! It travels as JSON in the environment variable [`crate::layout::PLAN_ENV`] and holds no secret. Unknown fields are
 //! tolerated, so that an older runner understands a newer controller.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The longest plan, in bytes: one environment variable holds at most 128 KiB on Linux.
@@ -35,6 +37,9 @@ pub struct BuildPlan {
     /// The tests.
     #[serde(default)]
     pub tests: TestPlan,
+    /// The steps of a further job, which are run instead of a build. None: the artifact is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobPlan>,
     /// Requirement files to install. Empty: each tracked `requirements*.txt` at the top or beside a wheel's folder.
     #[serde(default)]
     pub requirements: Vec<String>,
@@ -61,8 +66,11 @@ pub struct ReleaseIdentity {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// Which attempt of the Build phase, from 1.
+    /// Which attempt of the phase or of the job, from 1.
     pub attempt: u32,
+    /// The further job of the build, such as `unit.py311`; none for the one that makes the artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// One commit of one repository.
@@ -135,6 +143,54 @@ pub enum Required {
     Always,
     /// Not at all; a test that runs and fails still fails the build.
     Never,
+}
+
+/// What a further job of the build does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPlan {
+    /// Environment variables of all steps.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// The steps, in order.
+    pub steps: Vec<StepPlan>,
+}
+
+/// One script.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepPlan {
+    /// Its name.
+    pub name: String,
+    /// What `sh -e` runs.
+    pub run: String,
+    /// The folder of the repository it runs in. None: the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<String>,
+    /// Environment variables; they win over the job's.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Whether it runs, by the steps before it.
+    #[serde(default)]
+    pub condition: RunsIf,
+    /// Seconds it may take. None: as long as the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// Whether its failure fails nothing.
+    #[serde(default)]
+    pub continue_on_error: bool,
+}
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunsIf {
+    /// If no step before it failed.
+    #[default]
+    Succeeded,
+    /// If one did.
+    Failed,
+    /// In any case.
+    Always,
 }
 
 /// Where pip finds packages. Credentials come by pip's own environment or netrc file, never by the plan.

@@ -8,6 +8,8 @@
 //! | `PUT .../result` | a [`crate::BuildResult`] as JSON | 201 sealed now, 409 sealed before |
 //! | `GET .../deployments/{attempt}/artifact` | none | 200 with the release's zip, its digest in [`SHA256_HEADER`]: for the pod that deploys its asset bundle |
 //!
+//! A further job of the build hands in the same, but no artifact, below `.../jobs/{job}`.
+//!
 //! The result comes last and seals the whole attempt: whoever reads it finds everything else in place. All may answer
 //! 400 (not of its form), 401 (token), 403 (not this release's pod), 413 (over a limit) and, to be tried again, 429 or
 //! 5xx. A log's 409 means that N isn't its length: go on from the length it tells.
@@ -35,6 +37,14 @@ pub const REPORT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attem
 pub const ARTIFACT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/artifact";
 /// The router's pattern of [`Part::Result`].
 pub const RESULT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/result";
+
+/// The router's pattern of [`Part::Log`] of a further job of the build.
+pub const JOB_LOG_ROUTE: &str =
+    "/v1/namespaces/{namespace}/releases/{name}/jobs/{job}/attempts/{attempt}/log/{container}";
+/// The router's pattern of [`Part::Report`] of a further job.
+pub const JOB_REPORT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/jobs/{job}/attempts/{attempt}/report";
+/// The router's pattern of [`Part::Result`] of a further job. It hands in no artifact.
+pub const JOB_RESULT_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/jobs/{job}/attempts/{attempt}/result";
 
 /// The router's pattern of [`fetch_address`].
 pub const FETCH_ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/deployments/{attempt}/artifact";
@@ -66,12 +76,14 @@ impl fmt::Display for Part<'_> {
     }
 }
 
-/// The address of a part. Namespaces, release names and containers are DNS labels and need no escape.
+/// The address of a part. Namespaces, jobs, containers and the names of releases need no escape: they are lower-case words
+/// with `-` and `.`.
 #[must_use]
 pub fn address(base: &str, release: &ReleaseIdentity, part: Part<'_>) -> String {
     let base = base.trim_end_matches('/');
-    let ReleaseIdentity { namespace, name, attempt, .. } = release;
-    format!("{base}/v1/namespaces/{namespace}/releases/{name}/attempts/{attempt}/{part}")
+    let ReleaseIdentity { namespace, name, attempt, job, .. } = release;
+    let job = job.as_ref().map(|job| format!("/jobs/{job}")).unwrap_or_default();
+    format!("{base}/v1/namespaces/{namespace}/releases/{name}{job}/attempts/{attempt}/{part}")
 }
 
 /// The address of the artifact that a deployment's pod fetches.
@@ -102,23 +114,35 @@ pub struct Refusal {
 mod tests {
     use super::*;
 
+    fn release(job: Option<&str>) -> ReleaseIdentity {
+        let job = job.map(ToOwned::to_owned);
+        ReleaseIdentity { namespace: "data".into(), name: "dbxdemo-1".into(), uid: "u".into(), attempt: 2, job }
+    }
+
+    fn fill(route: &str) -> String {
+        let route = route.replace("{namespace}", "data").replace("{name}", "dbxdemo-1").replace("{attempt}", "2");
+        format!("https://h{}", route.replace("{container}", "steps").replace("{job}", "unit.py311"))
+    }
+
     #[test]
     fn addresses_fit_the_routes() {
-        let release =
-            ReleaseIdentity { namespace: "data".into(), name: "dbxdemo-1".into(), uid: "u".into(), attempt: 2 };
-        let fill = |route: &str| {
-            let route = route.replace("{namespace}", "data").replace("{name}", "dbxdemo-1").replace("{attempt}", "2");
-            format!("https://h{}", route.replace("{container}", "steps"))
-        };
-        let pairs = [
+        let of_the_artifact = [
             (Part::Log { container: "steps" }, LOG_ROUTE),
             (Part::Report, REPORT_ROUTE),
             (Part::Artifact, ARTIFACT_ROUTE),
             (Part::Result, RESULT_ROUTE),
         ];
-        for (part, route) in pairs {
-            assert_eq!(address("https://h/", &release, part), fill(route));
+        for (part, route) in of_the_artifact {
+            assert_eq!(address("https://h/", &release(None), part), fill(route));
         }
-        assert_eq!(fetch_address("https://h/", &release), fill(FETCH_ROUTE));
+        let of_a_job = [
+            (Part::Log { container: "steps" }, JOB_LOG_ROUTE),
+            (Part::Report, JOB_REPORT_ROUTE),
+            (Part::Result, JOB_RESULT_ROUTE),
+        ];
+        for (part, route) in of_a_job {
+            assert_eq!(address("https://h/", &release(Some("unit.py311")), part), fill(route));
+        }
+        assert_eq!(fetch_address("https://h/", &release(None)), fill(FETCH_ROUTE));
     }
 }

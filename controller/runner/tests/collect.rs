@@ -29,6 +29,7 @@ struct Store {
     logs: BTreeMap<String, Vec<u8>>,
     requests: Vec<(String, u16)>,
     tokens: Vec<String>,
+    paths: Vec<String>,
     artifact_header: String,
     /// Faults to give first: parts of a path and a status; 0 cuts the connection.
     faults: Vec<(&'static str, u16)>,
@@ -37,6 +38,7 @@ struct Store {
 impl Store {
     fn answer(&mut self, request: &Request) -> Reply {
         self.tokens.push(request.header("authorization").to_owned());
+        self.paths.push(request.path().to_owned());
         let name = request.path().rsplit("/attempts/1/").next().expect("a part").to_owned();
         let fault = self.faults.iter().position(|(part, _)| name.contains(part));
         let (status, body) = match fault.map(|index| self.faults.remove(index)) {
@@ -145,6 +147,19 @@ fn failure(scene: &Scene) -> (Reason, String) {
     assert!(scene.part("artifact").is_none());
     let Outcome::Failed { reason, message } = result.outcome else { panic!("it failed: {result:?}") };
     (reason, message)
+}
+
+#[test]
+fn a_further_job_hands_in_under_its_name_and_no_artifact() {
+    let mut scene = Scene::new();
+    scene.pod.plan["release"]["job"] = json!("unit.py311");
+    scene.pod.plan["job"] = json!({"steps": [{"name": "pytest", "run": "pytest"}]});
+    assert_eq!(scene.collect(), 0);
+    let result = scene.result();
+    assert_eq!((result.outcome, result.artifact), (Outcome::Succeeded, None));
+    assert!(scene.part("report").is_some() && scene.part("artifact").is_none());
+    let store = scene.store.lock().expect("alive");
+    assert!(store.paths.iter().all(|path| path.contains("/releases/dbxdemo-1/jobs/unit.py311/attempts/1/")));
 }
 
 #[test]

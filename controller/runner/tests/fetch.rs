@@ -77,6 +77,7 @@ fn pod(server: &Server, path: &str, artifact: &[u8]) -> Pod {
             name: "dbxdemo-1".into(),
             uid: "uid-1".into(),
             attempt: 2,
+            job: None,
         },
         artifact: Digest::of(artifact),
         path: path.into(),

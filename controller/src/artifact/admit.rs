@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use brickline_artifact::upload::AUDIENCE;
-use brickline_crds::{Artifact, DatabricksRelease, Phase, PhaseState, PhaseStatus, Ticket};
+use brickline_crds::{Artifact, Build, DatabricksRelease, Phase, PhaseState, PhaseStatus, Ticket};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -15,7 +15,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use sha2::{Digest, Sha256};
 
 use super::receive::Attempt;
-use crate::phase::job::Jobs;
+use crate::phase::job::{self, Jobs};
 
 /// How long an admission holds that no watch vouches for.
 const HOLDS: Duration = Duration::from_mins(1);
@@ -62,6 +62,8 @@ pub(super) struct Claim<'a> {
     pub(super) release: &'a str,
     /// `Build` or `Deploy`.
     pub(super) phase: Phase,
+    /// A further job of the build.
+    pub(super) job: Option<&'a str>,
     pub(super) attempt: u32,
 }
 
@@ -147,13 +149,12 @@ impl Door {
         let releases: Api<DatabricksRelease> = Api::namespaced(self.kube.clone(), namespace);
         let Some(release) = releases.get_opt(claim.release).await? else { return Ok(None) };
         let phase = release.status.as_ref().and_then(|status| status.phase(claim.phase));
-        let holds = phase.and_then(job_of) == Some(&job_name)
-            && phase.is_some_and(is_open)
-            && phase.is_some_and(|phase| phase.attempts == claim.attempt)
+        let holds = phase.is_some_and(|phase| is_open(phase) && works_on(&release, phase, claim, &job_name))
             && owner_uid(&job) == release.uid();
         let uid = release.uid().unwrap_or_default();
         let artifact = release.status.and_then(|status| status.artifact);
-        let attempt = Attempt { namespace: namespace.clone(), uid, number: claim.attempt };
+        let job = claim.job.unwrap_or(Build::ARTIFACT).to_owned();
+        let attempt = Attempt { namespace: namespace.clone(), uid, job, number: claim.attempt };
         Ok(holds.then_some(Pass { attempt, artifact }))
     }
 
@@ -184,13 +185,23 @@ struct BoundPod {
 
 fn key(token: &str, claim: &Claim<'_>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [token, claim.namespace, claim.release] {
+    for part in [token, claim.namespace, claim.release, claim.job.unwrap_or_default()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
     hash.update([claim.phase as u8]);
     hash.update(claim.attempt.to_be_bytes());
     hash.finalize().into()
+}
+
+/// Whether the Job of this name is the one that the phase's ticket holds for what is claimed.
+fn works_on(release: &DatabricksRelease, phase: &PhaseStatus, claim: &Claim<'_>, name: &str) -> bool {
+    let Some(of) = claim.job else {
+        return phase.attempts == claim.attempt && job_of(phase) == Some(name);
+    };
+    // A job of the build has its line in the status for a ticket; the artifact's own has another address.
+    let line = phase.jobs.iter().find(|line| line.name == of && of != Build::ARTIFACT);
+    line.is_some_and(|line| line.attempts == claim.attempt) && job::of_build(release, of, claim.attempt) == name
 }
 
 /// The Job in a phase's ticket.

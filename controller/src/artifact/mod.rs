@@ -95,14 +95,15 @@ impl Artifacts {
         }
     }
 
-    /// What a build attempt handed in last, which seals it.
+    /// What the attempt of a build's job handed in last, which seals it.
     pub(crate) async fn result(
         &self,
         release: &DatabricksRelease,
+        job: &str,
         attempt: u32,
     ) -> Result<Option<BuildResult>, Trouble> {
         let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
-        let Some(text) = self.read(&place::of_attempt(&namespace, &uid, attempt, place::RESULT)).await? else {
+        let Some(text) = self.read(&place::of_job(&namespace, &uid, job, attempt, place::RESULT)).await? else {
             return Ok(None);
         };
         let result = serde_json::from_slice(text.get(..MAX_RESULT_BYTES).unwrap_or(&text));

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `artifacts/<hex>.zip` | an artifact, by digest |
 //! | `artifacts/<hex>.manifest` | a copy of its manifest |
-//! | `releases/<namespace>/<uid>/<attempt>/...` | what one build attempt handed in |
+//! | `releases/<namespace>/<uid>/<attempt>/...` | what one attempt of the artifact's job handed in |
+//! | `releases/<namespace>/<uid>/jobs/<job>/<attempt>/...` | what one attempt of a further job of the build handed in |
 //! | `releases/<namespace>/<uid>/deploy/...` | what a deployment was about to change, and what it changed |
 //! | `releases/<namespace>/<uid>/test/...` | verdicts and JUnit of the notebooks, `<run id>.json` for each run |
 //! | `releases/<namespace>/<uid>/log/<phase>/<offset>` | the phase's log, in parts |
@@ -12,7 +13,7 @@
 
 use brickline_artifact::Digest;
 use brickline_artifact::manifest::{File, Wheel};
-use brickline_crds::{DatabricksRelease, Phase};
+use brickline_crds::{Build, DatabricksRelease, Phase};
 use kube::ResourceExt;
 use object_store::path::Path;
 
@@ -80,8 +81,16 @@ pub(super) fn of_release(namespace: &str, uid: &str) -> Path {
 }
 
 /// One thing a build attempt handed in.
-pub(crate) fn of_attempt(namespace: &str, uid: &str, attempt: u32, name: &str) -> Path {
+fn of_attempt(namespace: &str, uid: &str, attempt: u32, name: &str) -> Path {
     Path::from(format!("{RELEASES}/{namespace}/{uid}/{attempt}/{name}"))
+}
+
+/// One thing that an attempt of a build's job handed in.
+pub(crate) fn of_job(namespace: &str, uid: &str, job: &str, attempt: u32, name: &str) -> Path {
+    if job == Build::ARTIFACT {
+        return of_attempt(namespace, uid, attempt, name);
+    }
+    Path::from(format!("{RELEASES}/{namespace}/{uid}/jobs/{job}/{attempt}/{name}"))
 }
 
 /// One thing of the Test phase.
@@ -101,10 +110,10 @@ pub(crate) fn of_deploy(release: &DatabricksRelease, name: &str) -> Path {
     Path::from(format!("{RELEASES}/{namespace}/{uid}/deploy/{name}"))
 }
 
-/// The build's JUnit report, as the status names it.
-pub(crate) fn report_uri(release: &DatabricksRelease, attempt: u32) -> String {
+/// The JUnit report of a build's job, as the status names it.
+pub(crate) fn report_uri(release: &DatabricksRelease, job: &str, attempt: u32) -> String {
     let (namespace, uid) = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
-    of_attempt(&namespace, &uid, attempt, REPORT).to_string()
+    of_job(&namespace, &uid, job, attempt, REPORT).to_string()
 }
 
 /// What a deployment is about to change.

@@ -24,12 +24,14 @@ use crate::trouble::Trouble;
 pub(crate) struct Attempt {
     pub(crate) namespace: String,
     pub(crate) uid: String,
+    /// `artifact`, or a further job of the build.
+    pub(crate) job: String,
     pub(crate) number: u32,
 }
 
 impl Attempt {
     fn place(&self, name: &str) -> Path {
-        place::of_attempt(&self.namespace, &self.uid, self.number, name)
+        place::of_job(&self.namespace, &self.uid, &self.job, self.number, name)
     }
 }
 

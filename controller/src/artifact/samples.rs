@@ -35,7 +35,12 @@ impl Shop {
 
     /// Hands an artifact in as the build of a release.
     pub(crate) async fn hand_in(&self, uid: &str, zip: &Bytes) -> Digest {
-        let attempt = Attempt { namespace: "data".into(), uid: uid.into(), number: 1 };
+        let attempt = Attempt {
+            namespace: "data".into(),
+            uid: uid.into(),
+            job: brickline_crds::Build::ARTIFACT.into(),
+            number: 1,
+        };
         let digest = Digest::of(zip);
         let body = futures::stream::iter([Ok::<_, String>(zip.clone())]);
         let received = self.artifacts.receive_artifact(&attempt, digest, u64::MAX, body).await;

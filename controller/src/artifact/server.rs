@@ -34,6 +34,7 @@ struct Endpoint {
 struct Address {
     namespace: String,
     name: String,
+    job: Option<String>,
     attempt: u32,
     container: Option<String>,
 }
@@ -51,6 +52,9 @@ pub(crate) fn router(kube: kube::Client, jobs: Jobs, artifacts: Artifacts, metri
         .route(upload::REPORT_ROUTE, put(report))
         .route(upload::ARTIFACT_ROUTE, put(artifact))
         .route(upload::RESULT_ROUTE, put(result))
+        .route(upload::JOB_LOG_ROUTE, post(log))
+        .route(upload::JOB_REPORT_ROUTE, put(report))
+        .route(upload::JOB_RESULT_ROUTE, put(result))
         .route(upload::FETCH_ROUTE, get(fetch))
         .with_state(endpoint)
 }
@@ -213,8 +217,8 @@ impl Endpoint {
     async fn enter(&self, headers: &HeaderMap, address: &Address, phase: Phase) -> Result<Pass, Failure> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated)?;
-        let Address { namespace, name: release, attempt, .. } = address;
-        let claim = Claim { namespace, release, phase, attempt: *attempt };
+        let Address { namespace, name: release, attempt, job, .. } = address;
+        let claim = Claim { namespace, release, phase, job: job.as_deref(), attempt: *attempt };
         Ok(self.door.admit(token, &claim).await?)
     }
 

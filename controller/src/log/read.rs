@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /v1/namespaces/NAMESPACE/releases/NAME/log/PHASE?offset=N` | the phase's log from byte N on, up to 1 MiB |
 //! | `GET .../releases/NAME/attempts/ATTEMPT/log/CONTAINER?offset=N` | the same of a build's container: `checkout` or `steps` |
+//! | `GET .../releases/NAME/jobs/JOB/attempts/ATTEMPT/log/CONTAINER?offset=N` | the same of a further job of the build |
 //!
 //! The header `brickline-log-length` has the log's whole length so far. 401 without a token of this cluster, 403 without the
 //! right to get `databricksreleases/log`, 404 for a release or phase that doesn't exist.
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use brickline_artifact::{layout, upload};
+use brickline_crds::Build;
 use serde::Deserialize;
 
 use super::door::{Door, Refusal};
@@ -38,6 +40,7 @@ struct Address {
     namespace: String,
     name: String,
     phase: Option<String>,
+    job: Option<String>,
     attempt: Option<u32>,
     container: Option<String>,
 }
@@ -51,7 +54,8 @@ struct Offset {
 /// The routes of readers.
 pub(crate) fn router(kube: kube::Client, artifacts: Artifacts) -> Router {
     let endpoint = Endpoint { door: Door::new(kube), artifacts };
-    Router::new().route(ROUTE, get(read)).route(upload::LOG_ROUTE, get(read)).with_state(endpoint)
+    let routes = [ROUTE, upload::LOG_ROUTE, upload::JOB_LOG_ROUTE];
+    routes.iter().fold(Router::new(), |router, route| router.route(route, get(read))).with_state(endpoint)
 }
 
 async fn read(
@@ -94,7 +98,9 @@ fn folder(address: &Address, uid: &str) -> Option<object_store::path::Path> {
         (Some(word), ..) => Some(place::of_log(namespace, uid, phase(word)?)),
         (None, Some(attempt), Some(container)) => {
             let known = [layout::CONTAINER_CHECKOUT, layout::CONTAINER_STEPS].contains(&container.as_str());
-            known.then(|| place::of_attempt(namespace, uid, attempt, &format!("log/{container}")))
+            let job = address.job.as_deref().unwrap_or(Build::ARTIFACT);
+            let is_job = job.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '.'));
+            (known && is_job).then(|| place::of_job(namespace, uid, job, attempt, &format!("log/{container}")))
         }
         _ => None,
     }

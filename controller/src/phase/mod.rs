@@ -31,7 +31,7 @@ use brickline_crds::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::queue::Newer;
+use crate::queue::{Newer, Slots};
 pub(crate) use crate::trouble::Trouble;
 
 /// Everything that can be done for a release, one thing at a time.
@@ -66,6 +66,8 @@ pub(crate) enum Outcome {
     Resolved(Box<begin::Resolved>),
     /// What became of a gate's effect.
     Gate(gate::Passage),
+    /// Which jobs of the build have a slot.
+    Slots(Slots),
     /// What the Deploy phase would write.
     Planned(deploy::Planned),
     /// What the Deploy phase wrote.
@@ -99,7 +101,7 @@ pub(crate) enum View {
     Alive(Vec<String>),
     /// What of the Test phase's work is still alive after it was asked to stop, and the teardown.
     Ebb(test::Ebb),
-    /// The build's Job, pod and result.
+    /// The build's Jobs, pods and results.
     Build(Box<build::View>),
     /// The Job and the pod of the asset bundle; none before it is its turn.
     Deploy(Option<deploy::bundle::View>),

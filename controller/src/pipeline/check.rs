@@ -6,7 +6,8 @@ use brickline_crds::{Provider, Reason, ReleasePipeline};
 use globset::GlobBuilder;
 use kube::ResourceExt;
 
-use super::{condition, schedule, timetable};
+use super::{schedule, timetable};
+use crate::condition::{self, StageView};
 use crate::creation::{parameters, stages};
 use crate::phase::operate;
 use crate::secret::{self, Watches};
@@ -14,7 +15,7 @@ use crate::trouble::Trouble;
 
 /// Checks the spec alone. Pure.
 pub(super) fn spec(pipeline: &ReleasePipeline) -> Result<(), Trouble> {
-    let sentences = [branches, stages, parameters_, artifacts, remote, jobs];
+    let sentences = [branches, stages, parameters_, artifacts, remote, builds, jobs];
     sentences.iter().try_for_each(|check| check(pipeline)).map_err(|why| Trouble::lasting(Reason::InvalidSpec, why))
 }
 
@@ -33,9 +34,13 @@ fn stages(pipeline: &ReleasePipeline) -> Result<(), String> {
     for stage in &pipeline.spec.stages {
         let Some(expression) = &stage.condition else { continue };
         let before = stage.depends_on.iter().map(String::as_str);
-        condition::check(expression, before).map_err(|why| format!("stage {}: {why}", stage.name))?;
+        condition::check::<StageView>(expression, before).map_err(|why| format!("stage {}: {why}", stage.name))?;
     }
     Ok(())
+}
+
+fn builds(pipeline: &ReleasePipeline) -> Result<(), String> {
+    condition::check_jobs(&pipeline.spec.template.spec.build).map_err(|why| format!("template.spec.{why}"))
 }
 
 fn parameters_(pipeline: &ReleasePipeline) -> Result<(), String> {

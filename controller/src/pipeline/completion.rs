@@ -13,11 +13,11 @@ use brickline_crds::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::condition;
 use super::lineage::{Releases, digest, git, is_good, result};
 use super::promotion::release_view;
 use super::stage::{first_seen, nothing_yet};
 use super::trust::{counts, is_branch_wanted};
+use crate::condition::{self, StageView};
 use crate::creation::{Draft, Occasion, stages};
 
 /// What starts here, and the mark to set when the releases exist.
@@ -75,7 +75,7 @@ fn observed(pipeline: &ReleasePipeline, other: &str, now: Timestamp) -> Observed
 
 fn lets(stage: &PipelineStage, release: &DatabricksRelease) -> Result<bool, String> {
     let Some(condition) = &stage.condition else { return Ok(true) };
-    condition::holds(condition, &BTreeMap::new(), &release_view(release))
+    condition::holds::<StageView>(condition, &BTreeMap::new(), &release_view(release))
         .map_err(|why| format!("stage {}: {why}", stage.name))
 }
 

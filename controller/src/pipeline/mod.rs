@@ -9,13 +9,12 @@
 //! | `step.rs` | pure: from the releases to what is to be done |
 //! | `stage.rs`, `promotion.rs`, `rollback.rs`, `completion.rs`, `poll.rs`, `timetable.rs`, `retention.rs` | pure: one rule each |
 //! | `lineage.rs`, `trust.rs` | pure: which artifact a release has, and whether it counts |
-//! | `check.rs`, `condition`, `schedule` | whether the pipeline can be carried out as written, and when |
+//! | `check.rs`, `schedule` | whether the pipeline can be carried out as written, and when |
 //! | `number.rs` | run numbers |
 
 mod ask;
 mod check;
 mod completion;
-mod condition;
 mod follow;
 mod lineage;
 mod number;

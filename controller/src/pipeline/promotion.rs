@@ -15,9 +15,9 @@ use brickline_crds::{
 };
 use kube::ResourceExt;
 
-use super::condition::{self, ReleaseView, StageView};
 use super::lineage::{Lineage, Releases, branch, digest, git, is_finished, is_good, result};
 use super::trust::counts;
+use crate::condition::{self, ReleaseView, StageView};
 use crate::creation::{Draft, Occasion, stages};
 
 /// An artifact that goes on, and the mark to set when its release exists.

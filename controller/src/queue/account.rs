@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use brickline_crds::{
-    Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, ReleaseReason, labels,
+    Build, Concurrency, ConcurrencyPolicy, DatabricksRelease, Phase, PhaseState, PhaseStatus, Reason, ReleaseReason,
+    labels,
 };
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -11,7 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::Turn;
 use crate::order::{Birth, Place, places};
 
-/// How many builds run at the same time.
+/// How many jobs of builds run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// In all namespaces together.
@@ -37,7 +38,10 @@ pub(super) struct Candidate {
     name: String,
     /// None: a release without a pipeline goes whenever it likes.
     group: Option<Group>,
-    pool: String,
+    /// The pool of each job of its build.
+    pools: BTreeMap<String, String>,
+    /// The job of its build that begins first.
+    first: String,
     /// What it had when its status was written.
     had: Share,
     /// Whether it waits for people, a window, or its own `suspend`, and thus is in nobody's way.
@@ -65,16 +69,19 @@ impl Candidate {
             || (release.spec.suspend && !status.phases.iter().any(began));
         let pipeline = release.labels().get(labels::PIPELINE).cloned();
         let birth = Birth::of(release);
+        let planned = release.spec.build.planned();
+        let first = planned.iter().find(|job| job.depends_on.is_empty());
         Self {
             uid: release.uid().unwrap_or_default(),
             place: (birth.alone(), name.clone()),
             birth,
             group: pipeline.map(|pipeline| (namespace.clone(), pipeline, goal(release))),
-            pool: release.spec.build.pool.clone(),
             had: Share {
                 turn: status.phases.iter().any(began) && !aside && waiting != Some(Reason::WaitingForSlot),
-                slot: status.phase(Phase::Build).is_some_and(|build| build.state == PhaseState::Running),
+                slots: status.phase(Phase::Build).map(slots).unwrap_or_default(),
             },
+            pools: planned.iter().map(|job| (job.name.clone(), job.pool.to_owned())).collect(),
+            first: first.map_or_else(|| Build::ARTIFACT.to_owned(), |job| job.name.clone()),
             aside,
             deploy_began: status.phases.iter().any(|phase| phase.name > Phase::Build && began(phase)),
             brings: Brings {
@@ -89,6 +96,21 @@ impl Candidate {
     fn reference(&self) -> ObjectRef<DatabricksRelease> {
         ObjectRef::new(&self.name).within(&self.namespace)
     }
+
+    fn pool_of(&self, job: &str) -> &str {
+        self.pools.get(job).map_or("", String::as_str)
+    }
+}
+
+/// The jobs that hold a slot: those under way.
+fn slots(build: &PhaseStatus) -> BTreeSet<String> {
+    if build.state != PhaseState::Running {
+        return BTreeSet::new();
+    }
+    if build.jobs.is_empty() {
+        return BTreeSet::from([Build::ARTIFACT.to_owned()]);
+    }
+    build.jobs.iter().filter(|job| job.state == PhaseState::Running).map(|job| job.name.clone()).collect()
 }
 
 /// Gives everybody in the line their place among all of them.
@@ -114,10 +136,20 @@ pub(crate) struct Newer {
 type Waiter = ((Place, String), String);
 
 /// What a release has now, whatever its stored status says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Share {
     turn: bool,
-    slot: bool,
+    /// The jobs of its build that have a slot.
+    slots: BTreeSet<String>,
+}
+
+/// What became of a wish for build slots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slots {
+    /// The jobs that have one now.
+    pub(crate) granted: Vec<String>,
+    /// Why the others have none, in words that don't change while they wait; none if all have.
+    pub(crate) waiting: Option<String>,
 }
 
 /// Who has a turn, a slot, or wants a lock.
@@ -127,8 +159,8 @@ pub(super) struct Account {
     shares: HashMap<String, Share>,
     /// Ended, though the watch may not have told yet.
     ended: HashSet<String>,
-    /// Waits for a slot and for nothing else.
-    slotless: HashSet<String>,
+    /// Who waits for a slot and for nothing else, and of which pools.
+    slotless: HashMap<String, BTreeSet<String>>,
     wanted: BTreeMap<String, BTreeSet<Waiter>>,
 }
 
@@ -138,7 +170,7 @@ impl Account {
             limits,
             shares: HashMap::new(),
             ended: HashSet::new(),
-            slotless: HashSet::new(),
+            slotless: HashMap::new(),
             wanted: BTreeMap::new(),
         }
     }
@@ -157,16 +189,41 @@ impl Account {
         {
             return Turn::Wait(why);
         }
-        if builds && !share.slot && self.no_slot(line, release) {
-            self.slotless.insert(release.uid.clone());
-            return Turn::Wait(format!(
-                "every build slot of pool {} is taken: builds.pools in the chart",
-                release.pool
-            ));
+        let first = BTreeSet::from([release.first.clone()]);
+        if builds
+            && share.slots.is_empty()
+            && let Some(why) = self.slots(line, release, &first).waiting
+        {
+            return Turn::Wait(why);
         }
-        self.slotless.remove(&release.uid);
-        self.shares.insert(release.uid.clone(), Share { turn: true, slot: builds || share.slot });
+        let slots = self.share(release).slots;
+        self.shares.insert(release.uid.clone(), Share { turn: true, slots });
         Turn::Go
+    }
+
+    /// Gives slots to those of these jobs for which there are some. A job that has one keeps it.
+    pub(super) fn slots(&mut self, line: &[Candidate], release: &Candidate, jobs: &BTreeSet<String>) -> Slots {
+        self.forget(line);
+        let mut share = self.share(release);
+        let mut without = BTreeSet::new();
+        for job in jobs {
+            let pool = release.pool_of(job);
+            if share.slots.contains(job) || self.is_free(line, release, &share, pool) {
+                share.slots.insert(job.clone());
+            } else {
+                without.insert(pool.to_owned());
+            }
+        }
+        let granted = jobs.iter().filter(|job| share.slots.contains(*job)).cloned().collect();
+        self.shares.insert(release.uid.clone(), share);
+        let waiting =
+            without.first().map(|pool| format!("every build slot of pool {pool} is taken: builds.pools in the chart"));
+        if without.is_empty() {
+            self.slotless.remove(&release.uid);
+        } else {
+            self.slotless.insert(release.uid.clone(), without);
+        }
+        Slots { granted, waiting }
     }
 
     fn must_wait(&self, line: &[Candidate], release: &Candidate, rule: Option<&Concurrency>) -> Option<String> {
@@ -186,35 +243,49 @@ impl Account {
         })
     }
 
-    fn no_slot(&self, line: &[Candidate], release: &Candidate) -> bool {
-        let taken = |alike: &dyn Fn(&Candidate) -> bool| {
-            let others = self.others(line, release).filter(|other| alike(other));
-            others.filter(|other| self.share(other).slot || self.is_before(other, release)).count()
+    /// Whether another job of the release may begin in this pool. `share` is what the release has so far.
+    fn is_free(&self, line: &[Candidate], release: &Candidate, share: &Share, pool: &str) -> bool {
+        let count = |one: &Candidate, slots: &BTreeSet<String>, of: &dyn Fn(&str) -> bool| {
+            slots.iter().filter(|job| of(one.pool_of(job))).count()
         };
-        let pool = self.limits.pools.get(&release.pool).copied().unwrap_or(0);
-        taken(&|_| true) >= self.limits.controller
-            || taken(&|other| other.namespace == release.namespace) >= self.limits.namespace
-            || taken(&|other| other.pool == release.pool) >= pool
+        let taken = |alike: &dyn Fn(&Candidate) -> bool, of: &dyn Fn(&str) -> bool| {
+            let others = self.others(line, release).filter(|other| alike(other));
+            let others = others.map(|other| {
+                count(other, &self.share(other).slots, of) + usize::from(self.is_before(other, release, pool))
+            });
+            others.sum::<usize>() + count(release, &share.slots, of)
+        };
+        let slots = self.limits.pools.get(pool).copied().unwrap_or(0);
+        taken(&|_| true, &|_| true) < self.limits.controller
+            && taken(&|other| other.namespace == release.namespace, &|_| true) < self.limits.namespace
+            && taken(&|_| true, &|of| of == pool) < slots
     }
 
     /// Whether `other` waits for nothing but a slot of the same pool, and came first.
-    fn is_before(&self, other: &Candidate, release: &Candidate) -> bool {
-        other.pool == release.pool
-            && other.namespace == release.namespace
+    fn is_before(&self, other: &Candidate, release: &Candidate, pool: &str) -> bool {
+        other.namespace == release.namespace
             && other.place < release.place
-            && self.slotless.contains(&other.uid)
+            && self.slotless.get(&other.uid).is_some_and(|pools| pools.contains(pool))
     }
 
     pub(super) fn step_aside(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
         let share = self.share(release);
-        self.shares.insert(release.uid.clone(), Share { turn: false, slot: share.slot });
+        self.shares.insert(release.uid.clone(), Share { turn: false, slots: share.slots });
         if share.turn { self.next(line, release) } else { Vec::new() }
     }
 
-    pub(super) fn built(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
-        let share = self.share(release);
-        self.shares.insert(release.uid.clone(), Share { turn: share.turn, slot: false });
-        if share.slot { self.next_slotless(line, release) } else { Vec::new() }
+    /// Whether the release's status tells of other slots than are known.
+    pub(super) fn is_news(&self, release: &Candidate) -> bool {
+        self.shares.get(&release.uid).is_some_and(|share| share.slots != release.had.slots)
+    }
+
+    /// The release has the slots that its status tells of, which was just written.
+    pub(super) fn wrote(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
+        let Share { turn, slots } = self.share(release);
+        let written = release.had.slots.clone();
+        let freed = slots.len().saturating_sub(written.len());
+        self.shares.insert(release.uid.clone(), Share { turn, slots: written });
+        self.next_slotless(line, release, freed)
     }
 
     pub(super) fn ended(&mut self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
@@ -224,9 +295,7 @@ impl Account {
         self.shares.remove(&release.uid);
         self.ended.insert(release.uid.clone());
         let mut woken = self.next(line, release);
-        if share.slot {
-            woken.extend(self.next_slotless(line, release));
-        }
+        woken.extend(self.next_slotless(line, release, share.slots.len()));
         woken.dedup();
         woken
     }
@@ -283,13 +352,23 @@ impl Account {
         waiting.min_by_key(|other| &other.place).map(Candidate::reference).into_iter().collect()
     }
 
-    /// The first that waits for a slot, in the same namespace and in all: the limits of both may have held them.
-    fn next_slotless(&self, line: &[Candidate], release: &Candidate) -> Vec<ObjectRef<DatabricksRelease>> {
-        let waiting = || self.others(line, release).filter(|other| self.slotless.contains(&other.uid));
-        let near = waiting().filter(|other| other.namespace == release.namespace).min_by_key(|other| &other.place);
-        let far = waiting().min_by_key(|other| &other.place);
-        let mut woken: Vec<_> = near.into_iter().chain(far).map(Candidate::reference).collect();
-        woken.dedup();
+    /// The first that wait for a slot, as many as are free, in the same namespace and in all: the limits of both may have
+    /// held them.
+    fn next_slotless(&self, line: &[Candidate], release: &Candidate, free: usize) -> Vec<ObjectRef<DatabricksRelease>> {
+        if free == 0 {
+            return Vec::new();
+        }
+        let mut waiting: Vec<&Candidate> =
+            self.others(line, release).filter(|other| self.slotless.contains_key(&other.uid)).collect();
+        waiting.sort_by_key(|other| &other.place);
+        let near = waiting.iter().filter(|other| other.namespace == release.namespace).take(free);
+        let mut woken: Vec<ObjectRef<DatabricksRelease>> = Vec::new();
+        for one in near.chain(waiting.iter().take(free)) {
+            let reference = one.reference();
+            if !woken.contains(&reference) {
+                woken.push(reference);
+            }
+        }
         woken
     }
 
@@ -298,14 +377,14 @@ impl Account {
     }
 
     fn share(&self, release: &Candidate) -> Share {
-        self.shares.get(&release.uid).copied().unwrap_or(release.had)
+        self.shares.get(&release.uid).unwrap_or(&release.had).clone()
     }
 
     /// What the watch has stopped to show needs no memory any more.
     fn forget(&mut self, line: &[Candidate]) {
         let shown: HashSet<&str> = line.iter().map(|release| release.uid.as_str()).collect();
         self.ended.retain(|uid| shown.contains(uid.as_str()));
-        self.slotless.retain(|uid| shown.contains(uid.as_str()));
+        self.slotless.retain(|uid, _| shown.contains(uid.as_str()));
         self.shares.retain(|uid, _| shown.contains(uid.as_str()));
     }
 }

@@ -1,5 +1,7 @@
 //! The line as releases meet it.
 
+mod slots;
+
 use std::collections::BTreeMap;
 
 use brickline_crds::{
@@ -83,7 +85,8 @@ fn slots_are_given_oldest_first_and_waiting_pipelines_hold_none() {
     let (mut account, queue) = (Account::new(limits(1)), rule(ConcurrencyPolicy::Queue));
     assert_eq!(account.take(&line, &line[0], Some(&queue), true), Turn::Go);
     assert!(waits(&account.take(&line, &line[2], Some(&queue), true)), "the only slot is taken");
-    let woken: Vec<_> = account.built(&line, &line[0]).into_iter().map(|release| release.name).collect();
+    // Its status says that nothing is built any more.
+    let woken: Vec<_> = account.wrote(&line, &line[0]).into_iter().map(|release| release.name).collect();
     assert_eq!(woken, ["dbxdemo-3"], "dbxdemo-2 waits for its turn, not for a slot");
     assert_eq!(account.take(&line, &line[2], Some(&queue), true), Turn::Go);
 }

@@ -37,12 +37,13 @@ pub(super) fn overdue(turn: &Turn) -> Option<Ending> {
     phase(turn).or_else(|| release(turn)).or_else(|| in_line(turn))
 }
 
-/// Whether the tests have waited for too long to begin a run. Install has a limit of its own.
+/// Whether the build has waited for too long to begin a job, or the tests to begin a run. Install has a limit of its own.
 fn in_line(turn: &Turn) -> Option<Ending> {
-    let ticket = turn.phase.ticket.as_ref().filter(|_| turn.phase.name == Phase::Test)?;
+    let is_in_line = matches!(turn.phase.name, Phase::Build | Phase::Test);
+    let ticket = turn.phase.ticket.as_ref().filter(|_| is_in_line)?;
     let limit = turn.spec().waiting.slot;
     let is_over = idle::waited(ticket, turn.now) > limit.get();
-    is_over.then(|| timed_out(turn, &format!("Test waited longer than waiting.slot ({limit})")))
+    is_over.then(|| timed_out(turn, &format!("{} waited longer than waiting.slot ({limit})", turn.phase.name)))
 }
 
 fn phase(turn: &Turn) -> Option<Ending> {

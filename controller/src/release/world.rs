@@ -1,7 +1,7 @@
 //! Everything the reconciler does outside itself, as one trait: the real cluster here, and in tests a world that can be
 //! stopped at any call.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, ReleaseState};
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
@@ -123,25 +123,18 @@ impl World for Context {
         if is_over(after) {
             self.versions.forget(after);
         }
-        give_back(before, after, &self.queue, Timestamp::now());
+        give_back(after, &self.queue, Timestamp::now());
         log::tell(before, after, &self.log);
         events::tell(before, after, self).await;
     }
 }
 
 /// What the release needs no more goes to the next in line.
-pub(super) fn give_back(before: &DatabricksRelease, after: &DatabricksRelease, queue: &Queue, now: Timestamp) {
-    let builds = |release: &DatabricksRelease| {
-        let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
-        build.is_some_and(|build| build.state == PhaseState::Running)
-    };
+pub(super) fn give_back(after: &DatabricksRelease, queue: &Queue, now: Timestamp) {
     if is_over(after) {
         return queue.ended(after, now);
     }
     queue.wrote(after, now);
-    if builds(before) && !builds(after) {
-        queue.built(after);
-    }
 }
 
 fn is_over(release: &DatabricksRelease) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::job::{self, BuildJob};
 use crate::pattern;
 
 /// An image's address. It is checked before anything is built, so nothing in it is resolved later.
@@ -13,6 +14,11 @@ pub(super) const IMAGE: &str = "self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')"
 pub(super) const IMAGE_MESSAGE: &str =
     "image is an image's address such as registry.example.com/build:1, without $(...)";
 
+/// A version of Python.
+pub(super) const PYTHON: &str = "self.matches('^3[.][0-9]{1,2}$')";
+/// What a user reads whose version is another.
+pub(super) const PYTHON_MESSAGE: &str = "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\"";
+
 /// Quantities as Kubernetes writes them.
 const QUANTITIES: &str = "self.all(name, self[name].matches('^[0-9]+([.][0-9]+)?(m|k|Ki|[MGTPE]i?)?$'))";
 const QUANTITIES_MESSAGE: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
@@ -20,6 +26,11 @@ const QUANTITIES_MESSAGE: &str = "quantities are numbers with a unit, such as 50
 /// How the artifact is built.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": job::COPIES, "message": job::COPIES_MESSAGE},
+    {"rule": job::ORDER, "message": job::ORDER_MESSAGE},
+    {"rule": job::ARTIFACT, "message": job::ARTIFACT_MESSAGE},
+]))]
 pub struct Build {
     /// The image the steps run in: Python with `venv`, and Java for Spark tests. Default: the chart's `images.build`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +45,7 @@ pub struct Build {
     /// The Python version the image must have, as major.minor. Example: `"3.11"`. None: whatever the image has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^3[.][0-9]{1,2}$')", "message": "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\""}]))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": PYTHON, "message": PYTHON_MESSAGE}]))]
     pub python_version: Option<String>,
     /// Files of the repository that go into the artifact, as globs. Default: all.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]
@@ -59,6 +70,16 @@ pub struct Build {
     /// CPU and memory of the steps, as a container's `resources`. Example: `{requests: {memory: 1Gi}}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Further jobs, each in a pod of its own, beside the one that makes the artifact. The release goes on when all have
+    /// ended well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub jobs: Vec<BuildJob>,
+    /// Jobs that must have ended well before the artifact is made. Default: none, so that all begin at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 20)))]
+    pub depends_on: Vec<String>,
 }
 
 impl Default for Build {
@@ -74,6 +95,8 @@ impl Default for Build {
             tests: BuildTests::default(),
             only: BuildOnly::default(),
             resources: None,
+            jobs: Vec::new(),
+            depends_on: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod bundle;
 mod compute;
 mod deploy;
 mod install;
+mod job;
 mod limits;
 mod operate;
 mod rules;
@@ -26,14 +27,15 @@ pub use bundle::Bundle;
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
 pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{Install, InstallLibrary, MavenLibrary, PackageLibrary, Restart, WhenIdle};
+pub use job::{BuildJob, BuildStep, MatrixCopy, PlannedJob, StepCondition, Strategy};
 pub use limits::{Backoff, OnFailure, PhaseRetries, Retries, Timeouts, WaitLimits};
 pub use operate::{DatabricksJob, JobSchedule, JobTask, Operate};
 pub use rules::{MaxDuration, Regression, Rules};
 pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
-    ApprovalRecord, Artifact, BundleTicket, Changes, DatabricksReleaseStatus, DeployTicket, FirstFailure, Issue,
-    JobStatus, LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket, StartTicket, Stopping,
-    TestCounts, TestVerdict, Tests, Ticket, Waiting,
+    ApprovalRecord, Artifact, BuildJobStatus, BundleTicket, Changes, DatabricksReleaseStatus, DeployTicket,
+    FirstFailure, Issue, JobStatus, LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket,
+    StartTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select, TaskTest, Test, TestSource};

@@ -1,5 +1,6 @@
 //! What the controller knows of a release. Conditions, columns and result are derived from `phases`.
 
+mod phase;
 mod ticket;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::source::GitSource;
-use crate::{Decision, GoDuration, Phase, PhaseState, Reason};
+use crate::{Decision, GoDuration, Phase, Reason};
 
+pub use phase::{BuildJobStatus, PhaseStatus, Stopping};
 pub use ticket::{BundleTicket, DeployTicket, RestartTicket, RunTicket, StartTicket, TestVerdict, Ticket};
 
 /// A release's status. Small by design: counts, first failures, digests and places; the rest is in the artifact store.
@@ -208,67 +210,6 @@ impl ReleaseResult {
     }
 }
 
-/// One phase of the road.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PhaseStatus {
-    /// Which phase.
-    pub name: Phase,
-    /// Where it is.
-    #[serde(default)]
-    pub state: PhaseState,
-    /// How often it was begun.
-    #[serde(default)]
-    pub attempts: u32,
-    /// Faults in a row that were waited out; 0 again after any progress.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub faults: u32,
-    /// When the first attempt began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Time>,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub completion_time: Option<Time>,
-    /// When the next attempt begins, if a fault is waited out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_at: Option<Time>,
-    /// Why it is where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// The same for people: what happened and where to look.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 4096))]
-    pub message: String,
-    /// How the phase finds work it already started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<Ticket>,
-    /// How the phase will end once its work has been asked to stop. Written before it is asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopping: Option<Stopping>,
-}
-
-/// The end of a phase whose work has still to be stopped.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Stopping {
-    /// The state it will end in.
-    pub state: PhaseState,
-    /// Why, in one word.
-    pub reason: Reason,
-    /// Why, for people.
-    #[schemars(length(max = 4096))]
-    pub message: String,
-    /// When the work was first asked to stop: `timeouts.cancelGracePeriod` counts from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Time>,
-    /// Test: when the teardown notebook was begun, or was seen to run. Its own timeout counts from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub teardown: Option<Time>,
-    /// Whether the work was asked to stop. From then on it is only watched.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub asked: bool,
-}
-
 /// What a release waits for. The time doesn't count as active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -344,26 +285,6 @@ pub struct Issue {
     /// What happened.
     #[schemars(length(max = 1024))]
     pub message: String,
-}
-
-impl PhaseStatus {
-    /// A phase that has not begun.
-    #[must_use]
-    pub fn pending(name: Phase) -> Self {
-        Self {
-            name,
-            state: PhaseState::Pending,
-            attempts: 0,
-            faults: 0,
-            start_time: None,
-            completion_time: None,
-            retry_at: None,
-            reason: None,
-            message: String::new(),
-            ticket: None,
-            stopping: None,
-        }
-    }
 }
 
 /// What a deployment changes, in numbers. Its lists are in the artifact store.

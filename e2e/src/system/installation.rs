@@ -42,6 +42,9 @@ pub(super) async fn install(cluster: &Cluster, images: &[Built]) -> anyhow::Resu
     helm.run().await.context("helm upgrade --install brickline").map(drop)
 }
 
+/// A build pool with one slot.
+pub const NARROW: &str = "narrow";
+
 /// What differs from the chart's defaults here: images of this checkout, emulators as workspaces, and artifacts in a folder of
 /// the node, which several replicas can share. In the user's own cluster they are gone with the pod.
 fn values(cluster: &Cluster, images: &[Built]) -> anyhow::Result<Value> {
@@ -65,5 +68,6 @@ fn values(cluster: &Cluster, images: &[Built]) -> anyhow::Result<Value> {
             "allowedHosts": ["*.azuredatabricks.net", "http://*.svc.cluster.local:8080"],
             "azureLogin": AZURE_LOGIN,
         },
+        "builds": {"pools": {NARROW: {"slots": 1}}},
     }))
 }

@@ -1,5 +1,6 @@
 //! What a release's plan may say: the part of its spec that is also a pipeline's template.
 
+mod build_jobs;
 mod test;
 
 use brickline_tests::Table;
@@ -46,6 +47,7 @@ const EMPTY: &str = "should be at least 1 chars long";
 /// A plan whose lists have one item, for a table to vary.
 pub fn base() -> Value {
     json!({
+        "build": build_jobs::base(),
         "deploy": {"items": [{"from": "notebooks/**", "to": "/Shared/dbxdemo"}]},
         "test": {"notebooks": [{"match": "notebooks/**"}], "setup": {"path": "notebooks/setup.py"}},
         "operate": jobs::base(),
@@ -57,6 +59,7 @@ pub fn examples(table: &mut Table, at: &str) {
     durations(table, at);
     timeouts(table, at);
     build(table, at);
+    build_jobs::examples(table, &format!("{at}.build"));
     deploy(table, at);
     bundle(table, at);
     libraries(table, at);

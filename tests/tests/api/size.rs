@@ -66,6 +66,10 @@ fn status() -> Value {
         "traceId": "0af7651916cd43dd8448eb211c80319c",
         "conditions": conditions,
     });
+    status["phases"][0]["jobs"] = json!(many(17, |n| {
+        json!({"name": format!("{}.{n}", text(38)), "state": "SucceededWithIssues", "attempts": 20, "startTime": TIME,
+               "completionTime": TIME, "reason": "TestsFailed", "message": text(128)})
+    }));
     status["phases"][3]["ticket"] = json!({
         "notebooks": 5000,
         "done": 4950,

@@ -70,7 +70,8 @@ fn hand_in(run: &Run, client: &Client<'_>, deadline: Instant) -> Result<(), Coll
         eprintln!("brickline-runner: the report was not handed in: {fault}");
     }
     let artifact = match &account.outcome {
-        Outcome::Succeeded => artifact(run, client, &account, deadline),
+        // A further job makes none.
+        Outcome::Succeeded if run.plan.job.is_none() => artifact(run, client, &account, deadline),
         _ => Ok(None),
     };
     let artifact = artifact.unwrap_or_else(|message| {

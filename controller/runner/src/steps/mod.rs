@@ -1,4 +1,5 @@
-//! Steps run in the user's image: install what is required, build the wheels, run the tests, judge the reports.
+//! Steps run in the user's image: install what is required, build the wheels, run the tests, judge the reports. Those of a
+//! further job are the user's own scripts.
 //!
 //! Wheels come before tests, so that tests can import what is released and find what it depends on.
 
@@ -6,6 +7,7 @@ mod install;
 pub mod ledger;
 mod python;
 pub mod reports;
+mod scripts;
 pub mod shop;
 mod tests;
 mod tree;
@@ -39,6 +41,10 @@ fn build(shop: &mut Shop<'_>) -> Result<(), Failure> {
     let place = &shop.run.place;
     let source =
         SourceInfo::read(&place.meta).map_err(|error| Failure::build(format!("the checkout's word: {error}")))?;
+    if let Some(job) = &shop.run.plan.job {
+        tree::copy(&place.source, &place.work.join(name::TREE))?;
+        return scripts::run(shop, job, &source);
+    }
     let wheels = wheels::find(shop.run, &source)?;
     let tests = tests::find(shop.run, &source)?;
     let requirements = install::find(shop.run, &source, &wheels);

@@ -90,18 +90,30 @@ impl<'a> Shop<'a> {
 
     /// Runs a step whose exit code the caller judges. Being stopped or out of time ends all steps.
     pub fn attempt(&mut self, name: &str, command: &mut Command) -> Result<Ending, Failure> {
+        self.attempt_within(name, command, None)
+    }
+
+    /// The same with so many seconds of its own: running into them is the step's affair alone.
+    pub fn attempt_within(
+        &mut self,
+        name: &str,
+        command: &mut Command,
+        seconds: Option<u64>,
+    ) -> Result<Ending, Failure> {
         self.ledger.start(name)?;
         self.journal.say(&format!("==> {name}"));
         self.journal.forget();
         let started = Instant::now();
-        let ending = process::run(self.dress(command), &self.bounds, &mut self.journal);
+        let own = seconds.map(|seconds| started + Duration::from_secs(seconds));
+        let deadline = own.map_or(self.bounds.deadline, |own| own.min(self.bounds.deadline));
+        let bounds = Bounds { deadline, ..self.bounds.clone() };
+        let ending = process::run(self.dress(command), &bounds, &mut self.journal);
         let message = if ending.is_success() { String::new() } else { bound(&self.complaint(name, &ending)) };
         let seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         self.ledger.end(StepResult { name: bound(name), exit: ending.code(), seconds, message })?;
-        match ending {
-            Ending::TimedOut | Ending::Stopped => Err(Failure::build(format!("{name} {ending}"))),
-            ending => Ok(ending),
-        }
+        let is_all =
+            ending == Ending::Stopped || (ending == Ending::TimedOut && Instant::now() >= self.bounds.deadline);
+        if is_all { Err(Failure::build(format!("{name} {ending}"))) } else { Ok(ending) }
     }
 
     /// Asks a program something; it's not a step.
@@ -147,7 +159,10 @@ impl<'a> Shop<'a> {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRICKLINE_")) {
             command.env_remove(name);
         }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)))
+        // What the command itself sets wins.
+        let own: Vec<_> =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).envs(own)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, to_bytes};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec};
 use http::{Request, Response, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,10 +32,20 @@ fn job(name: &str, release: &str) -> Value {
     json!({"metadata": {"name": name, "namespace": "data", "uid": format!("uid-{name}"), "ownerReferences": owner}})
 }
 
+/// The Job of the second attempt of job `lint`.
+fn of_lint() -> String {
+    let mut release = DatabricksRelease::new("one", DatabricksReleaseSpec::default());
+    release.metadata.uid = Some("uid-one".to_owned());
+    crate::phase::job::of_build(&release, "lint", 2)
+}
+
 impl Cluster {
     fn release(&self, name: &str) -> Value {
         let phases = json!([
-            {"name": "Build", "state": "Succeeded", "attempts": 1, "ticket": {"job": "job-build"}},
+            {"name": "Build", "state": "Succeeded", "attempts": 1, "ticket": {"job": "job-build"}, "jobs": [
+                {"name": "artifact", "state": "Succeeded", "attempts": 1},
+                {"name": "lint", "state": "Running", "attempts": 2},
+            ]},
             {"name": "Deploy", "state": self.deploying, "attempts": 2, "ticket": {"bundle": {"job": "job-bundle"}}},
         ]);
         let status = json!({"phases": phases, "artifact": {"digest": self.digest}, "conditions": []});
@@ -50,7 +61,7 @@ impl Cluster {
         match parts.as_slice() {
             [.., "tokenreviews"] => {
                 let token = body["spec"]["token"].as_str().unwrap();
-                let known = ["build", "bundle", "old", "stranger"].contains(&token);
+                let known = ["build", "lint", "bundle", "old", "stranger"].contains(&token);
                 let namespace = if token == "stranger" { "other" } else { "data" };
                 let extra = json!({
                     "authentication.kubernetes.io/pod-name": [token],
@@ -61,6 +72,8 @@ impl Cluster {
                 (201, json!({"metadata": {}, "spec": {}, "status": status}))
             }
             [.., "pods", name @ ("build" | "bundle" | "old")] => (200, pod(name, &format!("job-{name}"))),
+            [.., "pods", "lint"] => (200, pod("lint", &of_lint())),
+            [.., "jobs", name] if *name == of_lint() => (200, job(name, "one")),
             [.., "jobs", name @ ("job-build" | "job-bundle" | "job-old")] => (200, job(name, "one")),
             [.., "databricksreleases", name @ ("one" | "two")] => (200, self.release(name)),
             _ => {
@@ -135,4 +148,18 @@ async fn nobody_else_fetches(
 async fn a_bundles_pod_hands_nothing_in(#[case] token: &str, #[case] path: &str, #[case] expected: StatusCode) {
     let (status, ..) = asked("Running", "PUT", path, token).await;
     assert_eq!(status, expected, "400: a build's pod is let in, and {{}} is no result");
+}
+
+#[rstest]
+#[case::its_own("lint", "one/jobs/lint/attempts/2/result", StatusCode::BAD_REQUEST)]
+#[case::an_attempt_before("lint", "one/jobs/lint/attempts/1/result", StatusCode::FORBIDDEN)]
+#[case::the_artifacts_job("lint", "one/attempts/1/result", StatusCode::FORBIDDEN)]
+#[case::by_another_address("lint", "one/jobs/artifact/attempts/1/result", StatusCode::FORBIDDEN)]
+#[case::another_job("build", "one/jobs/lint/attempts/2/result", StatusCode::FORBIDDEN)]
+#[case::the_artifact_as_a_job("build", "one/jobs/artifact/attempts/1/result", StatusCode::FORBIDDEN)]
+#[case::an_artifact("lint", "one/jobs/lint/attempts/2/artifact", StatusCode::NOT_FOUND)]
+#[tokio::test]
+async fn a_job_hands_in_for_itself_alone(#[case] token: &str, #[case] path: &str, #[case] expected: StatusCode) {
+    let (status, ..) = asked("Running", "PUT", path, token).await;
+    assert_eq!(status, expected, "400: the pod is let in, and {{}} is no result");
 }

@@ -26,7 +26,10 @@ fn put_artifact(shop: &Shop, name: &str, age: Duration) -> Digest {
 
 /// Two objects of a release.
 fn put_release(shop: &Shop, uid: &str, age: Duration) -> [Path; 2] {
-    let places = [place::of_attempt("data", uid, 1, place::REPORT), place::of_attempt("data", uid, 1, "log/steps/0")];
+    let places = [
+        place::of_job("data", uid, "artifact", 1, place::REPORT),
+        place::of_job("data", uid, "unit.py311", 1, "log/steps/0"),
+    ];
     for place in &places {
         shop.put(place, age);
     }

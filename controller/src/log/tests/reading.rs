@@ -65,9 +65,11 @@ async fn get(router: Router, path: &str, token: Option<&str>) -> (StatusCode, Op
 async fn shop() -> (tempfile::TempDir, Router) {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = Artifacts::in_folder(folder.path()).unwrap();
-    let steps = crate::artifact::place::of_attempt("data", "uid", 1, "log/steps");
+    let steps = crate::artifact::place::of_job("data", "uid", "artifact", 1, "log/steps");
     artifacts.add(&super::folder(), 0, "one\n".into()).await.unwrap();
     artifacts.add(&super::folder(), 4, "two\n".into()).await.unwrap();
+    let of_a_job = crate::artifact::place::of_job("data", "uid", "unit.py311", 2, "log/steps");
+    artifacts.add(&of_a_job, 0, "ruff\n".into()).await.unwrap();
     artifacts.add(&steps, 0, "collected 1 item\n".into()).await.unwrap();
     // As the real endpoint does: builds write where people read.
     let writers = Router::new().route(upload::LOG_ROUTE, post(async || StatusCode::OK));
@@ -82,6 +84,7 @@ const RELEASE: &str = "/v1/namespaces/data/releases/dbxdemo";
 #[case::at_its_end("/log/install?offset=8", "", "8")]
 #[case::nothing_yet("/log/test", "", "0")]
 #[case::a_builds_container("/attempts/1/log/steps?offset=10", "1 item\n", "17")]
+#[case::a_jobs_container("/jobs/unit.py311/attempts/2/log/steps", "ruff\n", "5")]
 #[tokio::test]
 async fn who_may_read_gets_the_log_from_where_they_are(#[case] path: &str, #[case] text: &str, #[case] length: &str) {
     let (_folder, router) = shop().await;
@@ -102,6 +105,7 @@ async fn who_may_read_gets_the_log_from_where_they_are(#[case] path: &str, #[cas
 #[case::no_such_release(Some("ana"), "/other/log/install", StatusCode::NOT_FOUND, "there is no such release")]
 #[case::no_such_phase(Some("ana"), "/dbxdemo/log/lunch", StatusCode::NOT_FOUND, "")]
 #[case::no_such_container(Some("ana"), "/dbxdemo/attempts/1/log/..%2F..", StatusCode::NOT_FOUND, "")]
+#[case::no_such_job(Some("ana"), "/dbxdemo/jobs/..%2F1/attempts/1/log/steps", StatusCode::NOT_FOUND, "")]
 #[tokio::test]
 async fn others_get_nothing(
     #[case] token: Option<&str>,

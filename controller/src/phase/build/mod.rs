@@ -1,29 +1,62 @@
-//! Build: one Job, one pod; leaves the artifact, the report and the logs in the artifact store.
+//! Build: one Job with one pod, or several beside each other; leaves the artifact, the reports and the logs in the artifact
+//! store.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `decide.rs` | a build that is one Job: create it, wait for it, read its verdict. Pure |
+//! | `jobs.rs` | a build with further jobs: the same for each, in their order and as slots allow. Pure |
+//! | `order.rs` | which of the jobs may begin, and which never will. Pure |
+//! | `judge.rs` | what one Job and its pod say. Pure |
+//! | `record.rs` | what an ended job leaves in the release's status. Pure |
+//! | `name.rs` | the Jobs' names and tickets. Pure |
+//! | `plan.rs`, `pod.rs` | a job's order to its pod, and the pod. Pure |
+//! | `since.rs` | the commits that a build is compared with. Pure |
 
 mod act;
 mod decide;
+mod jobs;
+mod judge;
+mod name;
 mod observe;
+mod order;
+mod plan;
 mod pod;
+mod record;
 mod since;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use brickline_artifact::result::{BuildResult, Outcome};
 
 use super::job;
 
+pub(crate) use super::job::of_build as job_name;
 pub(crate) use act::{act, alive, stop};
-pub(crate) use decide::{decide, job_name, runs, ticket};
+pub(crate) use decide::decide;
+#[cfg(test)]
+pub(crate) use name::Running;
+pub(crate) use name::{begin, under_way};
 pub(crate) use observe::observe;
 
-/// What can be done. Both are harmless when repeated: the Job's name is derived from the release and the attempt.
+/// What can be done. All is harmless when repeated: a Job's name is derived from the release, the job and the attempt, and
+/// a slot is the leader's own account.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
-    /// Create the attempt's Job.
-    CreateJob { name: String, attempt: u32 },
+    /// Create the Job of a job's attempt.
+    CreateJob { job: String, name: String, attempt: u32 },
+    /// Ask for build slots for these jobs.
+    Slots { jobs: BTreeSet<String> },
 }
 
-/// What a look shows.
+/// What a look shows: the jobs under way, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct View(pub(crate) BTreeMap<String, Look>);
+
+/// What a look at one job shows.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct View {
+pub(crate) struct Look {
     pub(crate) job: job::State,
     /// What the pod handed in, once it is sealed.
     pub(crate) result: Option<BuildResult>,
@@ -31,7 +64,7 @@ pub(crate) struct View {
     pub(crate) pod: Option<Pod>,
 }
 
-impl View {
+impl Look {
     /// What the pod handed in, if that is the verdict: whatever became of the Job since. But the repository's code may
     /// have written a success that the steps' exit code does not bear out.
     pub(crate) fn sealed(&self) -> Option<&BuildResult> {

@@ -1,11 +1,13 @@
-//! Looks at a build: its Job, its pod, and what was handed in.
+//! Looks at a build: its Jobs, their pods, and what was handed in.
 
 use brickline_artifact::{layout, result::Outcome as Verdict};
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseStatus};
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod as KubePod};
 use kube::ResourceExt;
 
-use super::{Ended, Pod, View, job_name};
+use super::name::Running;
+use super::{Ended, Look, Pod, View, under_way};
 use crate::context::Context;
 use crate::phase::job::{State, asked, disrupted, known, terminated, waiting};
 use crate::trouble::Trouble;
@@ -16,18 +18,25 @@ pub(crate) async fn observe(
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Result<View, Trouble> {
+    let build = status.phase(Phase::Build).cloned().unwrap_or_else(|| PhaseStatus::pending(Phase::Build));
+    let looks = under_way(release, &build).into_iter().map(|running| async move {
+        let look = look(release, &running, context).await?;
+        Ok::<_, Trouble>((running.job, look))
+    });
+    Ok(View(try_join_all(looks).await?.into_iter().collect()))
+}
+
+async fn look(release: &DatabricksRelease, running: &Running, context: &Context) -> Result<Look, Trouble> {
     let namespace = release.namespace().unwrap_or_default();
-    let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-    let name = job_name(release, attempt);
-    let (job, pod) = known(context, &namespace, &name, read).await?;
+    let (job, pod) = known(context, &namespace, &running.name, read).await?;
     // Read after the Job: what there is to hand in was handed in when it is over.
-    let result = context.artifacts.result(release, attempt).await?;
-    let view = View { job, result, pod };
-    if matches!(view.job, State::Complete | State::Failed { .. }) && view.sealed().is_none() {
-        let (job, pod) = asked(context, &namespace, &name, read).await?;
-        return Ok(View { job, pod, ..view });
+    let result = context.artifacts.result(release, &running.job, running.attempt).await?;
+    let look = Look { job, result, pod };
+    if matches!(look.job, State::Complete | State::Failed { .. }) && look.sealed().is_none() {
+        let (job, pod) = asked(context, &namespace, &running.name, read).await?;
+        return Ok(Look { job, pod, ..look });
     }
-    Ok(view)
+    Ok(look)
 }
 
 fn read(pod: &KubePod) -> Pod {

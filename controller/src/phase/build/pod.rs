@@ -1,15 +1,16 @@
-//! The Job of one build attempt: pure. Build pods run the repository's code and are trusted with nothing.
+//! The Job of one attempt of a build's job: pure. Build pods run the repository's code and are trusted with nothing.
 //!
 //! `runner` copies the static binary; `checkout` is the only container with the git credential; `collect`, a native
 //! sidecar, is the only one with the upload token and gets its TERM after `steps`, whose exit code is the verdict.
 
 use brickline_artifact::layout;
-use brickline_crds::DatabricksRelease;
+use brickline_crds::{DatabricksRelease, PlannedJob, labels};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, PodSpec, SecretEnvSource, SecretVolumeSource, Volume,
 };
 
+use super::decide::limit;
 use crate::context::Settings;
 use crate::phase::job::parts::{
     self, ca_mount, ca_volume, container, env, mount, network_env, resources, scratch, small, upload_token,
@@ -19,25 +20,36 @@ use crate::phase::job::parts::{
 const GRACE: i64 = 300;
 
 /// Builds the Job called `name` with the plan as every container's environment.
-pub(super) fn job(release: &DatabricksRelease, name: &str, plan: &str, settings: &Settings) -> Job {
-    parts::job(release, name, deadline(release), pod(release, plan, settings))
+pub(super) fn job(
+    release: &DatabricksRelease,
+    planned: &PlannedJob,
+    name: &str,
+    plan: &str,
+    settings: &Settings,
+) -> Job {
+    let mut job = parts::job(release, name, deadline(release, planned), pod(release, planned, plan, settings));
+    let label = || (labels::JOB.to_owned(), planned.name.clone());
+    job.metadata.labels.get_or_insert_default().extend([label()]);
+    let pod = job.spec.as_mut().and_then(|spec| spec.template.metadata.as_mut());
+    pod.into_iter().for_each(|pod| pod.labels.get_or_insert_default().extend([label()]));
+    job
 }
 
 /// How long one attempt may take, in seconds.
-fn deadline(release: &DatabricksRelease) -> i64 {
-    let timeouts = &release.spec.timeouts;
-    i64::try_from(timeouts.build_attempt.unwrap_or(timeouts.build).as_secs()).unwrap_or(i64::MAX)
+fn deadline(release: &DatabricksRelease, planned: &PlannedJob) -> i64 {
+    let limit = planned.job.and_then(|job| job.timeout).unwrap_or_else(|| limit(release));
+    i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn pod(release: &DatabricksRelease, plan: &str, settings: &Settings) -> PodSpec {
-    let pool = settings.pools.get(&release.spec.build.pool);
+fn pod(release: &DatabricksRelease, planned: &PlannedJob, plan: &str, settings: &Settings) -> PodSpec {
+    let pool = settings.pools.get(planned.pool);
     PodSpec {
         node_selector: pool.map(|pool| pool.node_selector.clone()).filter(|labels| !labels.is_empty()),
         tolerations: pool.map(|pool| pool.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
         // `collect` comes before `checkout`, so that it hands in a failed checkout's log and verdict too.
         init_containers: Some(vec![runner(settings), collect(plan, settings), checkout(release, plan, settings)]),
-        containers: vec![steps(release, plan, settings)],
-        volumes: Some(volumes(release, settings)),
+        containers: vec![steps(release, planned, plan, settings)],
+        volumes: Some(volumes(release, planned, settings)),
         ..parts::pod(GRACE, settings)
     }
 }
@@ -90,8 +102,11 @@ fn collect(plan: &str, settings: &Settings) -> Container {
     }
 }
 
-fn steps(release: &DatabricksRelease, plan: &str, settings: &Settings) -> Container {
-    let image = release.spec.build.image.as_ref().unwrap_or(&settings.args.build_image);
+fn steps(release: &DatabricksRelease, planned: &PlannedJob, plan: &str, settings: &Settings) -> Container {
+    let build = &release.spec.build;
+    let own = planned.copy.and_then(|copy| copy.image.as_ref()).or(planned.job.and_then(|job| job.image.as_ref()));
+    let image = own.or(build.image.as_ref()).unwrap_or(&settings.args.build_image);
+    let wanted = planned.job.and_then(|job| job.resources.as_ref()).or(build.resources.as_ref());
     let mut mounts = vec![
         mount("bin", layout::BIN_DIR, true),
         mount("source", layout::SOURCE_DIR, true),
@@ -109,7 +124,7 @@ fn steps(release: &DatabricksRelease, plan: &str, settings: &Settings) -> Contai
         env: Some([plan_env(plan), network_env(settings), vec![env("HOME", "/tmp")]].concat()),
         env_from,
         volume_mounts: Some(mounts),
-        resources: release.spec.build.resources.as_ref().map(resources),
+        resources: wanted.map(resources),
         ..container(layout::CONTAINER_STEPS, image)
     }
 }
@@ -126,13 +141,13 @@ pub(super) fn credentials(release: &DatabricksRelease) -> Option<&str> {
     release.spec.source.git.as_ref()?.credentials_ref.as_ref().map(|secret| secret.name.as_str())
 }
 
-fn volumes(release: &DatabricksRelease, settings: &Settings) -> Vec<Volume> {
+fn volumes(release: &DatabricksRelease, planned: &PlannedJob, settings: &Settings) -> Vec<Volume> {
     let names = ["bin", "source", "meta", "work", "collect", "steps-tmp"];
     let mut volumes: Vec<Volume> = names.into_iter().map(scratch).collect();
     // An SSH key is copied there for ssh, which wants its own permissions: it must never reach the node's disk.
     let memory = EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() };
     volumes.push(Volume { name: "checkout-tmp".to_owned(), empty_dir: Some(memory), ..Volume::default() });
-    volumes.push(upload_token(deadline(release).saturating_add(GRACE)));
+    volumes.push(upload_token(deadline(release, planned).saturating_add(GRACE)));
     if let Some(secret) = credentials(release) {
         let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
         volumes.push(Volume { name: "git".to_owned(), secret: Some(source), ..Volume::default() });

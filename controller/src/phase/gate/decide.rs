@@ -159,8 +159,7 @@ fn begun(turn: &Turn) -> Box<DatabricksReleaseStatus> {
         phase.start_time = Some(Time(turn.now));
         phase.reason = Some(Reason::Progressing);
         if phase.name == Phase::Build {
-            phase.ticket = Some(build::ticket(turn.release, phase.attempts));
-            phase.message = build::runs(&build::job_name(turn.release, phase.attempts));
+            build::begin(turn.release, phase, turn.now);
         }
     });
     status.waiting = None;

@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use super::{Approvals, Kind, Verdict, View};
+use crate::condition;
 use crate::context::Context;
 use crate::forge::origin;
 use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
@@ -28,7 +29,7 @@ const RECORDS: usize = 16;
 /// What the gate's `decide` needs to know.
 pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &Context) -> Result<View, Trouble> {
     let status = release.status.clone().unwrap_or_default();
-    if let Some(refusal) = unknown_pool(release, &status, context) {
+    if let Some(refusal) = unbuildable(release, &status, context) {
         return Ok(View { refusal: Some(refusal), ..View::default() });
     }
     if release.spec.workspace_ref.is_none() {
@@ -154,19 +155,26 @@ fn is_automatic(release: &DatabricksRelease) -> bool {
         || (reason == Rollback && release.spec.requested_by.is_none())
 }
 
-fn unknown_pool(
+/// Why the build can't be as it was asked for, whoever has a turn.
+fn unbuildable(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Option<(Reason, String)> {
-    let builds = status.phase(Phase::Build).is_some_and(|build| build.state != PhaseState::Skipped);
+    let builds = status.phase(Phase::Build).is_some_and(|build| build.state == PhaseState::Pending);
+    if !builds {
+        return None;
+    }
+    let build = &release.spec.build;
+    if let Err(why) = condition::check_jobs(build) {
+        return Some((Reason::InvalidSpec, why));
+    }
     let pools = &context.settings.pools;
-    let pool = &release.spec.build.pool;
-    (builds && !pools.contains_key(pool)).then(|| {
-        let known: Vec<&str> = pools.keys().map(String::as_str).collect();
-        let message = format!("there is no build pool {pool:?}; the chart's builds.pools has: {}", known.join(", "));
-        (Reason::NotAuthorized, message)
-    })
+    let unknown = build.planned().into_iter().find(|job| !pools.contains_key(job.pool))?;
+    let known: Vec<&str> = pools.keys().map(String::as_str).collect();
+    let message =
+        format!("there is no build pool {:?}; the chart's builds.pools has: {}", unknown.pool, known.join(", "));
+    Some((Reason::NotAuthorized, message))
 }
 
 /// A newer release of the stage whose Deploy began, for releases that nobody asked for by hand.

@@ -14,7 +14,7 @@ mod make;
 pub(crate) mod parts;
 mod sight;
 
-use brickline_crds::DatabricksRelease;
+use brickline_crds::{Build, DatabricksRelease};
 use data_encoding::HEXLOWER;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
@@ -29,6 +29,9 @@ const NAME: usize = 41;
 /// Hex characters of the release's uid in it: a release made anew under the same name has Jobs of its own.
 const HASH: usize = 8;
 
+/// The longest part of the name of a build's job in its Job's name.
+const JOB: usize = 16;
+
 /// Where an attempt's Job is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum State {
@@ -40,6 +43,23 @@ pub(crate) enum State {
     Complete,
     /// It failed; Kubernetes' own reason and message.
     Failed { reason: String, message: String },
+}
+
+/// The Job of one attempt of a build's job: `artifact`, or a further one.
+pub(crate) fn of_build(release: &DatabricksRelease, job: &str, attempt: u32) -> String {
+    if job == Build::ARTIFACT { name(release, "build", attempt) } else { name_of(release, job, attempt) }
+}
+
+/// The Job of one attempt of a further job of the build, which is called as users like, `unit.py311` for one. The hash holds its
+/// name, so that two that are cut alike stay two.
+fn name_of(release: &DatabricksRelease, job: &str, attempt: u32) -> String {
+    let cut = |text: &str, most: usize| -> String {
+        let text: String = text.chars().take(most).map(|c| if c == '.' { '-' } else { c }).collect();
+        text.trim_end_matches('-').to_owned()
+    };
+    let hash = HEXLOWER.encode(&Sha256::digest(format!("{}/{job}", release.uid().unwrap_or_default())));
+    let hash = hash.get(..HASH).unwrap_or_default();
+    format!("{}-{hash}-{}-{attempt}", cut(&release.name_any(), NAME - JOB), cut(job, JOB))
 }
 
 /// The Job of one attempt: derived, so that creating it again is a conflict and not a second one. `work` has at most six

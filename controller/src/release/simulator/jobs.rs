@@ -6,8 +6,10 @@ use brickline_artifact::Digest;
 use brickline_artifact::result::{
     ArtifactSummary, BuildResult, Outcome as Verdict, Reason as BuildReason, TestCounts, TestFailure,
 };
+use brickline_crds::Build as BuildSpec;
 use jiff::{Timestamp, ToSpan};
 
+use super::script::Script;
 use crate::phase::{build, job};
 
 /// How long a build takes, in seconds: every look in between is another reconcile.
@@ -39,6 +41,8 @@ pub(crate) struct Jobs {
     results: BTreeMap<String, BuildResult>,
     /// How often each name was created.
     pub(crate) created: BTreeMap<String, usize>,
+    /// Which job of the build each name is of.
+    jobs: BTreeMap<String, String>,
     /// What is built, if several releases must be told apart by it.
     pub(crate) zip: Option<Vec<u8>>,
     /// Somebody deletes the next one that there is.
@@ -49,7 +53,8 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     /// Creating one that exists is a conflict, and no second Job.
-    pub(super) fn create(&mut self, name: &str, now: Timestamp) {
+    pub(super) fn create(&mut self, name: &str, job: &str, now: Timestamp) {
+        self.jobs.insert(name.to_owned(), job.to_owned());
         if !self.alive.contains_key(name) {
             self.alive.insert(name.to_owned(), now);
             *self.created.entry(name.to_owned()).or_default() += 1;
@@ -57,33 +62,37 @@ impl Jobs {
     }
 
     /// Lets time pass: pods of Jobs that are over hand in what they have.
-    pub(super) fn tick(&mut self, build: Build, now: Timestamp) {
+    pub(super) fn tick(&mut self, script: &Script, now: Timestamp) {
         if self.is_doomed {
             self.take_away();
         }
-        let over: Vec<String> = self.alive.keys().filter(|name| self.is_over(name, build, now)).cloned().collect();
+        let over: Vec<String> = self.alive.keys().filter(|name| self.is_over(name, script, now)).cloned().collect();
         for name in over {
-            if let Some(mut result) = handed_in(build, self.attempt(&name)) {
-                if let (Some(zip), Some(artifact)) = (&self.zip, &mut result.artifact) {
-                    artifact.digest = Digest::of(zip);
+            let is_artifact = self.job_of(&name) == BuildSpec::ARTIFACT;
+            if let Some(mut result) = handed_in(self.build_of(&name, script), attempt(&name)) {
+                match (&self.zip, &mut result.artifact) {
+                    (Some(zip), Some(artifact)) => artifact.digest = Digest::of(zip),
+                    _ if !is_artifact => result.artifact = None,
+                    _ => {}
                 }
                 self.results.entry(name).or_insert(result);
             }
         }
     }
 
-    pub(super) fn view(&self, name: &str, build: Build, now: Timestamp) -> build::View {
-        let lost = matches!(build, Build::IsLost(attempts) if self.attempt(name) < attempts);
+    pub(super) fn look(&self, name: &str, script: &Script, now: Timestamp) -> build::Look {
+        let build = self.build_of(name, script);
+        let lost = matches!(build, Build::IsLost(attempts) if attempt(name) < attempts);
         let job = match build {
             _ if !self.alive.contains_key(name) => job::State::Missing,
-            _ if !self.is_over(name, build, now) => job::State::Active,
+            _ if !self.is_over(name, script, now) => job::State::Active,
             Build::Fails | Build::TestsFail => failed(),
             _ if lost => failed(),
             _ => job::State::Complete,
         };
         let is_lost = lost && job != job::State::Missing;
         let pod = is_lost.then(|| build::Pod { disrupted: Some("evicted".to_owned()), ..build::Pod::default() });
-        build::View { job, result: self.results.get(name).cloned(), pod }
+        build::Look { job, result: self.results.get(name).cloned(), pod }
     }
 
     pub(super) fn delete(&mut self, name: &str) {
@@ -103,18 +112,27 @@ impl Jobs {
     }
 
     /// Those that are not over.
-    pub(super) fn active(&self, build: Build, now: Timestamp) -> Vec<&str> {
-        self.alive.keys().filter(|name| !self.is_over(name, build, now)).map(String::as_str).collect()
+    pub(super) fn active(&self, script: &Script, now: Timestamp) -> Vec<&str> {
+        self.alive.keys().filter(|name| !self.is_over(name, script, now)).map(String::as_str).collect()
     }
 
-    fn is_over(&self, name: &str, build: Build, now: Timestamp) -> bool {
-        build != Build::Hangs && self.alive.get(name).is_some_and(|created| now >= *created + TAKES.seconds())
+    fn is_over(&self, name: &str, script: &Script, now: Timestamp) -> bool {
+        let ends = self.build_of(name, script) != Build::Hangs;
+        ends && self.alive.get(name).is_some_and(|created| now >= *created + TAKES.seconds())
     }
 
-    /// The order of its first creation, from 0.
-    fn attempt(&self, name: &str) -> usize {
-        self.created.keys().position(|known| known == name).unwrap_or(0)
+    fn job_of(&self, name: &str) -> &str {
+        self.jobs.get(name).map_or(BuildSpec::ARTIFACT, String::as_str)
     }
+
+    fn build_of(&self, name: &str, script: &Script) -> Build {
+        script.build_of(self.job_of(name))
+    }
+}
+
+/// The order of an attempt, from 0: a Job's name ends with its number.
+fn attempt(name: &str) -> usize {
+    name.rsplit('-').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(1) - 1
 }
 
 fn failed() -> job::State {

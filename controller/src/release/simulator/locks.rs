@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use brickline_crds::Reason;
+use brickline_crds::{DatabricksRelease, Phase, PhaseState, Reason};
 
 use crate::lock::{Lock, locks_of};
 use crate::phase::Trouble;
 use crate::phase::gate::{Effect, Passage, View};
-use crate::queue::Newer;
+use crate::queue::{Newer, Slots};
 
 /// What this release holds, and how long others are in its way.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub(crate) struct Locks {
     pub(crate) held: BTreeSet<String>,
     /// How often the turn is another's.
     pub(crate) turns: u32,
+    /// How many jobs of the build may go on at the same time; none: all.
+    pub(crate) slots: Option<usize>,
     /// How often the cluster is another's.
     pub(crate) taken: u32,
     /// How often what the release refers to can't be found.
@@ -28,7 +30,7 @@ pub(crate) struct Locks {
 impl Default for Locks {
     fn default() -> Self {
         let view = View { locks: wanted(), ..View::default() };
-        Self { held: BTreeSet::new(), turns: 0, taken: 0, missing: 0, view, newer: None }
+        Self { held: BTreeSet::new(), turns: 0, slots: None, taken: 0, missing: 0, view, newer: None }
     }
 }
 
@@ -39,6 +41,15 @@ impl Locks {
             return Err(Trouble::passing(Reason::DependencyNotReady, "there is no workspace staging"));
         }
         Ok(self.view.clone())
+    }
+
+    /// Slots for those of the jobs for which there are some.
+    pub(super) fn slots(&self, release: &DatabricksRelease, jobs: &BTreeSet<String>) -> Slots {
+        let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
+        let running = build.iter().flat_map(|build| &build.jobs).filter(|job| job.state == PhaseState::Running);
+        let free = self.slots.map_or(usize::MAX, |slots| slots.saturating_sub(running.count()));
+        let waiting = (jobs.len() > free).then(|| "every build slot of pool default is taken".to_owned());
+        Slots { granted: jobs.iter().take(free).cloned().collect(), waiting }
     }
 
     pub(super) fn pass(&mut self, effect: &Effect) -> Passage {

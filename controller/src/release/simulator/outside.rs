@@ -1,7 +1,7 @@
 //! What the outside does when it is looked at and when it is asked for something.
 
 use brickline_crds::labels::FINALIZER;
-use brickline_crds::{DatabricksRelease, Phase, Reason, labels};
+use brickline_crds::{DatabricksRelease, Phase, PhaseStatus, Reason, labels};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -18,9 +18,11 @@ impl Outside {
         let status = release.status.clone().unwrap_or_default();
         match phase {
             Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                let job = build::job_name(release, attempt);
-                View::Build(Box::new(self.jobs.view(&job, self.script.build, self.now)))
+                let looks = building(release).into_iter().map(|running| {
+                    let look = self.jobs.look(&running.name, &self.script, self.now);
+                    (running.job, look)
+                });
+                View::Build(Box::new(build::View(looks.collect())))
             }
             Phase::Install => View::Install(self.databricks.clusters.view(self.now)),
             Phase::Test => {
@@ -65,7 +67,10 @@ impl Outside {
                 return Ok(Outcome::Resolved(Box::new(resolved)));
             }
             Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
-            Effect::Build(build::Effect::CreateJob { name, .. }) => self.jobs.create(name, now),
+            Effect::Build(build::Effect::CreateJob { job, name, .. }) => self.jobs.create(name, job, now),
+            Effect::Build(build::Effect::Slots { jobs }) => {
+                return Ok(Outcome::Slots(self.locks.slots(release, jobs)));
+            }
             Effect::Deploy(deploy::Effect::Plan | deploy::Effect::Write(_))
                 if self.databricks.behaviour.hangs == Some(Phase::Deploy) =>
             {
@@ -145,8 +150,7 @@ impl Outside {
         let status = release.status.clone().unwrap_or_default();
         match phase {
             Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                self.jobs.delete(&build::job_name(release, attempt));
+                building(release).iter().for_each(|running| self.jobs.delete(&running.name));
             }
             Phase::Test => {
                 for run in test::to_stop(release, &status) {
@@ -170,9 +174,8 @@ impl Outside {
         let mut alive = Vec::new();
         match phase {
             Phase::Build => {
-                let attempt = status.phase(Phase::Build).map_or(1, |phase| phase.attempts);
-                let job = build::job_name(release, attempt);
-                alive.extend(self.jobs.exists(&job).then_some(job));
+                let jobs = building(release).into_iter().map(|running| running.name);
+                alive.extend(jobs.filter(|job| self.jobs.exists(job)));
             }
             Phase::Test => {
                 for run in test::to_stop(release, &status) {
@@ -197,4 +200,10 @@ impl Outside {
         let run = runs_of(status).into_iter().find(|run| run.index == index).and_then(|run| run.run_id);
         test::Owed { index, run: run.map(|id| (id, self.databricks.sight(id, self.now))) }
     }
+}
+
+/// The jobs of the build that are under way.
+fn building(release: &DatabricksRelease) -> Vec<build::Running> {
+    let build = release.status.as_ref().and_then(|status| status.phase(Phase::Build));
+    build::under_way(release, &build.cloned().unwrap_or_else(|| PhaseStatus::pending(Phase::Build)))
 }

@@ -107,10 +107,13 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     broken
 }
 
-/// Exactly one Job per attempt; one that somebody deleted may come again.
+/// Exactly one Job per attempt of each job of the build; one that somebody deleted may come again.
 fn jobs(run: &Run) -> Option<String> {
     let status = run.release.status.as_ref()?;
-    let attempts = status.phase(Phase::Build).map_or(0, |phase| phase.attempts) as usize;
+    let attempts = status.phase(Phase::Build).map_or(0, |phase| match phase.jobs.as_slice() {
+        [] => phase.attempts,
+        jobs => jobs.iter().map(|job| job.attempts).sum(),
+    }) as usize;
     let jobs = &run.outside.jobs;
     let created: usize = jobs.created.values().sum();
     let right = jobs.created.len() <= attempts && created <= jobs.created.len() + jobs.taken_away;

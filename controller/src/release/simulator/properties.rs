@@ -1,8 +1,9 @@
 //! What holds whatever happens: several kills in one run, clocks that jump, and decisions on anything at all.
 
 use brickline_crds::{
-    BundleTicket, DatabricksRelease, DatabricksReleaseStatus, FirstFailure, GoDuration, Operate, Phase, PhaseState,
-    PhaseStatus, Reason, ReleaseState, RestartTicket, RunTicket, Stopping, TestCounts, Ticket,
+    Build as BuildSpec, BuildJobStatus, BundleTicket, DatabricksRelease, DatabricksReleaseStatus, FirstFailure,
+    GoDuration, Operate, Phase, PhaseState, PhaseStatus, Reason, ReleaseState, RestartTicket, RunTicket, Stopping,
+    TestCounts, Ticket,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -24,7 +25,7 @@ use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
 use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, job, operate, test};
-use crate::queue::Newer;
+use crate::queue::{Newer, Slots};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -157,6 +158,9 @@ fn any_release() -> impl Strategy<Value = DatabricksRelease> {
         if workspace {
             release.spec.workspace_ref = None;
         }
+        if starts != suspend {
+            release.spec.build = scenarios::building::build();
+        }
         if notebooks {
             release.spec.test.notebooks.clear();
         }
@@ -205,8 +209,9 @@ fn any_phase() -> impl Strategy<Value = PhaseStatus> {
     let state = select(PhaseState::iter().collect::<Vec<_>>());
     let times = (any_time(), any_time());
     let stops = proptest::option::weighted(0.3, any::<bool>());
-    (state, 0..5_u32, 0..5_u32, times, any_ticket(), stops).prop_map(
-        |(state, attempts, faults, (start_time, retry_at), ticket, stops)| PhaseStatus {
+    (state, 0..5_u32, 0..5_u32, times, any_ticket(), stops, any_lines()).prop_map(
+        |(state, attempts, faults, (start_time, retry_at), ticket, stops, jobs)| PhaseStatus {
+            jobs,
             state,
             attempts,
             faults,
@@ -217,6 +222,17 @@ fn any_phase() -> impl Strategy<Value = PhaseStatus> {
             ..PhaseStatus::pending(Phase::Build)
         },
     )
+}
+
+/// The jobs of a build, or none.
+fn any_lines() -> impl Strategy<Value = Vec<BuildJobStatus>> {
+    let states = proptest::collection::vec((select(PhaseState::iter().collect::<Vec<_>>()), 0..4_u32), 4);
+    proptest::option::of(states).prop_map(|states| {
+        let names = [BuildSpec::ARTIFACT, "lint", "unit.py310", "unit.py311"].into_iter();
+        let jobs = names.zip(states.into_iter().flatten());
+        jobs.map(|(name, (state, attempts))| BuildJobStatus { state, attempts, ..BuildJobStatus::pending(name) })
+            .collect()
+    })
 }
 
 fn stopping(asked: bool) -> Stopping {
@@ -241,7 +257,7 @@ fn any_ticket() -> impl Strategy<Value = Option<Ticket>> {
     let ticket = (any::<bool>(), context, 0..9_u32, 0..9_u32, flying);
     proptest::option::of(ticket.prop_map(|(job, context, notebooks, done, flying)| {
         Ticket {
-            job: job.then(|| build::job_name(&release(), 1)),
+            job: job.then(|| build::job_name(&release(), BuildSpec::ARTIFACT, 1)),
             bundle: job.then(|| BundleTicket { job: deploy::bundle::job_name(&release(), 1), created: notebooks > 4 }),
             restarts: context
                 .into_iter()
@@ -290,11 +306,18 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::Deployed(deploy::Deployed::default())),
         Just(Outcome::Planned(deploy::Planned::default())),
         Just(Outcome::Read),
+        any_slots().prop_map(Outcome::Slots),
         (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
         (0..9_u32, any_collected()).prop_map(|(index, one)| Outcome::Collected { index, collected: Box::new(one) }),
         ".{0,40}".prop_map(|uri| Outcome::Published { uri }),
         any_trouble().prop_map(Outcome::Trouble),
     ]
+}
+
+fn any_slots() -> impl Strategy<Value = Slots> {
+    let names = vec![BuildSpec::ARTIFACT, "lint", "unit.py311", "nobody's"];
+    let granted = proptest::collection::vec(select(names).prop_map(str::to_owned), 0..4);
+    (granted, proptest::option::of(".{0,20}")).prop_map(|(granted, waiting)| Slots { granted, waiting })
 }
 
 fn any_collected() -> impl Strategy<Value = test::Collected> {
@@ -387,10 +410,19 @@ fn any_bundle() -> impl Strategy<Value = deploy::bundle::View> {
 }
 
 fn any_build() -> impl Strategy<Value = build::View> {
+    let look = || proptest::option::weighted(0.8, any_look());
+    let names = [BuildSpec::ARTIFACT, "lint", "unit.py310", "unit.py311"];
+    (look(), look(), look(), look()).prop_map(move |(a, b, c, d)| {
+        let looks = names.into_iter().zip([a, b, c, d]).filter_map(|(name, look)| Some((name.to_owned(), look?)));
+        build::View(looks.collect())
+    })
+}
+
+fn any_look() -> impl Strategy<Value = build::Look> {
     let results =
         [Build::Succeeds, Build::Fails, Build::TestsFail, Build::LeavesNothing].map(|build| handed_in(build, 0));
     let pod = (proptest::option::of(".{0,20}"), proptest::option::of(".{0,20}"));
-    (any_job(), select(results.to_vec()), proptest::option::of(pod)).prop_map(|(job, result, pod)| build::View {
+    (any_job(), select(results.to_vec()), proptest::option::of(pod)).prop_map(|(job, result, pod)| build::Look {
         job,
         result,
         pod: pod.map(|(waiting, disrupted)| build::Pod { waiting, disrupted, ..build::Pod::default() }),

@@ -1,7 +1,7 @@
 //! What every single write must keep: kstatus' rules for conditions, and the legal ways from state to state.
 
 use brickline_crds::condition::{READY, RECONCILING, STALLED, find};
-use brickline_crds::{DatabricksReleaseStatus, PhaseState, ReleaseResult, ReleaseState};
+use brickline_crds::{BuildJobStatus, DatabricksReleaseStatus, PhaseState, PhaseStatus, ReleaseResult, ReleaseState};
 
 /// From which state a phase may come into which.
 const PHASES: &[(PhaseState, &[PhaseState])] = &[
@@ -94,6 +94,7 @@ pub(crate) fn transitions(before: &DatabricksReleaseStatus, after: &DatabricksRe
         if next.attempts < phase.attempts {
             broken.push(format!("{} lost an attempt", phase.name));
         }
+        broken.extend(phase.jobs.iter().filter_map(|job| job_broken(job, next)));
     }
     let begun = |state: PhaseState| matches!(state, PhaseState::Running | PhaseState::Succeeded);
     let first_open = after.phases.iter().position(|phase| !phase.state.is_terminal()).unwrap_or(after.phases.len());
@@ -101,6 +102,16 @@ pub(crate) fn transitions(before: &DatabricksReleaseStatus, after: &DatabricksRe
         broken.push("a phase began before the one before it was over".to_owned());
     }
     broken
+}
+
+/// What is wrong with the way of a job of the build; none if it is in order.
+fn job_broken(before: &BuildJobStatus, phase: &PhaseStatus) -> Option<String> {
+    let Some(after) = phase.jobs.iter().find(|job| job.name == before.name) else {
+        return Some(format!("job {} is gone", before.name));
+    };
+    let legal = if before.state.is_terminal() { before == after } else { leads(PHASES, before.state, after.state) };
+    let wrong = !legal || after.attempts < before.attempts;
+    wrong.then(|| format!("job {} went from {} to {}", before.name, before.state, after.state))
 }
 
 fn leads<T: PartialEq + Copy>(table: &[(T, &[T])], from: T, to: T) -> bool {

@@ -1,5 +1,6 @@
 //! The scenarios: one function each, and the table that names them all. A new one is added here and is killed everywhere.
 
+pub(super) mod building;
 pub(super) mod bundles;
 mod computing;
 mod deploys;
@@ -71,6 +72,7 @@ pub(super) fn all() -> Vec<Scenario> {
         suspended_at_the_begin(),
         suspended_on_the_way(),
     ];
+    all.extend(building::all());
     all.extend(bundles::all());
     all.extend(computing::all());
     all.extend(deploys::all());

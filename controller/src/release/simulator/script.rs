@@ -14,6 +14,8 @@ use crate::phase::{Effect, Trouble};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) build: Build,
+    /// How further jobs of the build end; those that are not here succeed.
+    pub(crate) jobs: &'static [(&'static str, Build)],
     pub(crate) bundle: Bundle,
     pub(crate) databricks: Behaviour,
     pub(crate) forge_is_down: bool,
@@ -53,6 +55,14 @@ pub(crate) struct User {
 }
 
 impl Script {
+    /// How a job of the build ends.
+    pub(super) fn build_of(&self, job: &str) -> Build {
+        if job == brickline_crds::Build::ARTIFACT {
+            return self.build;
+        }
+        self.jobs.iter().find(|(name, _)| *name == job).map_or(Build::Succeeds, |(_, build)| *build)
+    }
+
     /// The next fault for this effect, taken off the script.
     pub(super) fn fault(&mut self, effect: &Effect) -> Option<(Trouble, bool)> {
         let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && (fault.of)(effect))?;

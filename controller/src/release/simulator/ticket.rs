@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
+use brickline_crds::{Build, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, ReleaseState, Ticket};
 use kube::ResourceExt;
 
 use crate::forge::ReportState;
@@ -41,9 +41,11 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         Effect::Gate(gate::Effect::Lock) => !status.locks.is_empty(),
         // The leader's own account: nothing outside depends on it.
         Effect::Gate(gate::Effect::Turn { .. } | gate::Effect::StepAside) => true,
-        Effect::Build(build::Effect::CreateJob { name, .. }) => {
-            runs(Phase::Build) && ticket(Phase::Build).job.as_ref() == Some(name)
+        Effect::Build(build::Effect::CreateJob { job, name, attempt }) => {
+            runs(Phase::Build) && builds(status, job, *attempt, name)
         }
+        // As a turn: the leader's own account.
+        Effect::Build(build::Effect::Slots { .. }) => runs(Phase::Build),
         Effect::Deploy(effect) => runs(Phase::Deploy) && deploys(&ticket(Phase::Deploy), *effect),
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
         Effect::Test(effect) => {
@@ -63,6 +65,16 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         }
         Effect::Finish(finish::Effect::Settle) => status.state == ReleaseState::Finishing,
     }
+}
+
+/// The Job of the artifact stands in the ticket; that of a further job follows from the job's line, which says that it runs.
+fn builds(status: &DatabricksReleaseStatus, job: &str, attempt: u32, name: &str) -> bool {
+    let Some(phase) = status.phase(Phase::Build) else { return false };
+    let line = phase.jobs.iter().find(|line| line.name == job);
+    let runs = line.is_some_and(|line| line.state == PhaseState::Running && line.attempts == attempt);
+    let of_the_artifact = phase.ticket.as_ref().and_then(|ticket| ticket.job.as_deref()) == Some(name);
+    let is_artifact = job == Build::ARTIFACT;
+    (runs || (is_artifact && phase.jobs.is_empty())) && is_artifact == of_the_artifact
 }
 
 /// The files come before the bundle, and its Job stands in the ticket before it is created.

@@ -246,7 +246,7 @@ impl Outside {
 
     /// Work that still goes on.
     pub(super) fn going_on(&self) -> String {
-        let jobs = self.jobs.active(self.script.build, self.now);
+        let jobs = self.jobs.active(&self.script, self.now);
         let bundles = self.bundles.active(self.script.bundle, self.now);
         format!("{jobs:?} {bundles:?} {:?}", self.databricks.active(self.now)).replace("[] [] []", "")
     }
@@ -261,7 +261,7 @@ impl Outside {
 
     /// Time passes, and users act.
     pub(super) fn pass(&mut self) {
-        self.jobs.tick(self.script.build, self.now);
+        self.jobs.tick(&self.script, self.now);
         self.databricks.clusters.tick(self.now);
         let Some(user) = self.users.front().copied() else { return };
         if self.stored().is_ok_and(|release| (user.when)(&release)) {

@@ -33,7 +33,7 @@ pub(super) struct Place(pub(super) Vec<Step>);
 impl Place {
     /// Whether it holds words for another program, where `$(pwd)` may well mean something there.
     pub(super) fn is_script(&self) -> bool {
-        self.is(&["build", "tests", "args", "*"])
+        self.is(&["build", "tests", "args", "*"]) || self.is(&["build", "jobs", "*", "steps", "*", "run"])
     }
 
     /// Whether it is filled only when it is used, since a Secret's value may stand in it.

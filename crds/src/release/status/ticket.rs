@@ -11,7 +11,7 @@ use crate::Reason;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ticket {
-    /// Build: the Job's name.
+    /// Build: the name of the Job that makes the artifact.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub job: Option<String>,
@@ -38,7 +38,7 @@ pub struct Ticket {
     /// from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Time>,
-    /// Install, Test: how long it waited before that, in seconds. None of it counts as active.
+    /// Build, Install, Test: how long it waited before that, in seconds. None of it counts as active.
     #[serde(skip_serializing_if = "is_zero")]
     pub idle_seconds: u32,
     /// Test: how many runs there are, one for each notebook or task, setup and teardown among them; 0 until they are known.
@@ -48,7 +48,7 @@ pub struct Ticket {
     /// `done + inFlight`.
     #[serde(skip_serializing_if = "is_zero")]
     pub done: u32,
-    /// Test: the first verdict against a notebook.
+    /// Build: the first failure of a job. Test: the first verdict against a notebook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<TestVerdict>,
     /// Test: runs that were submitted, or are about to be.
@@ -123,13 +123,13 @@ pub struct RunTicket {
     pub run_id: Option<i64>,
 }
 
-/// The first verdict against a notebook: what the Test phase will end with.
+/// The first verdict against a job or a notebook: what the Build or the Test phase will end with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestVerdict {
     /// Why, in one word.
     pub reason: Reason,
-    /// The notebook, the test and the assertion.
+    /// The job or notebook, the test and the assertion.
     #[schemars(length(max = 4096))]
     pub message: String,
 }

@@ -67,6 +67,7 @@ pub(super) fn plan(
             name: release.name_any(),
             uid: release.uid().unwrap_or_default(),
             attempt,
+            job: None,
         },
         artifact: digest.ok_or_else(missing)?,
         path: path.to_owned(),

@@ -179,7 +179,7 @@ impl World for Member<'_> {
     }
 
     async fn tell(&self, before: &DatabricksRelease, after: &DatabricksRelease) {
-        give_back(before, after, &self.controller.queue, self.now());
+        give_back(after, &self.controller.queue, self.now());
         if events::concerns_pipeline(before, after) {
             self.controller.follow.note(after);
         }

@@ -93,6 +93,20 @@ fn arguments_of_tests_keep_what_only_their_program_knows() {
 }
 
 #[test]
+fn scripts_of_jobs_keep_what_only_their_shell_knows() {
+    let step = json!({"name": "a", "run": "cd $(mktemp -d) && echo $(whoami) $(params.env)", "variables": {"B": "$(release.branch)"}});
+    let release = release(&json!({"build": {"jobs": [{"name": "lint", "steps": [step]}]}}));
+    let stored = with(release.clone(), scoped(&release).unwrap());
+    let step = super::super::effective(&stored).spec.build.jobs[0].steps[0].clone();
+    assert_eq!(step.run, "cd $(mktemp -d) && echo $(whoami) staging");
+    assert_eq!(step.variables["B"], "release");
+    let wrong =
+        json!({"jobs": [{"name": "lint", "variables": {"A": "$(whoami)"}, "steps": [{"name": "a", "run": "true"}]}]});
+    let errors = scoped(&super::release(&json!({"build": wrong}))).unwrap_err();
+    assert!(errors[0].contains("build.jobs[0].variables.A uses $(whoami)"), "{errors:?}");
+}
+
+#[test]
 fn a_bundles_strings_have_variables_and_its_image_has_none() {
     let bundle = json!({"path": "$(params.team)/etl", "target": "$(params.env)", "variables": {"c": "$(workspace.vars.catalog)"}});
     let release = release(&json!({"deploy": {"bundle": bundle}}));

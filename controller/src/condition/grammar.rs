@@ -1,18 +1,15 @@
-//! What a condition may say: compare fields of stages and of the release, and nothing that loops.
+//! What a condition may say: compare fields of what came before and of the release, and nothing that loops.
 
 use std::collections::BTreeMap;
 
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use cel::parser::Expression;
 
-use super::StageView;
+use super::Subject;
 
-/// The variable that holds the stages by name.
-pub(super) const STAGES: &str = "stages";
 /// The variable that holds the release.
 pub(super) const RELEASE: &str = "release";
 
-const OF_A_STAGE: [&str; 4] = ["result", "commit", "artifact", "reason"];
 const OF_THE_RELEASE: [&str; 3] = ["branch", "commit", "reason"];
 
 const OPERATORS: [&str; 11] = [
@@ -32,33 +29,34 @@ const OPERATORS: [&str; 11] = [
 const FUNCTIONS: [&str; 5] = ["contains", "endsWith", "matches", "size", "startsWith"];
 
 /// Walks the whole expression.
-pub(super) fn check(expression: &Expression, stages: &BTreeMap<String, StageView>) -> Result<(), String> {
+pub(super) fn check<S: Subject>(expression: &Expression, subjects: &BTreeMap<String, S>) -> Result<(), String> {
     if let Some(path) = path(&expression.expr) {
-        return check_path(&path, stages);
+        return check_path(&path, subjects);
     }
     match &expression.expr {
         Expr::Literal(_) => Ok(()),
-        Expr::List(list) => list.elements.iter().try_for_each(|element| check(element, stages)),
-        Expr::Call(call) => check_call(call, stages),
+        Expr::List(list) => list.elements.iter().try_for_each(|element| check(element, subjects)),
+        Expr::Call(call) => check_call(call, subjects),
         Expr::Comprehension(_) => Err("a condition has no loops: all, exists, exists_one, filter and map".to_owned()),
         Expr::Map(_) | Expr::Struct(_) => Err("a condition makes no maps or messages".to_owned()),
-        Expr::Select(select) => check(&select.operand, stages)
-            .and_then(|()| Err(format!("'{}' is a field of neither a stage nor the release", select.field))),
+        Expr::Select(select) => check(&select.operand, subjects)
+            .and_then(|()| Err(format!("'{}' is a field of neither a {} nor the release", select.field, S::NOUN))),
         Expr::Ident(_) | Expr::Unspecified => Err("the condition can't be read".to_owned()),
     }
 }
 
-fn check_call(call: &CallExpr, stages: &BTreeMap<String, StageView>) -> Result<(), String> {
+fn check_call<S: Subject>(call: &CallExpr, subjects: &BTreeMap<String, S>) -> Result<(), String> {
     let name = call.func_name.as_str();
     if name == operators::INDEX {
-        return Err("in [] stands the name of a stage or a field, in quotes: stages['staging'].result".to_owned());
+        let (noun, all) = (S::NOUN, S::VARIABLE);
+        return Err(format!("in [] stands the name of a {noun} or a field, in quotes: {all}['my-{noun}'].result"));
     }
     if !OPERATORS.contains(&name) && !FUNCTIONS.contains(&name) {
         let (name, known) = (name.trim_matches('_'), FUNCTIONS.join(", "));
-        let hint = if name == "-" { "; a name with '-' is written stages['my-stage']" } else { "" };
+        let hint = if name == "-" { format!("; {}", dashed::<S>()) } else { String::new() };
         return Err(format!("a condition has no '{name}': it compares, and knows {known}{hint}"));
     }
-    call.target.iter().map(Box::as_ref).chain(&call.args).try_for_each(|part| check(part, stages))
+    call.target.iter().map(Box::as_ref).chain(&call.args).try_for_each(|part| check(part, subjects))
 }
 
 /// A name with what is taken from it, by `.field` or `['field']`: `stages.staging.result`.
@@ -86,29 +84,36 @@ fn path(mut expression: &Expr) -> Option<Vec<&str>> {
     }
 }
 
-fn check_path(path: &[&str], stages: &BTreeMap<String, StageView>) -> Result<(), String> {
+fn check_path<S: Subject>(path: &[&str], subjects: &BTreeMap<String, S>) -> Result<(), String> {
     let one_of = |fields: &[&str], field: &str, of: &str| {
         let message = || format!("{of} has no '{field}': it has {}", fields.join(", "));
         fields.contains(&field).then_some(()).ok_or_else(message)
     };
+    let noun = S::NOUN;
     match path {
-        [STAGES, stage, field] if stages.contains_key(*stage) => {
-            one_of(&OF_A_STAGE, field, &format!("stage '{stage}'"))
+        [all, name, field] if *all == S::VARIABLE && subjects.contains_key(*name) => {
+            one_of(S::FIELDS, field, &format!("{noun} '{name}'"))
         }
-        [STAGES, stage, ..] if !stages.contains_key(*stage) => {
-            let known: Vec<&str> = stages.keys().map(String::as_str).collect();
-            Err(format!(
-                "there is no stage '{stage}': there is {}; a name with '-' is written stages['my-stage']",
-                known.join(", ")
-            ))
+        [all, name, ..] if *all == S::VARIABLE && !subjects.contains_key(*name) => {
+            let known: Vec<&str> = subjects.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(format!("there is no {noun} '{name}': there is {known}; {}", dashed::<S>()))
         }
-        [STAGES, ..] => Err("of a stage one field is asked, such as stages.staging.result".to_owned()),
+        [all, ..] if *all == S::VARIABLE => {
+            Err(format!("of a {noun} one field is asked, such as {all}['my-{noun}'].result"))
+        }
         [RELEASE, field] => one_of(&OF_THE_RELEASE, field, "the release"),
         [RELEASE, ..] => Err("of the release one field is asked, such as release.branch".to_owned()),
         [name, ..] => Err(format!(
-            "the condition doesn't know '{name}': it knows stages and release; a stage with '-' is written \
-             stages['my-stage'], a text in quotes"
+            "the condition doesn't know '{name}': it knows {} and release; {}, a text in quotes",
+            S::VARIABLE,
+            dashed::<S>()
         )),
         [] => Err("the condition can't be read".to_owned()),
     }
+}
+
+/// How a name is written that looks like a subtraction.
+fn dashed<S: Subject>() -> String {
+    format!("a name with '-' is written {}['my-{}']", S::VARIABLE, S::NOUN)
 }

@@ -41,7 +41,7 @@ fn answer_to(expression: &str) -> Result<bool, String> {
 #[case("release.branch == 'größe'", false)]
 fn a_condition_is_answered(#[case] expression: &str, #[case] expected: bool) {
     assert_eq!(answer_to(expression), Ok(expected));
-    assert_eq!(check(expression, stages().keys().map(String::as_str)), Ok(()));
+    assert_eq!(check::<StageView>(expression, stages().keys().map(String::as_str)), Ok(()));
 }
 
 #[rstest]
@@ -78,7 +78,7 @@ fn a_condition_is_answered(#[case] expression: &str, #[case] expected: bool) {
 fn what_can_t_be_answered_is_told(#[case] expression: &str, #[case] says: &str) {
     let said = answer_to(expression).unwrap_err();
     assert!(said.contains(says), "{said}");
-    assert!(check(expression, stages().keys().map(String::as_str)).is_err());
+    assert!(check::<StageView>(expression, stages().keys().map(String::as_str)).is_err());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The condition of a stage: whether it may begin, in CEL, such as `stages.staging.result == 'Succeeded'`. Pure.
+//! The condition of a stage or of a build's job: whether it may begin, in CEL, such as
+//! `stages.staging.result == 'Succeeded'`. Pure.
 //!
 //! Users write conditions, so a condition gets bounds before a parser sees it: its length, the number of its brackets, and
 //! a stack that no text of that length fills. Loops are refused, so that answering takes as long as reading.
@@ -10,10 +11,10 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::thread;
 
-use brickline_crds::condition::truncate;
+use brickline_crds::{Build, condition::truncate};
 use cel::{Context, ParseErrors, Program, Value};
 
-use grammar::{RELEASE, STAGES};
+use grammar::RELEASE;
 
 /// The longest condition, in characters.
 const LENGTH: usize = 1024;
@@ -23,6 +24,19 @@ const BRACKETS: usize = 32;
 const STACK: usize = 128 << 20;
 /// The longest part of a sentence that repeats what the parser said, in characters.
 const QUOTE: usize = 300;
+
+/// What a condition is about besides the release: things that came before, by their names.
+pub(crate) trait Subject: Default + Sync {
+    /// What one is called in sentences.
+    const NOUN: &'static str;
+    /// The variable that holds all of them.
+    const VARIABLE: &'static str;
+    /// What may be asked of one.
+    const FIELDS: &'static [&'static str];
+
+    /// The values of those fields, in their order.
+    fn values(&self) -> Vec<&str>;
+}
 
 /// What a condition sees of a stage: its newest release. All is empty before there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +51,34 @@ pub(crate) struct StageView {
     pub(crate) reason: String,
 }
 
-/// What a condition sees of the release that would go on to the stage.
+impl Subject for StageView {
+    const NOUN: &'static str = "stage";
+    const VARIABLE: &'static str = "stages";
+    const FIELDS: &'static [&'static str] = &["result", "commit", "artifact", "reason"];
+
+    fn values(&self) -> Vec<&str> {
+        vec![&self.result, &self.commit, &self.artifact, &self.reason]
+    }
+}
+
+/// What a condition sees of a job of the build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct JobView {
+    /// How it ended, such as `Succeeded`; of a job with a matrix the worst of its copies.
+    pub(crate) result: String,
+}
+
+impl Subject for JobView {
+    const NOUN: &'static str = "job";
+    const VARIABLE: &'static str = "jobs";
+    const FIELDS: &'static [&'static str] = &["result"];
+
+    fn values(&self) -> Vec<&str> {
+        vec![&self.result]
+    }
+}
+
+/// What a condition sees of the release that would go on to the stage, or that is built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReleaseView {
     /// Its branch, without `refs/heads/`.
@@ -48,30 +89,42 @@ pub(crate) struct ReleaseView {
     pub(crate) reason: String,
 }
 
-/// Whether `expression` can be answered for a pipeline with these stages: read, allowed, and true or false before
-/// anything was released.
+/// Whether `expression` can be answered where these names are known: read, allowed, and true or false before anything
+/// was released.
 ///
 /// # Errors
 /// A sentence for the user.
-pub(crate) fn check<'a>(expression: &str, stages: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
-    let stages = stages.into_iter().map(|name| (name.to_owned(), StageView::default())).collect();
-    holds(expression, &stages, &ReleaseView::default()).map(drop)
+pub(crate) fn check<'a, S: Subject>(expression: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let subjects: BTreeMap<String, S> = names.into_iter().map(|name| (name.to_owned(), S::default())).collect();
+    holds(expression, &subjects, &ReleaseView::default()).map(drop)
+}
+
+/// Whether the conditions of all jobs of a build can be answered.
+///
+/// # Errors
+/// A sentence for the user, with the name of the job.
+pub(crate) fn check_jobs(build: &Build) -> Result<(), String> {
+    build.jobs.iter().try_for_each(|job| {
+        let Some(expression) = &job.condition else { return Ok(()) };
+        let before = job.depends_on.iter().map(String::as_str);
+        check::<JobView>(expression, before).map_err(|why| format!("build.jobs: job {}: {why}", job.name))
+    })
 }
 
 /// Whether the condition holds.
 ///
 /// # Errors
-/// A sentence for the user: what can't be read, is not allowed, names no stage, or is neither true nor false.
-pub(crate) fn holds(
+/// A sentence for the user: what can't be read, is not allowed, names nothing that is known, or is neither true nor false.
+pub(crate) fn holds<S: Subject>(
     expression: &str,
-    stages: &BTreeMap<String, StageView>,
+    subjects: &BTreeMap<String, S>,
     release: &ReleaseView,
 ) -> Result<bool, String> {
     bound(expression)?;
     // A parser's recursion can't be caught when it fills a stack; its panics end with its thread.
     let answered = thread::scope(|scope| {
         let reader = thread::Builder::new().stack_size(STACK);
-        reader.spawn_scoped(scope, || answer(expression, stages, release)).map(thread::ScopedJoinHandle::join)
+        reader.spawn_scoped(scope, || answer(expression, subjects, release)).map(thread::ScopedJoinHandle::join)
     });
     match answered {
         Ok(Ok(answer)) => answer,
@@ -91,12 +144,12 @@ fn bound(expression: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn answer(expression: &str, stages: &BTreeMap<String, StageView>, release: &ReleaseView) -> Result<bool, String> {
+fn answer<S: Subject>(expression: &str, subjects: &BTreeMap<String, S>, release: &ReleaseView) -> Result<bool, String> {
     let program = Program::compile(expression).map_err(|errors| complaint(&errors))?;
-    grammar::check(program.expression(), stages)?;
+    grammar::check(program.expression(), subjects)?;
     let mut context = Context::default();
-    let views: HashMap<&str, Value> = stages.iter().map(|(name, view)| (name.as_str(), fields(view))).collect();
-    context.add_variable_from_value(STAGES, views);
+    let views: HashMap<&str, Value> = subjects.iter().map(|(name, view)| (name.as_str(), fields(view))).collect();
+    context.add_variable_from_value(S::VARIABLE, views);
     context.add_variable_from_value(
         RELEASE,
         HashMap::from([
@@ -112,14 +165,8 @@ fn answer(expression: &str, stages: &BTreeMap<String, StageView>, release: &Rele
     }
 }
 
-fn fields(view: &StageView) -> Value {
-    HashMap::from([
-        ("result", view.result.as_str()),
-        ("commit", view.commit.as_str()),
-        ("artifact", view.artifact.as_str()),
-        ("reason", view.reason.as_str()),
-    ])
-    .into()
+fn fields<S: Subject>(view: &S) -> Value {
+    S::FIELDS.iter().copied().zip(view.values()).collect::<HashMap<_, _>>().into()
 }
 
 /// The first of the parser's complaints, and where.
