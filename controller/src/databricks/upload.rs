@@ -69,6 +69,11 @@ impl Upload {
         Ok(all.freeze())
     }
 
+    /// Its parts, as long as they come.
+    pub(crate) fn parts(&self) -> Parts {
+        (self.open)()
+    }
+
     /// Its parts, no longer than `block` bytes each.
     pub(super) fn blocks(&self, block: usize) -> Parts {
         let parts = (self.open)();

@@ -33,8 +33,9 @@ pub struct Deploy {
 pub enum Drift {
     /// Not at all: only the state file is read.
     Off,
-    /// One list for each folder: what is gone, what became something else, files whose size or time changed. A notebook
-    /// that was edited is not noticed: Databricks' lists tell nothing of its content.
+    /// One list for each folder: what is gone, what became something else, files whose size or time changed, and what lies
+    /// where something goes for the first time. A notebook that was edited is not noticed: Databricks' lists tell nothing
+    /// of its content.
     #[default]
     Listed,
     /// `Listed`, and the content of every notebook and file of at most 10 MB is read and compared. Of Jupyter notebooks
@@ -45,7 +46,7 @@ pub enum Drift {
 /// What becomes of files that somebody else changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OnDrift {
-    /// They are written again, and named in `status.issues`.
+    /// They are written again, or removed if the repository removed them, and named in `status.issues`.
     #[default]
     Overwrite,
     /// The release fails and names them; nothing is written.

@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) write: BTreeMap<String, Write>,
     /// Places to remove.
     pub(crate) remove: BTreeSet<String>,
+    /// Those of them that somebody else changed, with what happened to them in words.
+    pub(crate) edited: BTreeMap<String, String>,
     /// Libraries to put.
     pub(crate) put: BTreeSet<String>,
     /// Places that are as they should be.
@@ -67,7 +69,7 @@ pub(crate) enum Why {
     Added,
     /// Its content is another one, or not known.
     Changed,
-    /// Somebody else changed it, in words.
+    /// Somebody else changed it, or put it there, in words; its content may be another one too.
     Drifted(String),
 }
 
@@ -103,15 +105,17 @@ fn number(count: usize) -> u32 {
 
 /// Compares.
 pub(crate) fn plan(state: &State, wanted: &Wanted, seen: &Seen) -> Plan {
-    let mut plan = Plan { remove: removed(state, wanted), ..Plan::default() };
+    let remove = removed(state, wanted);
+    let edited = |place: &String| Some((place.clone(), seen.drifted.get(place)?.what.clone()));
+    let mut plan = Plan { edited: remove.iter().filter_map(edited).collect(), remove, ..Plan::default() };
     for (place, target) in wanted.places {
         let is_notebook = target.kind == ItemKind::Notebook;
-        let (why, replaces) = match (state.files.get(place), seen.drifted.get(place)) {
-            (None, _) => (Why::Added, false),
-            (Some(left), _) if !is_same(left, &target.entry.digest, target.kind) => {
-                (Why::Changed, left.notebook != is_notebook)
-            }
-            (Some(_), Some(drifted)) => (Why::Drifted(drifted.what.clone()), drifted.in_the_way),
+        let left = state.files.get(place);
+        let other_kind = left.is_some_and(|left| left.notebook != is_notebook);
+        let (why, replaces) = match (left, seen.drifted.get(place)) {
+            (_, Some(drifted)) => (Why::Drifted(drifted.what.clone()), drifted.in_the_way || other_kind),
+            (None, None) => (Why::Added, false),
+            (Some(left), None) if !is_same(left, &target.entry.digest, target.kind) => (Why::Changed, other_kind),
             (Some(_), None) => {
                 plan.unchanged += 1;
                 continue;
@@ -129,7 +133,7 @@ pub(crate) fn plan(state: &State, wanted: &Wanted, seen: &Seen) -> Plan {
 
 /// What Brickline put there, is not wanted, and may go: below a folder that is pruned, added by a deployment that never
 /// came to its end, or added after the one that is gone back to.
-fn removed(state: &State, wanted: &Wanted) -> BTreeSet<String> {
+pub(super) fn removed(state: &State, wanted: &Wanted) -> BTreeSet<String> {
     let back_to = wanted.back_to.and_then(|artifact| state.deployed(artifact));
     let kept = back_to.unwrap_or(u64::MAX).min(state.last());
     let pruned: Vec<String> = wanted.prune.iter().map(|folder| key(folder)).collect();

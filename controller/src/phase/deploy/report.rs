@@ -57,6 +57,7 @@ impl Report {
             Why::Drifted(what) => Some((place.clone(), what.clone())),
             _ => None,
         });
+        let drifted = drifted.chain(plan.edited.clone());
         Self {
             added: of(|why| *why == Why::Added),
             changed: of(|why| *why == Why::Changed),

@@ -77,6 +77,10 @@ pub(super) struct Left {
     /// A file's time of change as Databricks told it after it was written.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub(super) modified: Option<i64>,
+    /// The beginning of the digest of a notebook's cells, by which an export is told from what was written; none if nobody
+    /// asked for it, or for a Jupyter notebook.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) cells: Option<String>,
 }
 
 /// A library that was put to the library root.
@@ -110,6 +114,8 @@ pub(crate) struct Progress {
     pub(crate) unknown: Vec<String>,
     /// Files' times of change.
     pub(crate) modified: BTreeMap<String, i64>,
+    /// Digests of notebooks' cells.
+    pub(crate) cells: BTreeMap<String, String>,
 }
 
 /// A state file that can't be used.
@@ -155,11 +161,12 @@ impl State {
             (author.installation.clone(), author.release.clone(), author.uid.clone());
         for (place, change) in &plan.write {
             let since = self.files.get(place).map_or(sequence, |left| left.since);
-            next.files.insert(place.clone(), Left { digest: None, notebook: change.notebook, since, modified: None });
+            let (digest, modified, cells) = (None, None, None);
+            next.files.insert(place.clone(), Left { digest, notebook: change.notebook, since, modified, cells });
         }
         for place in &plan.remove {
             if let Some(left) = next.files.get_mut(place) {
-                (left.digest, left.modified) = (None, None);
+                (left.digest, left.modified, left.cells) = (None, None, None);
             }
         }
         for location in &plan.put {
@@ -181,7 +188,8 @@ impl State {
             if let Some(change) = plan.write.get(place) {
                 let since = self.files.get(place).map_or(self.sequence, |left| left.since);
                 let modified = progress.modified.get(place).copied();
-                let left = Left { digest: Some(change.digest.clone()), notebook: change.notebook, since, modified };
+                let (digest, cells) = (Some(change.digest.clone()), progress.cells.get(place).cloned());
+                let left = Left { digest, notebook: change.notebook, since, modified, cells };
                 next.files.insert(place.clone(), left);
             } else {
                 next.libraries.insert(place.clone(), Put { used: self.sequence, unknown: false });

@@ -24,6 +24,11 @@ impl Target {
     pub(super) fn is_file(&self) -> bool {
         self.kind == ItemKind::File
     }
+
+    /// Whether an export of it can be compared with what was written: not if Databricks made a notebook of it anew.
+    pub(super) fn has_cells(&self) -> bool {
+        matches!(self.form, Form::Notebook(Format::Source, _))
+    }
 }
 
 /// How a file is written.

@@ -11,15 +11,16 @@ const NAMED: usize = 10;
 
 /// What somebody else changed, as issues of the release.
 pub(super) fn issues(plan: &Plan) -> Vec<Issue> {
-    let drifted = plan.write.iter().filter_map(|(place, write)| match &write.why {
-        Why::Drifted(what) => Some(Issue {
-            reason: Reason::Drifted,
-            name: place.clone(),
-            message: format!("somebody else changed it: it {what}. It was written again"),
-        }),
+    let issue = |place: &String, what: &str, done: &str| {
+        let message = format!("not as Brickline left it: it {what}. {done}");
+        Issue { reason: Reason::Drifted, name: place.clone(), message }
+    };
+    let written = plan.write.iter().filter_map(|(place, write)| match &write.why {
+        Why::Drifted(what) => Some(issue(place, what, "It was written again")),
         _ => None,
     });
-    drifted.collect()
+    let removed = plan.edited.iter().map(|(place, what)| issue(place, what, "It was removed"));
+    written.chain(removed).collect()
 }
 
 /// What a deployment is about to do, for its log.
@@ -39,7 +40,8 @@ pub(super) fn planned(report: &Report, uri: &str) -> String {
 pub(super) fn forbidden(report: &Report, uri: &str) -> Trouble {
     let named: Vec<String> = report.drifted.iter().take(NAMED).map(|(place, what)| format!("{place} {what}")).collect();
     let message = format!(
-        "somebody else changed {} of what was deployed, onDrift is Fail, and nothing was written: {}; all of them: {uri}",
+        "somebody else changed {} of what this release would write, keep or remove, onDrift is Fail, and nothing was \
+         written: {}; all of them: {uri}",
         report.drifted.len(),
         named.join(", ")
     );

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use brickline_artifact::Manifest;
 use brickline_crds::annotations::TAKE_OVER_FROM;
-use brickline_crds::{DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels};
+use brickline_crds::{Artifact, DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels};
+use futures::{StreamExt, stream};
 use kube::ResourceExt;
 
 use super::bundle;
 use super::check::check;
 use super::collect::collect;
 use super::guard;
-use super::look::{Eyes, lists, look};
+use super::look::{self, Eyes, lists, look};
 use super::plan::{Plan, Wanted, plan};
 use super::report::{Done, Report};
 use super::state::{self, Author, Progress, State};
@@ -77,8 +78,11 @@ impl<'a> Work<'a> {
 
     /// The artifact, to be read file by file.
     async fn open(&self) -> Result<Arc<Content>, Trouble> {
-        let artifact = self.release.status.as_ref().and_then(|status| status.artifact.as_ref());
-        Ok(Arc::new(self.artifacts.open(artifact).await?))
+        Ok(Arc::new(self.artifacts.open(self.artifact()).await?))
+    }
+
+    fn artifact(&self) -> Option<&Artifact> {
+        self.release.status.as_ref().and_then(|status| status.artifact.as_ref())
     }
 
     fn store(&self) -> Store<'_> {
@@ -104,9 +108,8 @@ impl<'a> Work<'a> {
         let places = check(&self.targets, &self.libraries)?;
         let (state, wanted) = (self.read().await?, self.wanted(&places));
         let deploy = &self.release.spec.deploy;
-        let (client, parallel) = (&self.connection.client, self.connection.uploads());
-        let content = if deploy.drift == Drift::Full { Some(self.open().await?) } else { None };
-        let eyes = Eyes { client, content: content.as_ref(), drift: deploy.drift, parallel };
+        let (client, parallel, artifact) = (&self.connection.client, self.connection.uploads(), self.artifact());
+        let eyes = Eyes { client, artifacts: self.artifacts, artifact, drift: deploy.drift, parallel };
         let seen = look(&eyes, &state, &wanted).await?;
         let plan = plan(&state, &wanted, &seen);
         let report = Report {
@@ -161,6 +164,7 @@ impl<'a> Work<'a> {
         let site = Site { client, content, places: &places, libraries: &self.libraries, parallel, tell: &tell };
         let (mut progress, trouble) = carry_out(&site, &before, &plan, stop).await;
         progress.modified = self.modified(&places, &progress).await;
+        progress.cells = self.cells(content, &places, &progress).await;
         let done = Done::of(&plan, &progress, trouble.as_ref().map(|trouble| trouble.message.clone()));
         let settled = begun.settled(&before, &plan, &progress);
         if let Some(trouble) = trouble {
@@ -207,6 +211,24 @@ impl<'a> Work<'a> {
         };
         let times = files.into_iter().filter_map(|place| Some((place.clone(), listed.get(place)?.modified?)));
         times.collect()
+    }
+
+    /// What the cells of notebooks that were written are known by, for a look at them that is `Full`; none if that can't be
+    /// told.
+    async fn cells(
+        &self,
+        content: &Arc<Content>,
+        places: &BTreeMap<String, &Target>,
+        progress: &Progress,
+    ) -> BTreeMap<String, String> {
+        if self.release.spec.deploy.drift == Drift::Off {
+            return BTreeMap::new();
+        }
+        let written = progress.written.iter().filter_map(|place| Some((place, *places.get(place)?)));
+        let notebooks: Vec<_> = written.filter(|(_, target)| target.has_cells()).collect();
+        let digests = stream::iter(notebooks)
+            .filter_map(async |(place, target)| Some((place.clone(), look::cells(content, target).await.ok()?)));
+        digests.collect().await
     }
 
     fn uri(&self, name: &str) -> String {

@@ -5,7 +5,7 @@ use super::super::samples::author;
 use super::*;
 
 fn left(digest: &str, since: u64) -> Left {
-    Left { digest: Some(digest.into()), notebook: false, since, modified: None }
+    Left { digest: Some(digest.into()), notebook: false, since, modified: None, cells: None }
 }
 
 /// A state that a deployment has left, with these files.
@@ -25,6 +25,7 @@ fn sample_plan() -> Plan {
         remove: ["/s/gone".to_owned()].into(),
         put: ["/l/a.whl".to_owned()].into(),
         unchanged: 1,
+        ..Plan::default()
     }
 }
 
@@ -68,6 +69,21 @@ fn twenty_thousand_files_stay_small() {
     let file = state.write().unwrap();
     assert!(file.len() < 700 << 10, "{} bytes", file.len());
     assert_eq!(State::read(&file).unwrap(), state);
+}
+
+/// As controllers before this one wrote it.
+#[test]
+fn an_older_file_is_read() {
+    let text = br#"{"version":1,"owner":"o","installation":"i","sequence":2,"release":"data/one","uid":"one",
+        "history":[{"sequence":2,"artifact":"sha256:a"}],
+        "files":{"/Shared/a.py":{"d":"0123","n":true,"s":1},"/Shared/b":{"d":"4567","s":2,"m":9},"/Shared/c":{"s":2}},
+        "libraries":{"/l/a.whl":{"u":2}}}"#;
+    let mut file = GzEncoder::new(Vec::new(), Compression::default());
+    std::io::Write::write_all(&mut file, text).unwrap();
+    let state = State::read(&file.finish().unwrap()).unwrap();
+    let files: Vec<_> = state.files.values().map(|left| (left.digest.as_deref(), left.modified)).collect();
+    assert_eq!(files, [(Some("0123"), None), (Some("4567"), Some(9)), (None, None)]);
+    assert!(state.files.values().all(|left| left.cells.is_none()) && state.has("sha256:a"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a deployment asks of the workspace, what it leaves there, and what it says when it could not.
 
+mod drift;
 mod fake;
 
 use brickline_crds::{
@@ -173,40 +174,6 @@ async fn who_asks_for_no_files_gets_none_and_who_asks_for_some_that_are_not_ther
     let artifact = release.status.as_ref().and_then(|status| status.artifact.as_ref());
     let trouble = wanted(&release, &stand.shop.artifacts.manifest(artifact).await.unwrap()).unwrap_err();
     assert!(trouble.message.contains("no file of the commit matches none/**"), "{}", trouble.message);
-}
-
-#[tokio::test]
-async fn listed_drift_costs_one_list_for_each_folder_and_shows_what_is_gone() {
-    let stand = Stand::new().await;
-    let mut release = stand.built("one", &notebooks(40, 0, ""), &[]).await;
-    release.spec.deploy.drift = Drift::Listed;
-    stand.leave(&stand.work(&release, &[]).await);
-    stand.deploy(&release).await.unwrap();
-    let calls = stand.fake.calls();
-    assert_eq!((calls.len(), count(&calls, "workspace/list")), (11, 10), "{calls:?}");
-    stand.fake.inside().objects.remove("/Shared/dbxdemo/3/0003.py");
-    let done = stand.deploy(&release).await.unwrap();
-    assert_eq!(done.issues.len(), 1);
-    assert_eq!(done.issues[0].name, "/Shared/dbxdemo/3/0003.py");
-    assert!(done.issues[0].message.contains("is gone"), "{}", done.issues[0].message);
-    assert_eq!(stand.fake.below(FOLDER).len(), 40);
-}
-
-#[tokio::test]
-async fn full_drift_finds_an_edited_notebook_and_fail_writes_nothing() {
-    let stand = Stand::new().await;
-    let mut release = stand.built("one", &notebooks(3, 0, ""), &[]).await;
-    stand.deploy(&release).await.unwrap();
-    let edited = "/Shared/dbxdemo/1/0001.py";
-    stand.fake.inside().put(edited, "NOTEBOOK", b"print('by hand')");
-    (release.spec.deploy.drift, release.spec.deploy.on_drift) = (Drift::Full, OnDrift::Fail);
-    let trouble = stand.deploy(&release).await.unwrap_err();
-    assert_eq!((trouble.reason, trouble.transient), (Reason::Drifted, false));
-    assert!(trouble.message.contains(edited) && trouble.message.contains("another content"), "{}", trouble.message);
-    assert_eq!(stand.fake.inside().objects[edited].content, b"print('by hand')");
-    release.spec.deploy.on_drift = OnDrift::Overwrite;
-    assert_eq!(stand.deploy(&release).await.unwrap().issues[0].name, edited);
-    assert_eq!(stand.fake.inside().objects[edited].content, b"print(1)");
 }
 
 #[tokio::test]

@@ -60,6 +60,9 @@ impl Inside {
             self.put(file, "FILE", &request.body);
             return ok(&json!({}));
         }
+        if let Some(place) = operation.strip_prefix("fs/") {
+            return self.volume(place, request);
+        }
         self.calls.push(format!("{operation} {place}"));
         match operation.as_str() {
             "workspace/import" => self.import(&place, &body),
@@ -104,6 +107,28 @@ impl Inside {
         ok(&json!({}))
     }
 
+    /// The Files API.
+    fn volume(&mut self, asked: &str, request: &Request) -> ResponseTemplate {
+        let (kind, place) = asked.split_at(asked.find('/').unwrap());
+        self.calls.push(format!("{} fs/{kind} {place}", request.method));
+        match (kind, request.method.as_str()) {
+            ("directories", "GET") => ok(&json!({"contents": self.list(place)})),
+            ("files", "GET") => self
+                .objects
+                .get(place)
+                .map_or_else(missing, |object| ResponseTemplate::new(200).set_body_bytes(object.content.clone())),
+            ("files", "PUT") => {
+                self.put(place, "FILE", &request.body);
+                ResponseTemplate::new(204)
+            }
+            ("files", "DELETE") => {
+                self.objects.remove(place);
+                ResponseTemplate::new(204)
+            }
+            _ => ResponseTemplate::new(204),
+        }
+    }
+
     fn list(&self, folder: &str) -> Vec<Value> {
         let inside = |place: &String| place.rsplit_once('/').is_some_and(|(parent, _)| parent == folder);
         self.objects.iter().filter(|(place, _)| inside(place)).map(|(place, object)| shown(place, object)).collect()
@@ -120,7 +145,11 @@ fn shown(place: &str, object: &Object) -> Value {
     if object.kind == "NOTEBOOK" {
         return json!({"path": place, "object_type": object.kind, "language": "PYTHON"});
     }
-    json!({"path": place, "object_type": object.kind, "size": object.content.len(), "modified_at": object.modified})
+    let (size, modified) = (object.content.len(), object.modified);
+    if place.starts_with("/Volumes/") {
+        return json!({"path": place, "is_directory": false, "file_size": size, "last_modified": modified});
+    }
+    json!({"path": place, "object_type": object.kind, "size": size, "modified_at": modified})
 }
 
 fn ok(body: &Value) -> ResponseTemplate {
