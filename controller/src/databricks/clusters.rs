@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Family;
+use super::runs::PAGE;
 use super::transport::Call;
 use super::{Client, Error, Once};
 
@@ -97,10 +98,8 @@ pub struct ActiveRun {
     pub clusters: BTreeSet<String>,
 }
 
-/// Runs in one page of a listing with tasks; Databricks gives at most 25.
-const PAGE: &str = "25";
-/// Pages read at most.
-const MAX_PAGES: usize = 40;
+/// Pages read at most: more runs than Databricks lets a workspace have at the same time.
+const MAX_PAGES: usize = 100;
 
 #[derive(Deserialize)]
 struct RunsPage {
@@ -190,11 +189,11 @@ impl Client {
         self.cluster_act("clusters/restart", "/api/2.1/clusters/restart", cluster_id).await
     }
 
-    /// `GET jobs/runs/list` of runs that are not over, with the clusters they use; the newest thousand. Notebooks that
-    /// people run by hand are no runs. Harmless when repeated.
+    /// `GET jobs/runs/list` of runs that are not over, with the clusters they use. Notebooks that people run by hand are no
+    /// runs. Harmless when repeated.
     ///
     /// # Errors
-    /// The general ones.
+    /// `Protocol` if there are more than are read: a listing that was cut off must not pass for a whole one. The general ones.
     pub async fn active_runs(&self) -> Result<Vec<ActiveRun>, Error> {
         let (mut runs, mut token) = (Vec::new(), None::<String>);
         for _ in 0..MAX_PAGES {
@@ -207,10 +206,11 @@ impl Client {
             runs.extend(page.runs.into_iter().map(ActiveRun::from));
             token = page.next_page_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                break;
+                return Ok(runs);
             }
         }
-        Ok(runs)
+        let message = format!("more than {} runs are under way: nobody can tell which clusters are idle", runs.len());
+        Err(Error::Protocol { operation: "jobs/runs/list", message })
     }
 
     async fn cluster_act(&self, operation: &'static str, path: &str, cluster_id: &str) -> Result<(), Error> {

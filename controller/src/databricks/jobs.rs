@@ -132,7 +132,7 @@ pub struct Job {
     #[serde(default, deserialize_with = "super::tolerant::text")]
     pub creator_user_name: String,
     /// When it was created, in milliseconds since 1970.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::tolerant::number")]
     pub created_time: i64,
     /// What it is, without its tasks.
     #[serde(default)]

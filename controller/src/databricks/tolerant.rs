@@ -22,6 +22,16 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
+/// An integer, quoted or not; anything else is 0.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Ok(integer(deserializer)?.unwrap_or(0))
+}
+
+/// A size, quoted or not; anything else is `None`.
+pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(integer(deserializer)?.and_then(|size| size.try_into().ok()))
+}
+
 /// An integer that must be there, quoted or not.
 pub(super) fn required_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     integer(deserializer)?.ok_or_else(|| serde::de::Error::custom("expected an integer"))

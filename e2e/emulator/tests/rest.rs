@@ -33,7 +33,7 @@ static LARGE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "x".repe
 #[case::no_flag("PUT", "/api/2.0/fs/files/Volumes/main/default/v/f?overwrite=perhaps", None, 400, "MALFORMED_REQUEST")]
 #[case::no_text("GET", "/api/2.0/git-credentials/%FF", None, 400, "MALFORMED_REQUEST")]
 #[case::other_method("GET", "/api/2.0/workspace/import", None, 404, "ENDPOINT_NOT_FOUND")]
-#[case::many_runs("GET", "/api/2.2/jobs/runs/list?limit=26", None, 400, "INVALID_PARAMETER_VALUE")]
+#[case::many_runs("GET", "/api/2.2/jobs/runs/list?limit=25", None, 400, "INVALID_PARAMETER_VALUE")]
 #[case::no_token("GET", "/api/2.2/jobs/runs/list?page_token=x", None, 400, "INVALID_PARAMETER_VALUE")]
 #[case::too_large("POST", "/api/2.0/dbfs/mkdirs", Some(LARGE.as_str()), 413, "MALFORMED_REQUEST")]
 #[case::no_base64("POST", "/api/2.0/dbfs/put", Some(r#"{"path":"/n","contents":"%"}"#), 400, "INVALID_PARAMETER_VALUE")]

@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// Other people's runs are on the page too.
+#[test]
+fn an_odd_run_hides_no_other_one() {
+    let page = r#"{"runs":[{"run_id":1,"start_time":null,"end_time":"1700000000000","execution_duration":{}},
+        {"run_id":"none","state":7},{"run_id":3,"tasks":[{"run_id":4,"setup_duration":null,"execution_duration":"1500"}]}]}"#;
+    let runs = serde_json::from_str::<Runs>(page).expect("a page").readable();
+    assert_eq!(runs.iter().map(|run| run.run_id).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((runs[0].start_time, runs[0].end_time, runs[0].execution_duration), (0, 1_700_000_000_000, 0));
+    assert_eq!(runs[1].tasks[0].execution_duration, 1500);
+}
+
 #[test]
 fn a_run_with_unknown_words_is_neither_over_nor_a_success() {
     let run: Run = serde_json::from_str(
