@@ -121,7 +121,7 @@ impl Client {
         if upload.size() <= BLOCK as u64 {
             return self.dbfs_put(path, &upload.whole("dbfs/put").await?, true).await;
         }
-        self.again(|| self.dbfs_blocks(path, upload)).await
+        self.again(upload.size(), || self.dbfs_blocks(path, upload)).await
     }
 
     async fn dbfs_blocks(&self, path: &str, upload: &Upload) -> Result<(), Error> {

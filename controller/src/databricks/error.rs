@@ -46,6 +46,14 @@ pub enum Error {
         /// What is left of the pause.
         left: Duration,
     },
+    /// Not sent: too many calls to the workspace were before it.
+    #[error("{operation}: not sent, its turn among the calls to this workspace did not come within {} s", after.as_secs_f64())]
+    Queued {
+        /// The API's name.
+        operation: &'static str,
+        /// How long it waited.
+        after: Duration,
+    },
     /// No complete answer in time.
     #[error("{operation}: no answer within {} s", after.as_secs_f64())]
     Timeout {
@@ -82,6 +90,8 @@ pub enum Error {
 
 /// Our own `error_code` for a page of something between: a proxy or a gateway answered with success, but not Databricks.
 pub(super) const UNREADABLE: &str = "UNREADABLE_ANSWER";
+/// Databricks gave the call up since another one changed the same thing at the same time: the next try meets no other.
+const ABORTED: &str = "ABORTED";
 
 /// What kind of failure it is: the few that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
@@ -93,7 +103,7 @@ pub enum Category {
     Permission,
     /// What was named doesn't exist.
     NotFound,
-    /// It exists already, or somebody changed it at the same time.
+    /// It exists already.
     Conflict,
     /// The cluster or run is in a state that doesn't allow it.
     InvalidState,
@@ -132,7 +142,7 @@ impl Error {
                 code.as_deref().and_then(|code| by_code(code, message)).unwrap_or_else(|| by_status(*status))
             }
             Self::Identity { category, .. } => *category,
-            Self::Held { .. } => Category::RateLimited,
+            Self::Held { .. } | Self::Queued { .. } => Category::RateLimited,
             Self::Unreachable { .. } => Category::Unavailable,
             Self::Timeout { .. } => Category::Timeout,
             Self::Protocol { .. } | Self::Source { .. } => Category::Protocol,
@@ -158,6 +168,7 @@ impl Error {
         match self {
             Self::Api { operation, .. }
             | Self::Held { operation, .. }
+            | Self::Queued { operation, .. }
             | Self::Unreachable { operation, .. }
             | Self::Timeout { operation, .. }
             | Self::Protocol { operation, .. }
@@ -192,11 +203,15 @@ impl Error {
     pub(super) fn is_worth_repeating(&self) -> bool {
         match self {
             Self::Api { status, code, .. } => {
-                let passing = matches!(status, 502..=504) || code.as_deref() == Some(UNREADABLE);
+                let passing = matches!(status, 502..=504) || matches!(code.as_deref(), Some(UNREADABLE | ABORTED));
                 passing || self.category() == Category::RateLimited || self.says_come_again()
             }
             Self::Unreachable { .. } | Self::Timeout { .. } => true,
-            Self::Identity { .. } | Self::Held { .. } | Self::Protocol { .. } | Self::Source { .. } => false,
+            Self::Identity { .. }
+            | Self::Held { .. }
+            | Self::Queued { .. }
+            | Self::Protocol { .. }
+            | Self::Source { .. } => false,
         }
     }
 
@@ -250,12 +265,12 @@ fn by_code(code: &str, message: &str) -> Option<Category> {
         "RESOURCE_DOES_NOT_EXIST" | "NOT_FOUND" | "FILE_NOT_FOUND" | "DIRECTORY_NOT_FOUND" => Category::NotFound,
         // Clusters and runs that are gone are reported as a bad parameter.
         "INVALID_PARAMETER_VALUE" if message.contains("does not exist") => Category::NotFound,
-        "ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS" | "RESOURCE_CONFLICT" | "FILE_ALREADY_EXISTS" | "ABORTED" => {
+        "ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS" | "RESOURCE_CONFLICT" | "FILE_ALREADY_EXISTS" => {
             Category::Conflict
         }
         "INVALID_STATE" => Category::InvalidState,
         "RESOURCE_EXHAUSTED" | "REQUEST_LIMIT_EXCEEDED" => Category::RateLimited,
-        "TEMPORARILY_UNAVAILABLE" | UNREADABLE | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "DATA_LOSS" => {
+        "TEMPORARILY_UNAVAILABLE" | UNREADABLE | ABORTED | "INTERNAL_ERROR" | "INTERNAL_SERVER_ERROR" | "DATA_LOSS" => {
             Category::Unavailable
         }
         "DEADLINE_EXCEEDED" => Category::Timeout,
@@ -341,6 +356,8 @@ mod tests {
     #[case(api(429, None, ""), true, true)]
     #[case(api(503, Some("TEMPORARILY_UNAVAILABLE"), ""), true, true)]
     #[case(api(500, Some("INTERNAL_ERROR"), ""), true, false)]
+    #[case(api(409, Some("ABORTED"), "concurrent modification"), true, true)]
+    #[case(Error::Queued { operation: "x", after: Duration::ZERO }, true, false)]
     #[case(api(400, Some("INVALID_STATE"), "ClusterNotReadyException: wait"), true, true)]
     #[case(api(400, Some("INVALID_STATE"), ""), false, false)]
     #[case(api(401, None, ""), false, false)]

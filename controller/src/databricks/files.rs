@@ -5,9 +5,10 @@ use serde::Deserialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::limits::Family;
+use super::reply::Answer;
 use super::storage::{encode_path, parent};
 use super::transport::Call;
-use super::upload::Upload;
+use super::upload::{Upload, Wrap};
 use super::workspace::gone_is_done;
 use super::{Client, Error, Once};
 
@@ -24,7 +25,7 @@ pub struct FileInfo {
     #[serde(default)]
     pub is_directory: bool,
     /// A file's size in bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::tolerant::size")]
     pub file_size: Option<u64>,
     /// A file's last change, in milliseconds since 1970.
     #[serde(default, deserialize_with = "super::tolerant::integer")]
@@ -46,11 +47,11 @@ impl Client {
     /// # Errors
     /// `NotFound` if the volume doesn't exist, `Permission`, the general ones.
     pub(super) async fn put_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
-        let call = || files("fs/files/put", Method::PUT, path).query("overwrite", "true").transfer();
-        match self.send_file(call, upload).await {
+        let call = files("fs/files/put", Method::PUT, path).query("overwrite", "true");
+        match self.send_file(call.clone(), &Wrap::Plain, upload).await {
             Err(error) if error.is_not_found() => {
                 self.make_directory(parent(path)).await?;
-                self.send_file(call, upload).await
+                self.send_file(call, &Wrap::Plain, upload).await
             }
             done => done,
         }
@@ -62,7 +63,7 @@ impl Client {
     /// `NotFound`, the general ones.
     pub async fn file_size(&self, path: &str) -> Result<u64, Error> {
         let operation = "fs/files/head";
-        let reply = self.send(files(operation, Method::HEAD, path).raw()).await?;
+        let reply = self.send(files(operation, Method::HEAD, path).promises(Answer::File)).await?;
         let message = "the answer has no Content-Length".to_owned();
         reply.content_length().ok_or(Error::Protocol { operation, message })
     }
@@ -77,23 +78,28 @@ impl Client {
         path: &str,
         writer: &mut (impl AsyncWrite + Unpin),
         most: u64,
+        file: Answer,
     ) -> Result<u64, Error> {
         let operation = "fs/files/get";
-        let copy = self.copy_file(operation, path, writer, most);
-        let after = self.inner.timings.transfer;
+        let call = files(operation, Method::GET, path).promises(file).transfer(most);
+        let copy = self.copy_file(operation, &call, writer, most);
+        let after = self.inner.timings.transfer_of(most);
         tokio::time::timeout(after, copy).await.unwrap_or(Err(Error::Timeout { operation, after }))
     }
 
     async fn copy_file(
         &self,
         operation: &'static str,
-        path: &str,
+        call: &Call,
         writer: &mut (impl AsyncWrite + Unpin),
         most: u64,
     ) -> Result<u64, Error> {
-        let mut response = self.open(&files(operation, Method::GET, path).raw()).await?;
+        let (mut response, _place) = self.open(call).await?;
         let mut copied = 0;
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(operation, error))? {
+            if copied == 0 {
+                call.accept(&response, &chunk)?;
+            }
             copied += chunk.len() as u64;
             if copied > most {
                 return Err(Error::Protocol { operation, message: format!("the file is larger than {most} bytes") });
@@ -109,7 +115,7 @@ impl Client {
     /// # Errors
     /// The general ones.
     pub async fn delete_file(&self, path: &str) -> Result<(), Error> {
-        gone_is_done(self.act(files("fs/files/delete", Method::DELETE, path).raw()).await)
+        gone_is_done(self.act(files("fs/files/delete", Method::DELETE, path)).await)
     }
 
     /// `PUT fs/directories`: a folder and those above it. Harmless when repeated.

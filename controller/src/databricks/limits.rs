@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Category;
 use super::error::Error;
@@ -71,6 +72,18 @@ pub struct Limits {
     pub families: BTreeMap<Family, NonZeroU32>,
 }
 
+/// The most calls of the Files API at the same time, and how many of them may move files: short ones find a place between
+/// long ones. Databricks' own command line tells of ten.
+const FILES: usize = 10;
+const TRANSFERS: usize = 8;
+/// The part of a call's time that it may wait for its turn: after the rest there would be no answer in time.
+const WAITING: f64 = 0.9;
+
+/// A place among the calls that run at the same time; free when it is dropped.
+pub(super) struct Place {
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
 /// The lines of one host, as one client stands in them.
 pub(super) struct HostLimits {
     limits: Limits,
@@ -83,17 +96,29 @@ impl HostLimits {
         Self { limits, lines: lines(&host.origin().ascii_serialization()) }
     }
 
-    /// Waits until one more call of this family may be sent.
+    /// Waits until one more call of this family may be sent; true with the family if it moves a file. The call has its
+    /// place until it was answered. `deadline` is the time for all of it.
     ///
     /// # Errors
-    /// [`Error::Held`] at once if Databricks has asked for a longer pause than `patience`.
-    pub(super) async fn admit(&self, operation: &'static str, family: Family, patience: Duration) -> Result<(), Error> {
-        let held = |left| Error::Held { operation, left };
-        self.lines.of(Some(family)).admit(&family.rate(&self.limits), patience).await.map_err(held)?;
-        if let Some(total) = self.limits.total {
-            self.lines.of(None).admit(&Rate::below(total), patience).await.map_err(held)?;
-        }
-        Ok(())
+    /// [`Error::Held`] at once if Databricks has asked for a longer pause than `deadline`; [`Error::Queued`] if its turn
+    /// does not come soon enough.
+    pub(super) async fn admit(
+        &self,
+        operation: &'static str,
+        (family, transfer): (Family, bool),
+        deadline: Duration,
+    ) -> Result<Option<Place>, Error> {
+        let after = deadline.mul_f64(WAITING);
+        let admitted = async {
+            let place = if family == Family::Files { Some(self.lines.place(transfer).await) } else { None };
+            let held = |left| Error::Held { operation, left };
+            self.lines.of(Some(family)).admit(&family.rate(&self.limits), deadline).await.map_err(held)?;
+            if let Some(total) = self.limits.total {
+                self.lines.of(None).admit(&Rate::below(total), deadline).await.map_err(held)?;
+            }
+            Ok(place)
+        };
+        tokio::time::timeout(after, admitted).await.unwrap_or(Err(Error::Queued { operation, after }))
     }
 
     /// A call that was sent at `sent` was answered: "too many" slows the family down for everybody.
@@ -109,12 +134,32 @@ impl HostLimits {
 }
 
 /// All lines of a host; the one without a family counts the calls of all of them.
-#[derive(Default)]
-struct Lines(Mutex<HashMap<Option<Family>, Arc<Line>>>);
+struct Lines {
+    by_family: Mutex<HashMap<Option<Family>, Arc<Line>>>,
+    /// Places for calls of the Files API.
+    files: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { by_family: Mutex::default(), files: places(FILES), transfers: places(TRANSFERS) }
+    }
+}
 
 impl Lines {
     fn of(&self, family: Option<Family>) -> Arc<Line> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(family).or_default().clone()
+        self.by_family.lock().unwrap_or_else(PoisonError::into_inner).entry(family).or_default().clone()
+    }
+
+    async fn place(&self, transfer: bool) -> Place {
+        let mut permits = Vec::new();
+        for places in [transfer.then_some(&self.transfers), Some(&self.files)].into_iter().flatten() {
+            // They are never closed.
+            permits.extend(Arc::clone(places).acquire_owned().await.ok());
+        }
+        Place { _permits: permits }
     }
 }
 
@@ -175,6 +220,8 @@ fn lines(host: &str) -> Arc<Lines> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     fn host(name: &str) -> HostLimits {
@@ -192,10 +239,10 @@ mod tests {
     async fn too_many_for_one_client_holds_all_of_that_host_and_family() {
         let (one, two, other) = (host("one"), host("one"), host("other"));
         one.answered(Family::Dbfs, Instant::now(), Some(&too_many(LONG)));
-        let error = two.admit("dbfs/put", Family::Dbfs, LONG / 2).await.expect_err("held");
+        let error = two.admit("dbfs/put", (Family::Dbfs, false), LONG / 2).await.err().expect("held");
         assert_eq!((error.category(), error.retry_after() > Some(LONG / 2)), (Category::RateLimited, true));
-        assert_eq!(two.admit("fs/files", Family::Files, LONG / 2).await, Ok(()));
-        assert_eq!(other.admit("dbfs/put", Family::Dbfs, LONG / 2).await, Ok(()));
+        assert!(two.admit("fs/files", (Family::Files, false), LONG / 2).await.is_ok());
+        assert!(other.admit("dbfs/put", (Family::Dbfs, false), LONG / 2).await.is_ok());
     }
 
     #[tokio::test]
@@ -205,7 +252,7 @@ mod tests {
         let calls = (0..12).map(|caller| {
             let (limits, served) = (&limits, &served);
             async move {
-                limits.admit("runs/submit", Family::Submit, LONG).await.expect("served");
+                limits.admit("runs/submit", (Family::Submit, false), LONG).await.expect("served");
                 served.lock().expect("unpoisoned").push(caller);
             }
         });
@@ -216,12 +263,33 @@ mod tests {
     #[tokio::test]
     async fn whoever_leaves_the_line_lets_the_next_one_in() {
         let limits = host("impatient");
-        let call = || limits.admit("workspace/import", Family::Import, LONG);
+        let call = || limits.admit("workspace/import", (Family::Import, false), LONG);
         for _ in 0..3 {
             call().await.expect("at once");
         }
-        assert!(futures::FutureExt::now_or_never(call()).is_none(), "the fourth has to wait, and is dropped");
-        assert_eq!(call().await, Ok(()));
+        assert!(call().now_or_never().is_none(), "the fourth has to wait, and is dropped");
+        assert!(call().await.is_ok());
+    }
+
+    /// Each release alone would keep below ten.
+    #[tokio::test]
+    async fn ten_calls_of_the_files_api_run_at_the_same_time_whoever_makes_them() {
+        let (one, two) = (host("volumes"), host("volumes"));
+        let call = |limits: &HostLimits, transfer| {
+            limits.admit("fs/files/put", (Family::Files, transfer), Duration::from_millis(50)).now_or_never()
+        };
+        let mut places: Vec<_> = (0..TRANSFERS / 2).flat_map(|_| [call(&one, true), call(&two, true)]).collect();
+        assert!(places.iter().all(|place| matches!(place, Some(Ok(Some(_))))));
+        assert!(call(&one, true).is_none(), "another transfer waits");
+        places.extend((TRANSFERS..FILES).map(|_| call(&two, false)));
+        assert!(places.iter().all(|place| matches!(place, Some(Ok(Some(_))))), "short calls find a place");
+        assert!(call(&one, false).is_none());
+        let late = one.admit("fs/files/head", (Family::Files, false), Duration::from_millis(50)).await;
+        let error = late.err().expect("not sent");
+        assert_eq!(error.category(), Category::RateLimited);
+        assert!(error.to_string().contains("not sent"), "{error}");
+        places.pop();
+        assert!(matches!(call(&one, false), Some(Ok(_))), "the next one comes in");
     }
 
     #[test]

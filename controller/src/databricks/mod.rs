@@ -35,6 +35,7 @@ use reqwest::Url;
 pub use auth::{Auth, Azure, Identity, Proof};
 pub use error::{Category, Error};
 pub use limits::{Family, Limits};
+pub use reply::Answer;
 pub use timings::Timings;
 pub use tls::{HttpConfig, HttpError, connect};
 pub use upload::{Parts, Upload};

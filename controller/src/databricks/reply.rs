@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -13,6 +13,17 @@ use super::error::{Error, MAX_MESSAGE, UNREADABLE};
 
 /// The longest pause taken from a `Retry-After` header.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
+
+/// What a good answer is. A gateway's page comes with success too, and is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// JSON, or nothing.
+    Json,
+    /// A file that is no page of the web.
+    File,
+    /// A file that may be a page of the web itself: nothing tells it from a gateway's.
+    Page,
+}
 
 /// What came back of one attempt, body bounded.
 #[derive(Debug)]
@@ -30,8 +41,8 @@ pub(super) struct Fault {
 }
 
 impl Reply {
-    /// Turns everything that is not a success into an error. With `json`, a page where JSON was promised is one too.
-    pub(super) fn check(self, operation: &'static str, json: bool) -> Result<Self, Error> {
+    /// Turns everything that is not a success into an error, and with it a page where something else was promised.
+    pub(super) fn check(self, operation: &'static str, promised: Answer) -> Result<Self, Error> {
         if self.status.is_redirection() {
             let fault = redirected(&self.headers);
             return Err(self.error(operation, fault));
@@ -40,10 +51,11 @@ impl Reply {
             let fault = read_fault(&self.body, self.status);
             return Err(self.error(operation, fault));
         }
-        if json && !looks_like_json(&self.body) {
-            return Err(self.not_json(operation));
+        match promised {
+            Answer::Json if !looks_like_json(&self.body) => Err(self.surprise(operation, "not JSON")),
+            Answer::File if is_page(&self.headers, &self.body) => Err(self.surprise(operation, "a page, not the file")),
+            _ => Ok(self),
         }
-        Ok(self)
     }
 
     /// Takes secrets out of what an error would show, as they are and as JSON writes them, before any of it is cut.
@@ -70,12 +82,12 @@ impl Reply {
         Error::Api { operation, status: self.status.as_u16(), code: fault.code, message: fault.message, retry_after }
     }
 
-    fn not_json(&self, operation: &'static str) -> Error {
+    pub(super) fn surprise(&self, operation: &'static str, what: &str) -> Error {
         let text = String::from_utf8_lossy(&self.body);
         if text.to_lowercase().contains("login") {
             return self.error(operation, login_page());
         }
-        let message = format!("the answer is not JSON: {}", bounded(&read_text(&text)));
+        let message = format!("the answer is {what}: {}", bounded(&read_text(&text)));
         self.error(operation, Fault { code: Some(UNREADABLE.to_owned()), message })
     }
 }
@@ -118,6 +130,15 @@ fn read_retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), None | Some(b'{' | b'['))
+}
+
+/// Whether this is the beginning of a page of the web. Of an answer without a body its type tells.
+pub(super) fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let text = body.trim_ascii_start();
+    let begins = |with: &str| text.get(..with.len()).is_some_and(|front| front.eq_ignore_ascii_case(with.as_bytes()));
+    let is_told = kind.contains("html") || kind.contains("xml");
+    ["<!doctype", "<html", "<?xml"].into_iter().any(begins) || is_told && matches!(text.first(), None | Some(b'<'))
 }
 
 /// Reads an error answer: Databricks' JSON, OAuth's, SCIM's, that of API 1.2, `CODE: text`, a page, or nothing at all.

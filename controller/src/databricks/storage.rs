@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::reply::Answer;
 use super::upload::Upload;
 use super::workspace::ObjectType;
 use super::{Client, Error};
@@ -109,7 +110,7 @@ impl Client {
         }
         match object.size {
             Some(size) => Ok(Some(size)),
-            None => self.download(path).await.map(|content| Some(content.len() as u64)),
+            None => self.download(path, Answer::File).await.map(|content| Some(content.len() as u64)),
         }
     }
 
@@ -120,6 +121,20 @@ impl Client {
     pub async fn remove(&self, location: &str) -> Result<(), Error> {
         match LibraryRoot::parse(location).map_err(|error| refused(&error))? {
             LibraryRoot::Volume(path) => self.delete_file(&path).await,
+            LibraryRoot::Workspace(path) => self.delete_object(&path, false).await,
+            LibraryRoot::Dbfs(path) => self.dbfs_delete(&path, false).await,
+        }
+    }
+}
+
+impl Client {
+    /// Removes an empty folder at a location. Harmless when repeated.
+    ///
+    /// # Errors
+    /// `Invalid` if it isn't empty, `Protocol` for a location of no known kind, the general ones.
+    pub async fn remove_folder(&self, location: &str) -> Result<(), Error> {
+        match LibraryRoot::parse(location).map_err(|error| refused(&error))? {
+            LibraryRoot::Volume(path) => self.delete_directory(&path).await,
             LibraryRoot::Workspace(path) => self.delete_object(&path, false).await,
             LibraryRoot::Dbfs(path) => self.dbfs_delete(&path, false).await,
         }

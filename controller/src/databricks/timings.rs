@@ -9,7 +9,7 @@ pub struct Timings {
     pub attempt: Duration,
     /// Longest time of a whole call: waiting for the rate limit, attempts and pauses together.
     pub deadline: Duration,
-    /// Replaces both for calls that move a file.
+    /// Replaces both for calls that move a file; large ones have longer, see [`Self::transfer_of`].
     pub transfer: Duration,
     /// How many attempts a call may have, the first included.
     pub attempts: usize,
@@ -17,6 +17,17 @@ pub struct Timings {
     pub first_pause: Duration,
     /// The longest pause the client chooses by itself. A `Retry-After` may ask for more, as far as the deadline allows.
     pub longest_pause: Duration,
+}
+
+/// The slowest connection, in bytes per second, on which a file still arrives.
+const SLOWEST: u64 = 1 << 20;
+
+impl Timings {
+    /// How long a call may take that moves so many bytes.
+    #[must_use]
+    pub fn transfer_of(&self, size: u64) -> Duration {
+        self.transfer + Duration::from_secs(size / SLOWEST)
+    }
 }
 
 impl Default for Timings {

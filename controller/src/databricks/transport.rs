@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method, Response, Url};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -14,8 +14,8 @@ use tracing::Instrument;
 
 use super::auth::Authorization;
 use super::error::Error;
-use super::limits::Family;
-use super::reply::{Reply, bounded};
+use super::limits::{Family, Place};
+use super::reply::{Answer, Reply, bounded};
 use super::{Client, Once};
 
 /// Largest JSON answer read into memory; only run exports and listings come near it.
@@ -35,8 +35,9 @@ pub(super) struct Call {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<(&'static str, Bytes)>,
-    json: bool,
-    transfer: bool,
+    promised: Answer,
+    /// The bytes that the call moves, if it moves a file.
+    transfer: Option<u64>,
     /// What the answer may repeat but nobody may read.
     secrets: Vec<SecretString>,
 }
@@ -56,7 +57,8 @@ impl Call {
         once: Once,
     ) -> Self {
         let (path, query, body, secrets) = (path.into(), Vec::new(), None, Vec::new());
-        Self { operation, family, once, method, at: None, path, query, body, json: true, transfer: false, secrets }
+        let (at, promised, transfer) = (None, Answer::Json, None);
+        Self { operation, family, once, method, at, path, query, body, promised, transfer, secrets }
     }
 
     /// The call goes to another machine: where tokens are made.
@@ -89,9 +91,15 @@ impl Call {
     }
 
     /// The answer is a file, not JSON.
-    pub(super) fn raw(mut self) -> Self {
-        self.json = false;
+    pub(super) fn promises(mut self, answer: Answer) -> Self {
+        self.promised = answer;
         self
+    }
+
+    /// Looks at the beginning of an answer whose rest is read by the caller.
+    pub(super) fn accept(&self, response: &Response, beginning: &Bytes) -> Result<(), Error> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Reply { status, headers, body: beginning.clone() }.check(self.operation, self.promised).map(drop)
     }
 
     /// Takes these out of the answer, should it repeat them.
@@ -100,11 +108,20 @@ impl Call {
         self
     }
 
-    /// The call moves a file and may take longer.
-    pub(super) fn transfer(mut self) -> Self {
-        self.transfer = true;
+    /// The call moves a file of so many bytes, as far as that is known, and may take longer.
+    pub(super) fn transfer(mut self, size: u64) -> Self {
+        self.transfer = Some(size);
         self
     }
+}
+
+/// A body that is read while it is sent, each time from its beginning.
+pub(super) struct Stream<'a> {
+    /// Its content type.
+    pub(super) kind: &'static str,
+    /// Bytes.
+    pub(super) length: u64,
+    pub(super) open: &'a (dyn Fn() -> Body + Send + Sync),
 }
 
 impl Client {
@@ -142,17 +159,23 @@ impl Client {
         })
     }
 
-    /// Sends a call whose body is read while it is sent; a stream can't be sent twice, so neither is the call.
-    pub(super) async fn send_stream(&self, call: Call, body: Body) -> Result<Reply, Error> {
+    /// Sends a call whose body is read while it is sent; sent once, but for a token that was refused.
+    pub(super) async fn send_stream(&self, call: Call, body: &Stream<'_>) -> Result<Reply, Error> {
         let (span, deadline, operation) = (self.span(&call), self.deadline(&call), call.operation);
         let sent = tokio::time::timeout(deadline, self.attempt(&call, Some(body))).instrument(span).await;
         sent.unwrap_or(Err(Error::Timeout { operation, after: deadline }))
     }
 
     /// Sends a call and leaves the answer's body to be read by the caller; sent once, but for a token that was refused.
-    pub(super) async fn open(&self, call: &Call) -> Result<Response, Error> {
+    ///
+    /// The place goes with the answer: it is held until the body was read.
+    pub(super) async fn open(&self, call: &Call) -> Result<(Response, Option<Place>), Error> {
+        let place = self.admit(call).await?;
+        Ok((self.open_admitted(call).await?, place))
+    }
+
+    async fn open_admitted(&self, call: &Call) -> Result<Response, Error> {
         let credentials = &self.inner.credentials;
-        self.admit(call).await?;
         let authorization = credentials.authorization(self).await?;
         let first = self.open_as(call, &authorization).await;
         if !self.is_renewable(&authorization, first.as_ref().err()).await {
@@ -171,7 +194,7 @@ impl Client {
             if response.status().is_success() {
                 return Ok(response);
             }
-            let reply = self.take(call, response).await?.check(call.operation, false);
+            let reply = self.take(call, response).await?.check(call.operation, call.promised);
             reply.and(Err(protocol(call.operation, &"no file in the answer")))
         };
         let late = Err(Error::Timeout { operation: call.operation, after });
@@ -181,8 +204,9 @@ impl Client {
         opened
     }
 
-    async fn admit(&self, call: &Call) -> Result<(), Error> {
-        self.inner.limits.admit(call.operation, call.family, self.deadline(call)).await
+    async fn admit(&self, call: &Call) -> Result<Option<Place>, Error> {
+        let kind = (call.family, call.transfer.is_some());
+        self.inner.limits.admit(call.operation, kind, self.deadline(call)).await
     }
 
     /// Whether the answer refuses a token in whose place another can be fetched.
@@ -209,10 +233,10 @@ impl Client {
     }
 
     fn deadline(&self, call: &Call) -> Duration {
-        if call.transfer { self.inner.timings.transfer } else { self.inner.timings.deadline }
+        call.transfer.map_or(self.inner.timings.deadline, |size| self.inner.timings.transfer_of(size))
     }
 
-    fn pauses(&self) -> ExponentialBuilder {
+    pub(super) fn pauses(&self) -> ExponentialBuilder {
         let timings = &self.inner.timings;
         ExponentialBuilder::default()
             .with_jitter()
@@ -222,24 +246,23 @@ impl Client {
     }
 
     /// The pause before the next attempt; `None` if it would end after the deadline: then the caller comes again later.
-    fn pause(&self, error: &Error, own: Duration, left: Duration) -> Option<Duration> {
+    pub(super) fn pause(&self, error: &Error, own: Duration, left: Duration) -> Option<Duration> {
         let jitter = self.inner.timings.first_pause.mul_f64(rand::random::<f64>());
         let pause = error.retry_after().map_or(own, |asked| asked.max(own) + jitter);
         (pause < left).then_some(pause)
     }
 
     /// One attempt. A cached token that is refused although it should hold is fetched anew, once.
-    async fn attempt(&self, call: &Call, stream: Option<Body>) -> Result<Reply, Error> {
+    async fn attempt(&self, call: &Call, stream: Option<&Stream<'_>>) -> Result<Reply, Error> {
         let credentials = &self.inner.credentials;
-        self.admit(call).await?;
+        let _place = self.admit(call).await?;
         let authorization = credentials.authorization(self).await?;
-        let streamed = stream.is_some();
         let first = self.exchange(call, stream, &authorization).await;
-        if !self.is_renewable(&authorization, first.as_ref().err()).await || streamed {
+        if !self.is_renewable(&authorization, first.as_ref().err()).await {
             return first;
         }
         let authorization = credentials.authorization(self).await?;
-        let second = self.exchange(call, None, &authorization).await;
+        let second = self.exchange(call, stream, &authorization).await;
         self.is_last(&authorization, second.as_ref().err()).await;
         second
     }
@@ -248,14 +271,15 @@ impl Client {
     pub(super) async fn exchange(
         &self,
         call: &Call,
-        stream: Option<Body>,
+        stream: Option<&Stream<'_>>,
         authorization: &Authorization,
     ) -> Result<Reply, Error> {
         let start = Instant::now();
-        let longest = if call.transfer { self.inner.timings.transfer } else { self.inner.timings.attempt };
+        let timings = &self.inner.timings;
+        let longest = call.transfer.map_or(timings.attempt, |size| timings.transfer_of(size));
         let exchange = async {
             let response = self.begin(call, stream, authorization).await?;
-            self.take(call, response).await?.without(&call.secrets).check(call.operation, call.json)
+            self.take(call, response).await?.without(&call.secrets).check(call.operation, call.promised)
         };
         let timed = tokio::time::timeout(longest, exchange).await;
         let outcome = timed
@@ -265,18 +289,30 @@ impl Client {
         outcome
     }
 
-    async fn begin(&self, call: &Call, body: Option<Body>, authorization: &Authorization) -> Result<Response, Error> {
+    async fn begin(
+        &self,
+        call: &Call,
+        body: Option<&Stream<'_>>,
+        authorization: &Authorization,
+    ) -> Result<Response, Error> {
         let sent = self.request(call, body, authorization).send().await;
         sent.map_err(|error| broken(call.operation, self.host_of(call), self.inner.timings.attempt, error))
     }
 
-    fn request(&self, call: &Call, stream: Option<Body>, authorization: &Authorization) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        call: &Call,
+        stream: Option<&Stream<'_>>,
+        authorization: &Authorization,
+    ) -> reqwest::RequestBuilder {
         let mut url = self.host_of(call).clone();
         url.set_path(&call.path);
         let request = self.inner.http.request(call.method.clone(), url).query(&call.query);
         let request = request.headers(authorization.headers());
         match (stream, &call.body) {
-            (Some(stream), _) => request.header(CONTENT_TYPE, OCTETS).body(stream),
+            (Some(Stream { kind, length, open }), _) => {
+                request.header(CONTENT_TYPE, *kind).header(CONTENT_LENGTH, *length).body(open())
+            }
             (None, Some((kind, bytes))) => request.header(CONTENT_TYPE, *kind).body(bytes.clone()),
             (None, None) => request,
         }
@@ -332,9 +368,6 @@ fn broken(operation: &'static str, host: &Url, after: Duration, error: reqwest::
     let host = host.host_str().unwrap_or_default().to_owned();
     Error::Unreachable { operation, host, message: bounded(&cause.to_string()) }
 }
-
-/// The content type of files.
-pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 pub(super) fn protocol(operation: &'static str, problem: &impl std::fmt::Display) -> Error {
     Error::Protocol { operation, message: bounded(&problem.to_string()) }

@@ -3,17 +3,24 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backon::{ExponentialBuilder, Retryable};
+use std::time::Instant;
+
+use backon::Retryable;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use reqwest::Body;
 
-use super::transport::Call;
+use super::transport::{Call, Stream as Streamed};
 use super::{Client, Error};
 
 /// Files up to this size are read into memory: the transport repeats what it holds. Larger ones are read again.
 const WHOLE: u64 = 256 << 10;
+
+/// How much of a file is written as base64 at a time: a multiple of three, so that the parts follow one another.
+const BLOCK: usize = 192 << 10;
 
 /// Parts of a file in their order.
 pub type Parts = BoxStream<'static, io::Result<Bytes>>;
@@ -90,47 +97,90 @@ impl Upload {
         .boxed()
     }
 
-    fn body(&self, failure: &Failure) -> Body {
+    fn body(&self, wrap: &Wrap, failure: &Failure) -> Body {
         let failure = Arc::clone(failure);
-        Body::wrap_stream((self.open)().inspect_err(move |error| {
+        let told = move |error: &io::Error| {
             *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-        }))
+        };
+        match wrap {
+            Wrap::Plain => Body::wrap_stream((self.open)().inspect_err(told)),
+            Wrap::Json(head) => {
+                let text = self.blocks(BLOCK).inspect_err(told).map_ok(|block| BASE64_STANDARD.encode(block).into());
+                let end = |text: &'static str| stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+                Body::wrap_stream(stream::iter([Ok(head.clone())]).chain(text).chain(end(Wrap::END)))
+            }
+        }
+    }
+}
+
+/// How a file lies in a request.
+pub(super) enum Wrap {
+    /// As it is.
+    Plain,
+    /// As base64, the last text of a JSON object; all of that up to the text's own begin is here.
+    Json(Bytes),
+}
+
+impl Wrap {
+    const END: &str = "\"}";
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Plain => "application/octet-stream",
+            Self::Json(_) => "application/json",
+        }
+    }
+
+    /// The request's length with a file of this size.
+    fn length(&self, size: u64) -> u64 {
+        match self {
+            Self::Plain => size,
+            Self::Json(head) => head.len() as u64 + size.div_ceil(3) * 4 + Self::END.len() as u64,
+        }
+    }
+
+    fn whole(&self, file: Bytes) -> Bytes {
+        match self {
+            Self::Plain => file,
+            Self::Json(head) => {
+                [head.as_ref(), BASE64_STANDARD.encode(file).as_bytes(), Self::END.as_bytes()].concat().into()
+            }
+        }
     }
 }
 
 impl Client {
     /// Sends a file with a call that is harmless when repeated, and repeats it on a passing fault, from the beginning.
-    pub(super) async fn send_file(&self, call: impl Fn() -> Call, upload: &Upload) -> Result<(), Error> {
+    pub(super) async fn send_file(&self, call: Call, wrap: &Wrap, upload: &Upload) -> Result<(), Error> {
         if upload.size <= WHOLE {
-            let call = call();
-            let bytes = upload.whole(call.operation).await?;
-            return self.act(call.body("application/octet-stream", bytes)).await;
+            let body = wrap.whole(upload.whole(call.operation).await?);
+            return self.act(call.body(wrap.kind(), body)).await;
         }
+        let call = call.transfer(upload.size);
         let once = || async {
-            let (call, failure) = (call(), Failure::default());
+            let (call, failure) = (call.clone(), Failure::default());
             let operation = call.operation;
-            let sent = self.send_stream(call, upload.body(&failure)).await.map(drop);
+            let open = || upload.body(wrap, &failure);
+            let body = Streamed { kind: wrap.kind(), length: wrap.length(upload.size), open: &open };
+            let sent = self.send_stream(call, &body).await.map(drop);
             let unread = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
             // The connection only knows that its body broke off.
             unread.map_or(sent, |message| Err(Error::Source { operation, message }))
         };
-        self.again(once).await
+        self.again(upload.size, once).await
     }
 
-    /// Repeats what the transport can't repeat by itself, with the pauses that it would make.
+    /// Repeats what the transport can't repeat by itself, with the pauses that it would make, and begins nothing anew after
+    /// the time that a file of this size may take.
     pub(super) async fn again<T, F: Future<Output = Result<T, Error>>>(
         &self,
+        size: u64,
         once: impl FnMut() -> F,
     ) -> Result<T, Error> {
-        let timings = self.inner.timings;
-        let pauses = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(timings.first_pause)
-            .with_max_delay(timings.longest_pause)
-            .with_max_times(timings.attempts.saturating_sub(1));
-        once.retry(pauses)
+        let (start, longest) = (Instant::now(), self.inner.timings.transfer_of(size));
+        once.retry(self.pauses())
             .when(Error::is_worth_repeating)
-            .adjust(|error, pause| pause.map(|pause| error.retry_after().map_or(pause, |asked| asked.max(pause))))
+            .adjust(|error, pause| self.pause(error, pause?, longest.saturating_sub(start.elapsed())))
             .await
     }
 }

@@ -7,9 +7,10 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Family;
+use super::reply::Answer;
 use super::storage::{encode_path, parent};
 use super::transport::{Call, protocol};
-use super::upload::Upload;
+use super::upload::{Upload, Wrap};
 use super::{Client, Error, Once};
 
 /// A notebook's language.
@@ -64,10 +65,10 @@ pub struct ObjectInfo {
     #[serde(default)]
     pub language: Option<Language>,
     /// A file's size in bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::tolerant::size")]
     pub size: Option<u64>,
     /// A file's last change, in milliseconds since 1970.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::tolerant::integer")]
     pub modified_at: Option<i64>,
 }
 
@@ -94,6 +95,7 @@ pub enum ObjectType {
 
 const IMPORT: &str = "workspace/import";
 
+/// The content follows as its last field.
 #[derive(Serialize)]
 struct ImportBody<'a> {
     path: &'a str,
@@ -101,7 +103,15 @@ struct ImportBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
     overwrite: bool,
-    content: String,
+}
+
+impl ImportBody<'_> {
+    /// All of the JSON up to the content, which is sent as it is read.
+    fn head(&self) -> Result<Wrap, Error> {
+        let whole = serde_json::to_string(self).map_err(|error| protocol(IMPORT, &error))?;
+        let open = whole.strip_suffix('}').unwrap_or(&whole);
+        Ok(Wrap::Json(format!("{open},\"content\":\"").into()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -137,14 +147,12 @@ impl Client {
         language: Option<Language>,
         upload: &Upload,
     ) -> Result<(), Error> {
-        let content = BASE64_STANDARD.encode(upload.whole(IMPORT).await?);
-        let body = ImportBody { path, format, language, overwrite: true, content };
+        let head = ImportBody { path, format, language, overwrite: true }.head()?;
         let call = Call::new(IMPORT, Family::Import, Method::POST, "/api/2.0/workspace/import", Once::Harmless);
-        let call = call.json(&body)?;
-        match self.act(call.clone()).await {
+        match self.send_file(call.clone(), &head, upload).await {
             Err(error) if error.is_not_found() => {
                 self.make_folders(parent(path)).await?;
-                self.act(call).await
+                self.send_file(call, &head, upload).await
             }
             done => done,
         }
@@ -165,8 +173,9 @@ impl Client {
     ///
     /// # Errors
     /// `NotFound`, the general ones.
-    pub async fn download(&self, path: &str) -> Result<Bytes, Error> {
-        let call = Call::get("workspace/export", Family::Export, "/api/2.0/workspace/export").raw().transfer();
+    pub async fn download(&self, path: &str, file: Answer) -> Result<Bytes, Error> {
+        let call = Call::get("workspace/export", Family::Export, "/api/2.0/workspace/export");
+        let call = call.promises(file).transfer(0);
         let reply = self.send(call.query("path", path).query("direct_download", "true")).await?;
         Ok(reply.body)
     }
@@ -216,11 +225,10 @@ impl Client {
     /// # Errors
     /// `Conflict` if a notebook or folder is in its place, the general ones.
     pub(super) async fn import_file(&self, path: &str, upload: &Upload) -> Result<(), Error> {
-        let call = || import_call(path);
-        match self.send_file(call, upload).await {
+        match self.send_file(import_call(path), &Wrap::Plain, upload).await {
             Err(error) if error.is_not_found() => {
                 self.make_folders(parent(path)).await?;
-                self.send_file(call, upload).await
+                self.send_file(import_call(path), &Wrap::Plain, upload).await
             }
             done => done,
         }
@@ -231,7 +239,6 @@ fn import_call(path: &str) -> Call {
     let path = format!("/api/2.0/workspace-files/import-file/{}", encode_path(path.trim_start_matches('/')));
     Call::new("workspace-files/import-file", Family::Import, Method::POST, path, Once::Harmless)
         .query("overwrite", "true")
-        .transfer()
 }
 
 /// With `overwrite` a repetition changes nothing; without, it would be told that the object exists.

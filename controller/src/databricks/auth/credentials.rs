@@ -24,6 +24,18 @@ pub(in crate::databricks) struct Credentials {
     endpoint: OnceCell<String>,
 }
 
+/// Fetches another token beside the calls that go on with the old one; the next ones have it. A failed renewal is tried
+/// again after a while.
+fn renew(client: Client) {
+    tokio::spawn(async move {
+        let credentials = &client.inner.credentials;
+        match credentials.fetch(&client).await {
+            Ok(new) => *credentials.held.lock().await = Some(new),
+            Err(error) => tracing::info!(%error, "the token is not renewed yet: the old one is used on"),
+        }
+    });
+}
+
 impl Credentials {
     pub(in crate::databricks) fn new(auth: Auth) -> Self {
         let (held, refusal) = (tokio::sync::Mutex::default(), Mutex::default());
@@ -38,19 +50,30 @@ impl Credentials {
         let mut held = self.held.lock().await;
         // After the lock: whoever had it before may have been refused, and that answer is for all who waited.
         self.refusal().admit(Instant::now())?;
-        if let Some(fresh) = held.as_ref().filter(|held| held.is_fresh(Instant::now())) {
-            return Ok(fresh.authorization.clone());
-        }
-        match (self.fetch(client).await, held.as_mut()) {
-            (Ok(new), _) => Ok(held.insert(new).authorization.clone()),
-            (Err(error), old) => {
-                // Renewal is early: while the old token still holds, a fault of the token service is none of ours.
-                let kept = old.and_then(|old| old.keep_on(Instant::now()));
-                if kept.is_none() {
-                    self.refused(&error);
-                }
-                kept.ok_or(error)
+        if let Some(old) = held.as_mut() {
+            if old.is_fresh(Instant::now()) {
+                return Ok(old.authorization.clone());
             }
+            // Renewal is early: while the old token still holds, a slow or faulty token service is none of ours.
+            if let Some(kept) = old.keep_on(Instant::now()) {
+                renew(client.clone());
+                return Ok(kept);
+            }
+        }
+        match self.fetch(client).await {
+            Ok(new) => Ok(held.insert(new).authorization.clone()),
+            Err(error) => {
+                self.refused(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The token that is held has to be renewed, and still holds.
+    #[cfg(test)]
+    pub(in crate::databricks) async fn grow_old(&self) {
+        if let Some(held) = self.held.lock().await.as_mut() {
+            held.grow_old(Instant::now());
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Identity;
 use super::header::Authorization;
 use super::token::{Held, TokenAnswer};
+use crate::databricks::Answer;
 use crate::databricks::limits::Family;
 use crate::databricks::transport::{Call, protocol};
 use crate::databricks::{Client, Error, Once};
@@ -28,7 +29,8 @@ pub(super) async fn discover(client: &Client) -> Result<String, Error> {
         token_endpoint: String,
     }
     // A page instead of JSON is a workspace that has no such document, not a fault.
-    let call = Call::get(DISCOVERY, Family::Identity, "/oidc/.well-known/oauth-authorization-server").raw();
+    let call = Call::get(DISCOVERY, Family::Identity, "/oidc/.well-known/oauth-authorization-server");
+    let call = call.promises(Answer::Page);
     let reply = match client.exchange(&call, None, &Authorization::none()).await {
         Ok(reply) => reply,
         Err(error) if error.is_transient() => return Err(error),

@@ -54,10 +54,15 @@ impl Held {
         now < self.renew_at
     }
 
-    /// Its renewal failed: while it holds it is used on, and the renewal is tried again after a while.
+    /// It is renewed beside the calls: while it holds it is used on, and the renewal is tried again after a while.
     pub(super) fn keep_on(&mut self, now: Instant) -> Option<Authorization> {
         self.renew_at = now + TRY_AGAIN;
         (now < self.useless_at).then(|| self.authorization.clone())
+    }
+
+    #[cfg(test)]
+    pub(super) fn grow_old(&mut self, now: Instant) {
+        self.renew_at = now;
     }
 }
 

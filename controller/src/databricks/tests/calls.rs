@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::Upload;
 use super::super::dbfs::BLOCK;
 use super::super::workspace::{Format, Language};
+use super::super::{Answer, Upload};
 use super::{client, sent};
 
 fn ok(body: &Value) -> ResponseTemplate {
@@ -159,8 +159,9 @@ async fn downloads_are_bounded() {
     let at = "/api/2.0/fs/files/Volumes/c/s/v/f";
     on(&server, "GET", at, ResponseTemplate::new(200).set_body_bytes(vec![1; 42])).await;
     let (mut kept, mut cut) = (Vec::new(), Vec::new());
-    assert_eq!(client(&server).0.download_file("/Volumes/c/s/v/f", &mut kept, 42).await, Ok(42));
-    let error = client(&server).0.download_file("/Volumes/c/s/v/f", &mut cut, 41).await.expect_err("too large");
+    assert_eq!(client(&server).0.download_file("/Volumes/c/s/v/f", &mut kept, 42, Answer::File).await, Ok(42));
+    let error =
+        client(&server).0.download_file("/Volumes/c/s/v/f", &mut cut, 41, Answer::File).await.expect_err("too large");
     assert_eq!(error.to_string(), "fs/files/get: the file is larger than 41 bytes");
 }
 
@@ -170,6 +171,19 @@ async fn what_is_gone_counts_as_deleted() {
     for location in ["dbfs:/l/x", "/Workspace/l/x", "/Volumes/c/s/v/f"] {
         assert_eq!(client(&server).0.remove(location).await, Ok(()));
     }
+}
+
+/// What lies beyond them may use the cluster that somebody wants to restart.
+#[tokio::test]
+async fn runs_under_way_are_all_of_them_or_none() {
+    let page = json!({"runs": [{"run_id": 7}], "next_page_token": "more"});
+    let server = super::always(ok(&page)).await;
+    let error = client(&server).0.active_runs().await.expect_err("no end");
+    assert!(error.to_string().contains("runs are under way"), "{error}");
+    let asked = &sent(&server).await[0];
+    let limit: usize =
+        asked.url.query_pairs().find(|(name, _)| name == "limit").expect("a limit").1.parse().expect("a number");
+    assert!(limit < 25, "Databricks refuses 25");
 }
 
 #[tokio::test]
@@ -196,7 +210,7 @@ fn calls_can_move_between_threads() {
     let client = super::Client::new(config).expect("a client");
     moves(client.me());
     moves(client.upload("/Volumes/a/b/c/d", &Upload::of(vec![])));
-    moves(client.download_file("/Volumes/a/b/c/d", &mut Vec::new(), 0));
+    moves(client.download_file("/Volumes/a/b/c/d", &mut Vec::new(), 0, Answer::File));
 }
 
 /// What was sent so far is no file: the request has no end.

@@ -5,7 +5,7 @@ use wiremock::ResponseTemplate;
 
 use super::super::error::MAX_MESSAGE;
 use super::super::runs::Submit;
-use super::super::{Auth, Category, Client, ClientConfig, Error, HttpConfig, Limits, Unobserved, connect};
+use super::super::{Answer, Auth, Category, Client, ClientConfig, Error, HttpConfig, Limits, Unobserved, connect};
 use super::{TOKEN, always, client, client_with, quick, sent};
 
 fn html(status: u16, page: &str) -> ResponseTemplate {
@@ -72,6 +72,30 @@ async fn a_page_instead_of_json_is_a_passing_fault() {
     let error = client.restart_cluster("c").await.expect_err("an error");
     assert!(error.is_transient());
     assert_eq!(log.lines().len(), 5, "what may be done already is not");
+}
+
+/// A file of any content was asked for, or nothing but that it was done: a page is neither.
+#[rstest]
+#[case(html(200, "<html><title>Bad gateway</title></html>"))]
+#[case(html(200, "<pre>Bad gateway</pre>"))]
+#[case(ResponseTemplate::new(200).set_body_string("\n<!DOCTYPE html><title>Bad gateway</title>"))]
+#[case(ResponseTemplate::new(200).set_body_string("<?xml version='1.0'?><a>Bad gateway</a>"))]
+#[tokio::test]
+async fn a_page_instead_of_a_file_is_a_passing_fault(#[case] page: ResponseTemplate) {
+    let server = always(page).await;
+    let (client, log) = client(&server);
+    let (volume, mut file) = ("/Volumes/c/s/v/f", Vec::new());
+    let errors = [
+        client.download("/Shared/f", Answer::File).await.map(drop),
+        client.download_file(volume, &mut file, 1000, Answer::File).await.map(drop),
+        client.remove(volume).await,
+    ];
+    for error in errors.map(|answer| answer.expect_err("a page")) {
+        assert!(error.is_transient() && error.to_string().contains("UNREADABLE_ANSWER"), "{error}");
+        assert!(error.to_string().ends_with("Bad gateway"), "{error}");
+    }
+    assert!(file.is_empty() && log.lines().len() == 9, "{:?}", log.lines());
+    assert!(client.download("/Shared/f", Answer::Page).await.is_ok(), "a page that was asked for");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod identity;
 mod jobs;
 mod oauth;
 mod repetition;
+mod transfers;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -7,7 +7,7 @@ use serde_json::json;
 use wiremock::matchers::{body_string, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::{Auth, Category, Client};
+use super::super::{Auth, Category, Client, Upload};
 use super::{client_with, quick, sent};
 
 fn oauth(server: &MockServer) -> Client {
@@ -56,6 +56,58 @@ async fn a_refused_token_is_fetched_anew_within_the_call() {
     let refused = Mock::given(header("authorization", "Bearer revoked"));
     refused.respond_with(ResponseTemplate::new(401)).mount(&server).await;
     assert_eq!(oauth(&server).me().await.expect("me").id, "new");
+    assert_eq!(fetched(&server).await, 2);
+}
+
+/// A large file is read again from its beginning.
+#[tokio::test]
+async fn a_token_that_is_refused_for_a_large_file_is_fetched_anew_within_the_call() {
+    let server = MockServer::start().await;
+    on_token(&server, token("revoked", 3600), 1).await;
+    on_token(&server, token("new", 3600), 1).await;
+    let refused = Mock::given(header("authorization", "Bearer revoked"));
+    refused.respond_with(ResponseTemplate::new(401)).mount(&server).await;
+    let taken = Mock::given(header("authorization", "Bearer new"));
+    taken.respond_with(ResponseTemplate::new(200).set_body_json(json!({}))).mount(&server).await;
+    let file = vec![7; 1 << 20];
+    oauth(&server).upload("/Workspace/Shared/f", &Upload::of(file.clone())).await.expect("uploaded");
+    assert_eq!(sent(&server).await.last().expect("a request").body, file);
+    assert_eq!(fetched(&server).await, 2);
+}
+
+/// The token service hangs while the old token still holds.
+#[tokio::test]
+async fn nobody_waits_for_a_renewal_while_the_old_token_holds() {
+    let server = MockServer::start().await;
+    on_token(&server, token("old", 3600), 1).await;
+    on_token(&server, token("new", 3600).set_delay(Duration::from_mins(10)), 100).await;
+    accepts(&server, "old").await;
+    let client = oauth(&server);
+    client.me().await.expect("me");
+    client.inner.credentials.grow_old().await;
+    let calls = join_all((0..3).map(|_| client.me()));
+    let answers = tokio::time::timeout(quick().attempt / 2, calls).await.expect("without waiting");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    while fetched(&server).await < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fetched(&server).await, 2, "one renewal for all of them");
+}
+
+/// The next call has the new one.
+#[tokio::test]
+async fn a_token_is_renewed_beside_the_calls() {
+    let server = MockServer::start().await;
+    on_token(&server, token("old", 3600), 1).await;
+    on_token(&server, token("new", 3600), 1).await;
+    accepts(&server, "old").await;
+    accepts(&server, "new").await;
+    let client = oauth(&server);
+    client.me().await.expect("me");
+    client.inner.credentials.grow_old().await;
+    while client.me().await.expect("me").id != "new" {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(fetched(&server).await, 2);
 }
 

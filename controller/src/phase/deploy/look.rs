@@ -17,11 +17,14 @@ use super::state::{State, short};
 use super::target::{Target, in_volume};
 use super::write::upload;
 use crate::artifact::{Artifacts, Content};
-use crate::databricks::{Client, Error};
+use crate::databricks::{Answer, Client, Error};
 use crate::trouble::Trouble;
 
 /// The largest file that an export answers, and that is read of a volume.
 const EXPORT: u64 = 10 << 20;
+
+/// Files that are themselves what a gateway would answer in Databricks' place.
+const PAGES: [&str; 6] = ["html", "htm", "xhtml", "xml", "xsd", "svg"];
 
 /// How to look.
 pub(super) struct Eyes<'a> {
@@ -117,11 +120,14 @@ async fn compare<'a>(
 }
 
 async fn read(client: &Client, place: &str) -> Result<Bytes, Error> {
+    let suffix = place.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
+    let is_page = suffix.is_some_and(|suffix| PAGES.contains(&suffix.as_str()));
+    let answer = if is_page { Answer::Page } else { Answer::File };
     if !in_volume(place) {
-        return client.download(place).await;
+        return client.download(place, answer).await;
     }
     let mut file = Vec::new();
-    client.download_file(place, &mut file, EXPORT).await?;
+    client.download_file(place, &mut file, EXPORT, answer).await?;
     Ok(file.into())
 }
 

@@ -3,7 +3,7 @@
 use brickline_crds::Reason;
 
 use super::state::State;
-use crate::databricks::{Client, Upload};
+use crate::databricks::{Answer, Client, Upload};
 use crate::trouble::Trouble;
 
 /// The state file of one owner.
@@ -16,7 +16,7 @@ pub(super) struct Store<'a> {
 impl Store<'_> {
     /// What the last deployment left; none if there was none.
     pub(super) async fn read(&self) -> Result<Option<State>, Trouble> {
-        let file = match self.client.download(self.place).await {
+        let file = match self.client.download(self.place, Answer::File).await {
             Err(error) if error.is_not_found() => return Ok(None),
             file => file?,
         };
