@@ -103,6 +103,18 @@ pub enum InstallState {
     Unknown,
 }
 
+/// A library's location without the `dbfs:` that volumes may have in front: their two spellings are one place.
+#[must_use]
+pub fn plain(location: &str) -> &str {
+    location.strip_prefix("dbfs:").filter(|rest| rest.starts_with("/Volumes/")).unwrap_or(location)
+}
+
+#[derive(Deserialize)]
+struct AllStatuses {
+    #[serde(default, deserialize_with = "super::tolerant::list")]
+    statuses: Vec<StatusAnswer>,
+}
+
 #[derive(Deserialize)]
 struct StatusAnswer {
     /// Absent when the cluster has none.
@@ -125,6 +137,17 @@ impl Client {
         let call = Call::get("libraries/cluster-status", Family::Libraries, "/api/2.0/libraries/cluster-status");
         let answer: StatusAnswer = self.read(call.query("cluster_id", cluster_id)).await?;
         Ok(answer.library_statuses)
+    }
+
+    /// `GET libraries/all-cluster-statuses`: the libraries of every cluster of the workspace. Harmless when repeated.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn all_library_statuses(&self) -> Result<Vec<LibraryStatus>, Error> {
+        let path = "/api/2.0/libraries/all-cluster-statuses";
+        let answer: AllStatuses =
+            self.read(Call::get("libraries/all-cluster-statuses", Family::Libraries, path)).await?;
+        Ok(answer.statuses.into_iter().flat_map(|cluster| cluster.library_statuses).collect())
     }
 
     /// `POST libraries/install`, asynchronous: watch the statuses. Harmless when repeated: what is installed stays.

@@ -11,8 +11,13 @@ use crate::databricks::{Client, Error, tolerant};
 /// A job with its tasks, as far as it matters here. What other clients wrote there is taken as it is.
 #[derive(Deserialize)]
 pub(super) struct Expanded {
+    #[serde(default, deserialize_with = "tolerant::number")]
+    job_id: i64,
     #[serde(default)]
     settings: Settings,
+    /// Whether it has more tasks than a list shows.
+    #[serde(default)]
+    has_more: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,9 +46,14 @@ impl Client {
     /// `GET jobs/list` with tasks: every file that some job of the workspace installs. Harmless when repeated.
     ///
     /// # Errors
-    /// `Protocol` if there are more jobs than are read: then nobody knows what is in use. The general ones.
+    /// `Protocol` if there are more jobs than are read, or more tasks of one than a list shows: then nobody knows what is in
+    /// use. The general ones.
     pub async fn files_of_jobs(&self) -> Result<BTreeSet<String>, Error> {
         let jobs: Vec<Expanded> = self.pages_of_jobs(MAX_PAGES, true).await?;
+        if let Some(large) = jobs.iter().find(|job| job.has_more) {
+            let message = format!("job {} has more tasks than a list shows", large.job_id);
+            return Err(Error::Protocol { operation: "jobs/list", message });
+        }
         Ok(jobs.iter().flat_map(Expanded::files).collect())
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::key::folder;
 use super::state::{FOLDER, State};
 use super::store::Store;
 use crate::databricks::Client;
-use crate::databricks::libraries::Library;
+use crate::databricks::libraries::{Library, plain};
 use crate::trouble::Trouble;
 use crate::workspace::Connection;
 
@@ -16,6 +17,8 @@ use crate::workspace::Connection;
 const OTHERS: usize = 200;
 /// The most libraries that one deployment deletes.
 const MOST: usize = 50;
+/// The folders that a library has to itself below the library root: of its name, and in it of its digest.
+const FOLDERS: usize = 2;
 
 /// Deletes what is not used, and answers what that was. Harmless when repeated.
 pub(super) async fn collect(connection: &Connection, own: &str, state: &State, parallel: usize) -> Vec<String> {
@@ -31,29 +34,37 @@ pub(super) async fn collect(connection: &Connection, own: &str, state: &State, p
         }
     };
     let mut deleted = Vec::new();
-    for location in old.into_iter().filter(|location| !used.contains(location)).take(MOST) {
+    for location in old.into_iter().filter(|location| !used.contains(plain(location))).take(MOST) {
         match connection.client.remove(&location).await {
-            Ok(()) => deleted.push(location),
+            Ok(()) => {
+                remove_folders(&connection.client, &location).await;
+                deleted.push(location);
+            }
             Err(error) => tracing::info!(%error, location, "an old library was not deleted"),
         }
     }
     deleted
 }
 
-/// Every library that somebody uses.
+/// The folders of the library's digest and name, unless another version lies there: what is not empty stays.
+async fn remove_folders(client: &Client, location: &str) {
+    for folder in std::iter::successors(folder(location), |inner| folder(inner)).take(FOLDERS) {
+        if let Err(error) = client.remove_folder(folder).await {
+            tracing::debug!(%error, folder, "the folder stays");
+            return;
+        }
+    }
+}
+
+/// Every library that somebody uses, each by its plain location.
 async fn used(connection: &Connection, own: &str, parallel: usize) -> Result<BTreeSet<String>, Trouble> {
     let client = &connection.client;
-    let ids: Vec<String> = connection.workspace.spec.clusters.values().map(|cluster| cluster.id.clone()).collect();
-    let looks: Vec<_> = ids.iter().map(|id| client.library_statuses(id)).collect();
-    let mut statuses = stream::iter(looks).buffer_unordered(parallel);
-    let mut used = BTreeSet::new();
-    while let Some(statuses) = statuses.try_next().await? {
-        used.extend(statuses.into_iter().filter_map(|status| path(&status.library)));
-    }
+    let statuses = client.all_library_statuses().await?;
+    let mut used: BTreeSet<String> = statuses.into_iter().filter_map(|status| path(status.library)).collect();
     used.extend(remembered(client, own, parallel).await?);
     // A failed release leaves the jobs of an earlier one on the libraries of that.
     used.extend(client.files_of_jobs().await?);
-    Ok(used)
+    Ok(used.iter().map(|location| plain(location).to_owned()).collect())
 }
 
 /// What the other pipelines and stages of the workspace remember.
@@ -76,9 +87,9 @@ async fn read(client: &Client, place: &str) -> Result<Option<State>, Trouble> {
     Store { client, place }.read().await
 }
 
-fn path(library: &Library) -> Option<String> {
+fn path(library: Library) -> Option<String> {
     match library {
-        Library::Whl(path) | Library::Jar(path) | Library::Requirements(path) => Some(path.clone()),
+        Library::Whl(path) | Library::Jar(path) | Library::Requirements(path) => Some(path),
         _ => None,
     }
 }

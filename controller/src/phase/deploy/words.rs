@@ -8,6 +8,8 @@ use crate::trouble::Trouble;
 
 /// How many drifted places a message names.
 const NAMED: usize = 10;
+/// How many files that stay as they are a log names: it has room for other lines too.
+const UNCHANGED: usize = 1_000;
 
 /// What somebody else changed, as issues of the release.
 pub(super) fn issues(plan: &Plan) -> Vec<Issue> {
@@ -34,6 +36,16 @@ pub(super) fn planned(report: &Report, uri: &str) -> String {
         removed.len(),
         libraries.len()
     )
+}
+
+/// What stays as it is, for the log of a deployment.
+pub(super) fn unchanged<'a>(plan: &Plan, places: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let same = places.filter(|place| !plan.write.contains_key(*place));
+    let mut lines: Vec<String> = same.take(UNCHANGED).map(|place| format!("unchanged: {place}")).collect();
+    if plan.unchanged > lines.len() {
+        lines.push(format!("unchanged: {} more", plan.unchanged - lines.len()));
+    }
+    lines
 }
 
 /// Why nothing is written although something differs.

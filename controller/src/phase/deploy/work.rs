@@ -14,6 +14,7 @@ use super::bundle;
 use super::check::check;
 use super::collect::collect;
 use super::guard;
+use super::key::key;
 use super::look::{self, Eyes, lists, look};
 use super::plan::{Plan, Wanted, plan};
 use super::report::{Done, Report};
@@ -120,6 +121,9 @@ impl<'a> Work<'a> {
         };
         let uri = self.keep(place::PLAN, &report).await?;
         self.tell(&words::planned(&report, &uri));
+        for line in words::unchanged(&plan, places.keys()) {
+            self.tell(&line);
+        }
         if deploy.on_drift == OnDrift::Fail && !report.drifted.is_empty() {
             return Err(forbidden(&report, &uri));
         }
@@ -161,7 +165,9 @@ impl<'a> Work<'a> {
         let (content, parallel) = (self.open().await?, self.connection.uploads());
         let (client, content) = (&self.connection.client, &content);
         let tell = |line: String| self.tell(&line);
-        let site = Site { client, content, places: &places, libraries: &self.libraries, parallel, tell: &tell };
+        let roots: Vec<String> = self.release.spec.deploy.items().iter().map(|item| key(&item.to)).collect();
+        let (libraries, roots) = (&self.libraries, &roots);
+        let site = Site { client, content, places: &places, libraries, roots, parallel, tell: &tell };
         let (mut progress, trouble) = carry_out(&site, &before, &plan, stop).await;
         progress.modified = self.modified(&places, &progress).await;
         progress.cells = self.cells(content, &places, &progress).await;

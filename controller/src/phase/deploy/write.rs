@@ -16,12 +16,17 @@ use crate::databricks::workspace::Format;
 use crate::databricks::{Client, Error, Upload};
 use crate::trouble::Trouble;
 
+/// The most empty folders that one deployment removes.
+const FOLDERS: usize = 200;
+
 /// What a deployment works with.
 pub(super) struct Site<'a> {
     pub(super) client: &'a Client,
     pub(super) content: &'a Arc<Content>,
     pub(super) places: &'a BTreeMap<String, &'a Target>,
     pub(super) libraries: &'a [Library],
+    /// The folders below which Brickline makes folders, each by its one name.
+    pub(super) roots: &'a [String],
     /// Calls at the same time.
     pub(super) parallel: usize,
     /// Told of each thing that was done.
@@ -45,8 +50,12 @@ pub(super) async fn carry_out(
 ) -> (Progress, Option<Trouble>) {
     let mut progress = Progress::default();
     let mut stop = std::pin::pin!(stop);
-    if let Err(error) = make_folders(site, state, plan).await {
-        return (progress, Some(error.into()));
+    let made = tokio::select! {
+        made = make_folders(site, state, plan) => made.map_err(Trouble::from),
+        why = &mut stop => Err(why),
+    };
+    if let Err(trouble) = made {
+        return (progress, Some(trouble));
     }
     let puts = site.libraries.iter().filter(|library| plan.put.contains(&library.location));
     let puts = puts.map(|library| (library.location.as_str(), Task::Put(library)));
@@ -60,9 +69,38 @@ pub(super) async fn carry_out(
         return (progress, trouble);
     }
     let rest = plan.remove.iter().map(|place| (place.as_str(), Task::Remove)).collect();
-    let (removed, trouble) = all(site, rest, stop, &mut progress.unknown).await;
+    let (removed, trouble) = all(site, rest, stop.as_mut(), &mut progress.unknown).await;
     progress.removed = removed;
+    if trouble.is_some() {
+        return (progress, trouble);
+    }
+    let trouble = tokio::select! {
+        () = remove_folders(site, state, &progress.removed) => None,
+        why = stop => Some(why),
+    };
     (progress, trouble)
+}
+
+/// The folders below an item's target in which nothing lies any more that Brickline knows of, the inner ones first. One that
+/// somebody else put something into is not empty, and stays.
+async fn remove_folders(site: &Site<'_>, state: &State, removed: &[String]) {
+    let gone: BTreeSet<&str> = removed.iter().map(String::as_str).collect();
+    let left = state.files.keys().filter(|place| !gone.contains(place.as_str())).chain(site.places.keys());
+    let needed: BTreeSet<&str> = left.flat_map(|place| above(place)).collect();
+    let is_ours = |folder: &str| site.roots.iter().any(|root| is_below(folder, root));
+    let all = gone.iter().flat_map(|place| above(place));
+    let empty: BTreeSet<&str> = all.filter(|folder| !needed.contains(folder) && is_ours(folder)).collect();
+    for folder in empty.iter().rev().take(FOLDERS) {
+        let removed = if in_volume(folder) {
+            site.client.delete_directory(folder).await
+        } else {
+            site.client.delete_object(folder, false).await
+        };
+        match removed {
+            Ok(()) => (site.tell)(format!("empty folder removed: {folder}")),
+            Err(error) => tracing::debug!(%error, folder, "the folder stays"),
+        }
+    }
 }
 
 /// Every folder in which nothing lies yet, once: not one found missing by each file.
@@ -75,6 +113,11 @@ async fn make_folders(site: &Site<'_>, state: &State, plan: &Plan) -> Result<(),
     let missing = needed.iter().filter(|folder| !known.contains(**folder) && !is_inner(folder));
     let makes: Vec<_> = missing.map(|folder| make(site.client, folder)).collect();
     stream::iter(makes).buffer_unordered(site.parallel).try_collect().await
+}
+
+/// Every folder that a place is in, from the inner ones to the outer.
+fn above(place: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(folder(place), |inner| folder(inner))
 }
 
 async fn make(client: &Client, folder: &str) -> Result<(), Error> {

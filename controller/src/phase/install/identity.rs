@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use brickline_artifact::wheel;
 
-use crate::databricks::libraries::{Library, Maven, Pypi};
+use crate::databricks::libraries::{Library, Maven, Pypi, plain};
 
 /// What makes two libraries versions of the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +65,6 @@ pub(super) fn label(library: &Library) -> String {
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
-}
-
-/// Volumes have two spellings, with and without `dbfs:`.
-fn plain(path: &str) -> &str {
-    path.strip_prefix("dbfs:").filter(|rest| rest.starts_with("/Volumes/")).unwrap_or(path)
 }
 
 fn is_below(path: &str, root: &str) -> bool {

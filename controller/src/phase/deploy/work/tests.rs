@@ -2,6 +2,8 @@
 
 mod drift;
 mod fake;
+mod libraries;
+mod pages;
 
 use brickline_crds::{
     Artifact, DatabricksReleaseSpec, DatabricksReleaseStatus, DeployItem, GitSource, ItemKind, ReleaseReason,
@@ -151,6 +153,21 @@ async fn the_log_names_what_was_planned_and_each_thing_that_was_done() {
 }
 
 #[tokio::test]
+async fn the_log_names_what_stays_as_it_is_within_bounds() {
+    let stand = Stand::new().await;
+    let old = stand.built("one", &notebooks(1_005, 0, ""), &[]).await;
+    stand.leave(&stand.work(&old, &[]).await);
+    stand.deploy(&stand.built("two", &notebooks(1_005, 2, "new"), &[]).await).await.unwrap();
+    stand.log.flush(&stand.shop.artifacts).await;
+    let log = place::of_log("data", "two", Phase::Deploy);
+    let (text, _) = stand.shop.artifacts.part(&log, 0, usize::MAX).await.unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let lines = text.lines().filter_map(|line| Some(line.split_once(' ')?.1));
+    let told: Vec<&str> = lines.filter_map(|line| line.strip_prefix("unchanged: ")).collect();
+    assert_eq!((told.len(), told[0], told[1_000]), (1_001, "/Shared/dbxdemo/0/0010.py", "3 more"));
+}
+
+#[tokio::test]
 async fn ten_changed_of_two_thousand_cost_fifteen_calls() {
     let stand = Stand::new().await;
     let old = stand.built("one", &notebooks(2000, 0, ""), &[]).await;
@@ -185,6 +202,39 @@ async fn what_the_repository_removed_goes_and_what_others_put_there_stays() {
     assert_eq!(done.changes.removed, 1);
     let left = stand.fake.below(FOLDER);
     assert_eq!(left, ["/Shared/dbxdemo/0/0000.py", "/Shared/dbxdemo/0/theirs.py", "/Shared/dbxdemo/1/0001.py"]);
+}
+
+/// A folder with nothing in it would be left for good.
+#[tokio::test]
+async fn a_folder_goes_with_its_last_notebook_unless_others_use_it() {
+    let stand = Stand::new().await;
+    stand.deploy(&stand.built("one", &notebooks(4, 0, ""), &[]).await).await.unwrap();
+    stand.fake.inside().put("/Shared/dbxdemo/2/theirs.py", "NOTEBOOK", b"");
+    stand.fake.calls();
+    stand.deploy(&stand.built("two", &notebooks(2, 0, ""), &[]).await).await.unwrap();
+    let calls = stand.fake.calls();
+    let removed: Vec<&String> = calls.iter().filter(|call| call.starts_with("workspace/delete")).collect();
+    let of = |place: &str| removed.iter().filter(|call| call.ends_with(place)).count();
+    assert_eq!((of("/dbxdemo/3"), of("/dbxdemo/1"), of("/dbxdemo")), (1, 0, 0), "{removed:?}");
+    assert!(stand.fake.below(FOLDER).contains(&"/Shared/dbxdemo/2/theirs.py".to_owned()));
+}
+
+/// Folders are made one by one where Databricks is slow.
+#[tokio::test]
+async fn who_cancels_does_not_wait_for_folders() {
+    let stand = Stand::new().await;
+    let release = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    stand.fake.inside().hangs = Some("/Shared/dbxdemo/1".into());
+    let work = stand.work(&release, &[]).await;
+    let Outcome::Planned(planned) = work.plan().await.unwrap() else { panic!("nothing to do") };
+    let stop = async {
+        while count(&stand.fake.inside().calls, "workspace/mkdirs /Shared/dbxdemo") < 3 {
+            tokio::task::yield_now().await;
+        }
+        Trouble::passing(Reason::Canceled, "the deployment was cut off")
+    };
+    let trouble = work.write(planned.ticket, stop).await.unwrap_err();
+    assert!(trouble.message.starts_with("the deployment was cut off"), "{}", trouble.message);
 }
 
 #[tokio::test]
@@ -292,46 +342,6 @@ async fn an_artifact_whose_bytes_no_longer_match_its_digest_deploys_nothing() {
     assert_eq!((trouble.reason, trouble.transient), (Reason::ArtifactFailed, false));
     assert!(trouble.message.contains("damaged"), "{}", trouble.message);
     assert!(stand.fake.below(FOLDER).is_empty());
-}
-
-/// Who still uses an old wheel.
-#[derive(Clone, Copy, PartialEq)]
-enum User {
-    Nobody,
-    Cluster,
-    OtherStage,
-    Job,
-}
-
-#[rstest]
-#[case(User::Nobody)]
-#[case(User::Cluster)]
-#[case(User::OtherStage)]
-#[case(User::Job)]
-#[tokio::test]
-async fn an_old_wheel_goes_when_nobody_uses_it(#[case] user: User) {
-    let stand = Stand::new().await;
-    for number in 0..7 {
-        let wheel = (format!("dbxdemo-0.{number}.0-py3-none-any.whl"), format!("wheel {number}"));
-        let release = stand.built(&format!("r{number}"), &[], &[(&wheel.0, &wheel.1)]).await;
-        stand.deploy(&release).await.unwrap();
-        let first = stand.work(&release, &[]).await.locations[0].clone();
-        if number == 0 && user == User::Cluster {
-            stand.fake.inside().libraries.push(first.clone());
-        }
-        if number == 0 && user == User::Job {
-            stand.fake.inside().of_jobs.push(first.clone());
-        }
-        if number == 0 && user == User::OtherStage {
-            let other = State::default().completed("other", &[first]);
-            let other = other.begun(&Plan::default(), &author("other"));
-            stand.fake.inside().put(&state::place(&["other"]), "FILE", &other.write().unwrap());
-        }
-    }
-    let left = stand.fake.below("/Shared/.brickline/libraries");
-    let goes = user == User::Nobody;
-    assert_eq!(left.len(), if goes { 5 } else { 6 }, "{left:?}");
-    assert_eq!(left.iter().any(|place| place.contains("dbxdemo-0.0.0")), !goes);
 }
 
 #[tokio::test]

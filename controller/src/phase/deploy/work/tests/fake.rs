@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::super::super::key::key;
+use super::super::super::key::{is_below, key};
 use crate::databricks::{Auth, Client, ClientConfig, Family, HttpConfig, Limits, Timings, Unobserved, connect};
 use crate::workspace::Connection;
 
@@ -41,6 +41,8 @@ pub(super) struct Inside {
     pub(super) libraries: Vec<String>,
     /// Libraries of saved jobs.
     pub(super) of_jobs: Vec<String>,
+    /// Whether some saved job has more tasks than a list shows.
+    pub(super) large_job: bool,
 }
 
 impl Inside {
@@ -74,18 +76,30 @@ impl Inside {
                 self.objects.get(&place).map_or_else(missing, |object| ok(&shown(&place, object)))
             }
             "workspace/list" => ok(&json!({"objects": self.list(&place)})),
+            "workspace/delete" if self.objects.keys().any(|other| is_below(other, &place)) => {
+                let refusal = json!({"error_code": "DIRECTORY_NOT_EMPTY", "message": "it is not empty"});
+                ResponseTemplate::new(400).set_body_json(refusal)
+            }
             "workspace/delete" => {
                 self.objects.remove(&place);
                 ok(&json!({}))
             }
+            "workspace/mkdirs" if self.hangs.as_ref() == Some(&place) => {
+                ok(&json!({})).set_delay(Duration::from_mins(10))
+            }
             "workspace/mkdirs" => ok(&json!({})),
-            "libraries/cluster-status" => {
+            "libraries/all-cluster-statuses" => {
                 let status = |path: &String| json!({"library": {"whl": path}, "status": "INSTALLED"});
-                ok(&json!({"library_statuses": self.libraries.iter().map(status).collect::<Vec<_>>()}))
+                let libraries: Vec<_> = self.libraries.iter().map(status).collect();
+                ok(
+                    &json!({"statuses": [{"cluster_id": "of nobody here"}, {"cluster_id": "c", "library_statuses": libraries}]}),
+                )
             }
             "jobs/list" => {
                 let task = |path: &String| json!({"settings": {"tasks": [{"libraries": [{"whl": path}]}]}});
-                ok(&json!({"jobs": self.of_jobs.iter().map(task).collect::<Vec<_>>()}))
+                let mut jobs: Vec<_> = self.of_jobs.iter().map(task).collect();
+                jobs.push(json!({"job_id": 7, "has_more": self.large_job}));
+                ok(&json!({"jobs": jobs}))
             }
             _ => ResponseTemplate::new(404),
         }
@@ -113,6 +127,10 @@ impl Inside {
         self.calls.push(format!("{} fs/{kind} {place}", request.method));
         match (kind, request.method.as_str()) {
             ("directories", "GET") => ok(&json!({"contents": self.list(place)})),
+            ("files", "HEAD") => self
+                .objects
+                .get(place)
+                .map_or_else(missing, |object| ResponseTemplate::new(200).set_body_bytes(object.content.clone())),
             ("files", "GET") => self
                 .objects
                 .get(place)
@@ -199,7 +217,7 @@ impl Fake {
     pub(super) fn connection(&self, annotations: &[(&str, &str)]) -> Connection {
         let moment = Duration::from_millis(2);
         let timings = Timings { first_pause: moment, longest_pause: moment, ..Timings::default() };
-        let lifted = [Family::Import, Family::Export, Family::Workspace, Family::Libraries];
+        let lifted = [Family::Import, Family::Export, Family::Workspace, Family::Libraries, Family::Files];
         let families = lifted.into_iter().map(|family| (family, NonZeroU32::new(100_000).unwrap())).collect();
         let client = Client::new(ClientConfig {
             host: self.server.uri().parse().unwrap(),
