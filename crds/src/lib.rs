@@ -31,20 +31,20 @@ pub use protection::{Approvals, Day, Protection, Window};
 pub use reference::{LocalRef, SecretKeyRef};
 pub use release::{
     ApprovalRecord, Artifact, ArtifactFrom, Autoscale, Backoff, Build, BuildJob, BuildJobStatus, BuildOnly, BuildStep,
-    BuildTests, Bundle, BundleTicket, Cause, Changes, Compute, ComputeKind, DataSecurityMode, DatabricksJob,
-    DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem, DeployLibraries,
-    DeployTicket, Drift, FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests, Install, InstallLibrary,
-    Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MatrixCopy, MavenLibrary, MaxDuration, NewCluster,
-    NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PackageLibrary, PhaseRetries, PhaseStatus, PlannedJob,
-    PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources, Restart, RestartTicket,
-    Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless, Source, SparkPython, StartTicket,
-    StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests, Ticket, Timeouts,
-    WaitLimits, Waiting, WhenIdle,
+    BuildTests, Bundle, BundleTicket, Cause, Changes, Compute, ComputeKind, DataSecurityMode, DatabricksConnect,
+    DatabricksJob, DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Deploy, DeployItem,
+    DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests,
+    Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MatrixCopy, MavenLibrary,
+    MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PackageLibrary, PhaseRetries,
+    PhaseStatus, PlannedJob, PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources,
+    Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless, Source, SparkPython,
+    StartTicket, StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests, Ticket,
+    Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{
-    Auth, Azure, Bundles, Cluster, DatabricksWorkspace, DatabricksWorkspaceSpec, DatabricksWorkspaceStatus,
-    FamilyLimits, Federation, Identity, Limits, NewClusters, OAuth, Token, Variable,
+    Auth, Azure, Bundles, Cluster, ConnectSessions, DatabricksWorkspace, DatabricksWorkspaceSpec,
+    DatabricksWorkspaceStatus, FamilyLimits, Federation, Identity, Limits, NewClusters, OAuth, Token, Variable,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

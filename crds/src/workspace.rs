@@ -67,6 +67,10 @@ pub struct DatabricksWorkspaceSpec {
     /// `protection.allowedPaths` can't bind a bundle.
     #[serde(default)]
     pub bundles: Bundles,
+    /// Whether builds may have Databricks Connect. Their steps have the workspace's credentials then, so that whoever may
+    /// write to a branch that is built, or create releases, can use these credentials, before anybody approved anything.
+    #[serde(default)]
+    pub databricks_connect: ConnectSessions,
     /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value: main_staging}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -119,6 +123,15 @@ pub struct Bundles {
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub images: Vec<String>,
+}
+
+/// Which builds may have Databricks Connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectSessions {
+    /// Whether a release's `build.databricksConnect` is taken. `protection` must have neither `approvals` nor `windows`
+    /// then: both come after the build. Default: false.
+    pub allowed: bool,
 }
 
 /// A value that releases use by its name. Exactly one field is set.

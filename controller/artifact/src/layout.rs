@@ -47,8 +47,9 @@ pub const BUNDLE_DIR: &str = "/bundle";
 pub const BUNDLE_WHEELS: &str = "dist";
 /// The Databricks CLI, in the PATH of its image.
 pub const BUNDLE_PROGRAM: &str = "databricks";
-/// What of the CLI's environment comes from Secrets.
-pub const BUNDLE_SECRETS: [&str; 3] = ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET", "ARM_CLIENT_SECRET"];
+/// What comes from Secrets in the environment of Databricks' own clients: of the CLI, and of the steps of a build with
+/// Databricks Connect.
+pub const WORKSPACE_SECRETS: [&str; 3] = ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET", "ARM_CLIENT_SECRET"];
 /// What `fetch` ends with if another try would end alike.
 pub const FETCH_REFUSED: u8 = 3;
 

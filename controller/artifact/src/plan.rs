@@ -43,6 +43,9 @@ pub struct BuildPlan {
     /// Requirement files to install. Empty: each tracked `requirements*.txt` at the top or beside a wheel's folder.
     #[serde(default)]
     pub requirements: Vec<String>,
+    /// The version of `databricks-connect` to install after all of them, such as `15.4.*`. None: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub databricks_connect: Option<String>,
     /// Where packages come from.
     #[serde(default)]
     pub package_index: PackageIndex,
@@ -290,6 +293,8 @@ impl BuildPlan {
         require("source.base", base.is_none_or(is_commit), "expected 40 or 64 hexadecimal digits")?;
         let deployed = source.deployed.as_deref();
         require("source.deployed", deployed.is_none_or(is_commit), "expected 40 or 64 hexadecimal digits")?;
+        let version = self.databricks_connect.as_deref();
+        require("databricksConnect", version.is_none_or(is_version), "expected a version such as 15.4.*")?;
         require("source.reference", is_reference(&source.reference), "expected a full ref such as refs/heads/release")?;
         require(
             "source.url",
@@ -308,6 +313,11 @@ fn require(field: &'static str, holds: bool, why: &'static str) -> Result<(), Pl
 #[must_use]
 pub fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether pip takes a text for nothing but a version.
+fn is_version(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'*'))
 }
 
 /// The part of git's `check-ref-format` that keeps a ref from meaning something else in a refspec.
@@ -413,8 +423,11 @@ mod tests {
     #[case("/source/commit", "HEAD")]
     #[case("/source/commit", "9b1c0de")]
     #[case("/upload/url", "http://plain")]
+    #[case("/databricksConnect", "15.4 -r https://x")]
+    #[case("/databricksConnect", "*")]
     fn a_field_that_could_be_an_option_is_refused(#[case] pointer: &str, #[case] value: &str) {
         let mut plan = minimal();
+        plan["databricksConnect"] = "15.4.*".into();
         *plan.pointer_mut(pointer).expect("the field exists") = value.into();
         assert!(matches!(BuildPlan::from_json(&plan.to_string()), Err(PlanError::Field { .. })));
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use brickline_artifact::layout::{BUNDLE_PROGRAM, BUNDLE_SECRETS};
+use brickline_artifact::layout::{BUNDLE_PROGRAM, WORKSPACE_SECRETS};
 
 /// Why this process is still here.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub struct NotStarted(io::Error);
 pub fn bundle(arguments: &[String]) -> NotStarted {
     let mut command = Command::new(BUNDLE_PROGRAM);
     command.args(arguments);
-    for name in BUNDLE_SECRETS {
+    for name in WORKSPACE_SECRETS {
         if let Ok(value) = env::var(name) {
             command.env(name, value.trim());
         }

@@ -1,6 +1,6 @@
 //! A journal is a container's log: every line with its time, on standard output and in a file, within a budget.
 //!
-//! Beyond the budget the end is kept and the middle left out, since the end says why something failed.
+//! Secrets of the container are left out. Beyond the budget the end is kept and the middle left out, since the end says why something failed.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
+
+use crate::secrets::Secrets;
 
 /// Longer lines are cut into pieces of this size.
 const MAX_LINE_BYTES: usize = 8 * 1024;
@@ -24,6 +26,7 @@ pub struct Journal {
     left_out: u64,
     line: Vec<u8>,
     recent: VecDeque<String>,
+    secrets: Secrets,
 }
 
 impl Journal {
@@ -41,15 +44,26 @@ impl Journal {
     pub fn to_stdout(budget: u64) -> Self {
         let budget = budget.saturating_sub(TAIL_BYTES as u64);
         let (tail, recent) = (VecDeque::new(), VecDeque::new());
-        Self { file: None, budget, tail, left_out: 0, line: Vec::new(), recent }
+        Self { file: None, budget, tail, left_out: 0, line: Vec::new(), recent, secrets: Secrets::default() }
+    }
+
+    /// From now on these are not told, beside those that already were not.
+    pub fn hide(&mut self, secrets: &Secrets) {
+        self.secrets = std::mem::take(&mut self.secrets).and(secrets);
+    }
+
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Takes output as it comes, in any pieces.
     pub fn take(&mut self, output: &[u8]) {
         for piece in output.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.line.len() >= MAX_LINE_BYTES {
+            if piece.ends_with(b"\n") {
                 self.end_line();
+            } else if self.line.len() >= MAX_LINE_BYTES + self.secrets.overhang() {
+                self.cut_line();
             }
         }
     }
@@ -90,10 +104,24 @@ impl Journal {
         }
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches(['\n', '\r']);
-        self.remember(text);
+        let text = self.secrets.masked(text.trim_end_matches(['\n', '\r'])).into_owned();
+        self.remember(&text);
         let stamped = format!("{:.3} {text}\n", Timestamp::now());
         self.write(stamped.as_bytes());
+    }
+
+    /// Writes the beginning of a long line. What may be the beginning of a secret stays, until the rest of it has come.
+    fn cut_line(&mut self) {
+        let text = String::from_utf8_lossy(&self.line);
+        let mut masked = self.secrets.masked(&text).into_owned();
+        let mut at = masked.len().saturating_sub(self.secrets.overhang());
+        while !masked.is_char_boundary(at) {
+            at -= 1;
+        }
+        let rest = masked.split_off(at);
+        self.line = masked.into_bytes();
+        self.end_line();
+        self.line = rest.into_bytes();
     }
 
     fn remember(&mut self, text: &str) {
@@ -168,6 +196,22 @@ mod tests {
         assert!(text.lines().next().expect("a line").ends_with("line 0"));
         assert!(text.contains("bytes left out"));
         assert!(text.ends_with("line 199999\n"));
+    }
+
+    #[test]
+    fn a_secret_is_not_told_in_whatever_pieces_it_comes() {
+        let secret = "dapi0123456789abcdef";
+        for before in [0, 100, MAX_LINE_BYTES - 10, MAX_LINE_BYTES, MAX_LINE_BYTES + 15, 3 * MAX_LINE_BYTES - 5] {
+            let line = format!("{}{secret}{}", "x".repeat(before), "y".repeat(MAX_LINE_BYTES));
+            let text = log(1 << 30, |journal| {
+                journal.hide(&crate::secrets::tests::secrets(&[secret]));
+                line.as_bytes().chunks(1000).for_each(|piece| journal.take(piece));
+                journal.take(b"\n");
+                assert!(journal.recent().all(|line| !line.contains("dapi")));
+            });
+            let joined: String = text.lines().filter_map(|line| line.split_once(' ')).map(|(_, text)| text).collect();
+            assert_eq!(joined, line.replace(secret, "[redacted]"), "after {before} bytes");
+        }
     }
 
     #[test]

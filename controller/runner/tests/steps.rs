@@ -202,3 +202,121 @@ fn the_time_limit_ends_a_step() {
     assert_eq!(pod.run("steps"), 66);
     assert!(pod.message().contains("ran into the time limit"), "{}", pod.message());
 }
+
+/// A package index in a folder: packages of one module each, as wheels.
+fn packages(pod: &Pod, wanted: &[(&str, &str, &str)]) -> PathBuf {
+    let folder = pod.at("index");
+    let script = "import sys, zipfile
+folder, name, version, module = sys.argv[1:]
+stem = f'{name.replace(\"-\", \"_\")}-{version}'
+info = f'{stem}.dist-info'
+with zipfile.ZipFile(f'{folder}/{stem}-py3-none-any.whl', 'w') as wheel:
+    files = {f'{module}/__init__.py': f'origin = {name!r}\\n', f'{info}/METADATA': f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n',
+        f'{info}/WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
+    for path, text in files.items():
+        wheel.writestr(path, text)
+    wheel.writestr(f'{info}/RECORD', ''.join(f'{path},,\\n' for path in [*files, f'{info}/RECORD']))";
+    fs::create_dir_all(&folder).expect("created");
+    for (name, version, module) in wanted {
+        let folder = folder.to_string_lossy().into_owned();
+        let made = std::process::Command::new("python3").args(["-c", script, &folder, name, version, module]).status();
+        assert!(made.expect("started").success());
+    }
+    folder
+}
+
+/// A pod whose tests want Databricks Connect, with an index of its own.
+fn connected(repository: &Repository, version: &str) -> Pod {
+    let commit = repository.commit("first");
+    let mut pod = pod(repository, &commit);
+    let index = packages(
+        &pod,
+        &[
+            ("databricks-connect", "15.4.1", "pyspark"),
+            ("databricks-connect", "15.4.26", "pyspark"),
+            ("databricks-connect", "16.1.0", "pyspark"),
+            ("databricks-sdk", "0.60.0", "databricks_sdk"),
+            ("pyspark", "3.5.0", "pyspark"),
+        ],
+    );
+    pod.set("PIP_NO_INDEX", "1");
+    pod.set("PIP_FIND_LINKS", index);
+    pod.plan["databricksConnect"] = json!(version);
+    pod
+}
+
+const WHICH: &str = "import pyspark\ndef test_which():\n    assert pyspark.origin == 'databricks-connect'\n";
+
+#[test]
+fn databricks_connect_takes_the_place_of_a_pyspark_that_requirements_bring() {
+    let repository = Repository::new();
+    repository.write("requirements.txt", "pyspark==3.5.0\ndatabricks-connect==15.4.1\ndatabricks-sdk\n");
+    repository.write("test_it.py", WHICH);
+    let pod = connected(&repository, "15.4.*");
+    assert_eq!(pod.run("steps"), 0, "{}", pod.read("work/log/steps.log"));
+    let log = pod.read("work/log/steps.log");
+    assert!(log.contains("pyspark 3.5.0, which requirements or wheels brought, makes way"), "{log}");
+    assert!(log.contains("sessions by databricks-connect 15.4.26 and databricks-sdk 0.60.0 on Python 3."), "{log}");
+}
+
+#[test]
+fn a_version_that_the_index_does_not_have_is_named() {
+    let repository = Repository::new();
+    repository.write("test_it.py", WHICH);
+    let pod = connected(&repository, "99.9.*");
+    assert_eq!(pod.run("steps"), 66, "{}", pod.read("work/log/steps.log"));
+    let message = pod.message();
+    assert!(message.starts_with("pip install databricks-connect==99.9.* ended with exit code 1: ERROR:"), "{message}");
+}
+
+#[test]
+fn a_build_without_it_installs_none() {
+    let repository = Repository::new();
+    repository.write(
+        "test_it.py",
+        "import importlib.util\ndef test_none():\n    assert not importlib.util.find_spec('pyspark')\n",
+    );
+    let mut pod = connected(&repository, "15.4.*");
+    pod.plan.as_object_mut().expect("a plan").remove("databricksConnect");
+    assert_eq!(pod.run("steps"), 0, "{}", pod.read("work/log/steps.log"));
+}
+
+#[test]
+fn credentials_reach_the_tests_and_neither_log_nor_reports_nor_last_words() {
+    let (token, federated) = ("dapi0123456789abcdef", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln");
+    let repository = Repository::new();
+    // The length says that the line end of the Secret's file is gone.
+    let code = "import os
+def test_it():
+    token = os.environ['DATABRICKS_TOKEN']
+    assert len(token) == 20
+    federated = open(os.environ['DATABRICKS_OIDC_TOKEN_FILEPATH']).read().strip()
+    print('the token is', token, 'or', federated, os.environ['DATABRICKS_HOST'])
+    open('TEST-own.xml', 'w').write(f'<testsuite><testcase name=\"{token}\"><failure message=\"{federated}\"/></testcase></testsuite>')
+    assert token == federated, f'{token} is {federated}'
+";
+    repository.write("test_it.py", code);
+    let commit = repository.commit("first");
+    let mut pod = pod(&repository, &commit);
+    pod.write("identity", format!("{federated}\n"));
+    let file = pod.at("identity");
+    pod.set("DATABRICKS_HOST", "https://adb-1.2.azuredatabricks.net");
+    pod.set("DATABRICKS_TOKEN", format!("{token}\n"));
+    pod.set("DATABRICKS_OIDC_TOKEN_FILEPATH", file);
+    let output = pod.container("steps").output().expect("started");
+    assert_eq!(output.status.code(), Some(67));
+    let told = [
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        pod.read("work/log/steps.log"),
+        pod.read("work/reports/TEST-1.xml"),
+        pod.read("work/src/TEST-own.xml"),
+        pod.read("work/out/steps.json"),
+        pod.message(),
+    ];
+    for text in &told {
+        assert!(!text.contains(token) && !text.contains(federated), "{text}");
+    }
+    assert!(told[1].contains("the token is [redacted] or [redacted] https://adb-1.2"), "{}", told[1]);
+    assert!(told[2].contains("AssertionError: [redacted] is [redacted]"), "{}", told[2]);
+    assert!(told[3].contains("testcase name=\"[redacted]\""), "{}", told[3]);
+}

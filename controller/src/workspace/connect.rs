@@ -36,15 +36,20 @@ impl Connection {
 
     /// The id of the cluster that the workspace calls `name`.
     pub(crate) fn cluster(&self, name: &str) -> Result<String, Trouble> {
-        let clusters = &self.workspace.spec.clusters;
-        clusters.get(name).map(|cluster| cluster.id.clone()).ok_or_else(|| {
-            let known: Vec<&str> = clusters.keys().map(String::as_str).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let workspace = self.workspace.name_any();
-            let message = format!("DatabricksWorkspace {workspace} has no cluster called {name:?}; it has: {known}");
-            Trouble::lasting(Reason::InvalidSpec, message)
-        })
+        cluster(&self.workspace, name)
     }
+}
+
+/// The id of the cluster that a workspace calls `name`.
+pub(crate) fn cluster(workspace: &DatabricksWorkspace, name: &str) -> Result<String, Trouble> {
+    let clusters = &workspace.spec.clusters;
+    clusters.get(name).map(|cluster| cluster.id.clone()).ok_or_else(|| {
+        let known: Vec<&str> = clusters.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let workspace = workspace.name_any();
+        let message = format!("DatabricksWorkspace {workspace} has no cluster called {name:?}; it has: {known}");
+        Trouble::lasting(Reason::InvalidSpec, message)
+    })
 }
 
 /// Clients by workspace: a client holds tokens, so it is used again while nothing it was made from has changed.

@@ -9,5 +9,5 @@ pub(crate) mod protection;
 mod reconcile;
 mod references;
 
-pub(crate) use connect::{Clients, Connection, connect};
+pub(crate) use connect::{Clients, Connection, cluster, connect};
 pub(crate) use reconcile::reconcile;

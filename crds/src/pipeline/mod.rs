@@ -11,7 +11,7 @@ mod trigger;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::release::same_cluster;
+use crate::release::{connect, same_cluster};
 
 pub use pull_requests::{Forks, PullRequests};
 pub use repository::{Provider, Reporting, Repository};
@@ -52,6 +52,9 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.parameters) || stage.parameters.all(name, has(self.parameters) && self.parameters.exists(p, p.name == name && (!has(p.enum) || stage.parameters[name] in p.enum))))").message("a stage's parameters are those of the pipeline's parameters, with one of the values of their enum"))]
 #[x_kube(validation = Rule::new(same_cluster::STAGES).message(same_cluster::MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::JOBS_OF_STAGES).message(same_cluster::JOBS_MESSAGE))]
+#[x_kube(validation = Rule::new(same_cluster::CONNECT_OF_STAGES).message(same_cluster::CONNECT_MESSAGE))]
+#[x_kube(validation = Rule::new(connect::STAGE).message(connect::STAGE_MESSAGE))]
+#[x_kube(validation = Rule::new(connect::PULL_REQUESTS).message(connect::PULL_REQUESTS_MESSAGE))]
 pub struct ReleasePipelineSpec {
     /// The repository whose merges are released.
     pub repository: Repository,

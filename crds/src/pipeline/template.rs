@@ -42,7 +42,7 @@ pub struct TemplateMetadata {
 /// The parts of a release's spec that a pipeline decides.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::RELEASE, "message": same_cluster::MESSAGE}, {"rule": same_cluster::JOBS, "message": same_cluster::JOBS_MESSAGE}]))]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::RELEASE, "message": same_cluster::MESSAGE}, {"rule": same_cluster::JOBS, "message": same_cluster::JOBS_MESSAGE}, {"rule": same_cluster::CONNECT_OF_TEMPLATE, "message": same_cluster::CONNECT_MESSAGE}]))]
 pub struct TemplateSpec {
     /// How the artifact is built.
     pub build: Build,

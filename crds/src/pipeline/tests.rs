@@ -45,6 +45,38 @@ fn on_another_cluster() -> Value {
     })
 }
 
+/// A pipeline whose builds have Databricks Connect on the cluster `main`, with these stages and trigger.
+fn connect(stages: &Value, trigger: &Value) -> Value {
+    let build = json!({"databricksConnect": {"enabled": true, "cluster": "main"}});
+    let webhook = json!({"webhook": {"secretRef": {"name": "hook"}}});
+    let mut fields = json!({"template": {"spec": {"build": build}}, "stages": stages, "trigger": webhook});
+    fields["trigger"].as_object_mut().unwrap().extend(trigger.as_object().unwrap().clone());
+    fields
+}
+
+/// Two stages, one after the other, with these fields of the first and of the second.
+fn two_stages(first: &Value, second: &Value) -> Value {
+    let mut stages = json!([
+        {"name": "staging", "workspaceRef": {"name": "staging"}},
+        {"name": "production", "workspaceRef": {"name": "production"}, "dependsOn": ["staging"]},
+    ]);
+    stages[0].as_object_mut().unwrap().extend(first.as_object().unwrap().clone());
+    stages[1].as_object_mut().unwrap().extend(second.as_object().unwrap().clone());
+    stages
+}
+
+/// Pull requests with these fields.
+fn pulls(fields: &Value) -> Value {
+    let mut pulls = json!({"enabled": true});
+    pulls.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    json!({"pullRequests": pulls})
+}
+
+/// A stage's `install` and `test` on another cluster than the template's.
+fn elsewhere() -> Value {
+    json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}})
+}
+
 #[rstest]
 #[case(json!({}))]
 #[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}})))]
@@ -71,6 +103,9 @@ fn on_another_cluster() -> Value {
 #[case(plan(&json!({"retries": {"backoff": {"initial": "5m", "max": "5m"}}})))]
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}})))]
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl", "main"]}}})))]
+#[case(connect(&two_stages(&json!({}), &elsewhere()), &json!({})))]
+#[case(connect(&two_stages(&json!({"overrides": {"install": {"clusters": ["etl", "main"]}}}), &json!({})), &json!({})))]
+#[case(connect(&two_stages(&json!({}), &json!({"condition": "true"})), &pulls(&json!({"workspaceRef": {"name": "sandbox"}}))))]
 fn is_taken(#[case] fields: Value) {
     assert_eq!(refusal(fields), None);
 }
@@ -137,6 +172,14 @@ fn is_taken(#[case] fields: Value) {
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}}})), "is none of install.clusters")]
 #[case(stage(json!({"overrides": {"test": {"compute": {"cluster": "etl"}}}})), "is none of install.clusters")]
 #[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {}}})), "is none of install.clusters")]
+#[case(plan(&json!({"build": {"databricksConnect": {"version": "$(params.v)"}}})), "databricksConnect.version is a version of")]
+#[case(plan(&json!({"build": {"databricksConnect": {"enabled": true, "cluster": "etl"}}})), "is not where the release installs and tests")]
+#[case(connect(&two_stages(&elsewhere(), &json!({})), &json!({})), "is not where the release installs and tests")]
+#[case(connect(&two_stages(&json!({"overrides": {"test": {"compute": {"cluster": "etl"}, "allowOtherCluster": true}}}), &json!({})), &json!({})), "is not where the release installs and tests")]
+#[case(connect(&json!([]), &json!({})), "needs exactly one stage that depends on none")]
+#[case(connect(&two_stages(&json!({}), &json!({"dependsOn": []})), &json!({})), "needs exactly one stage that depends on none")]
+#[case(connect(&two_stages(&json!({"condition": "true"}), &json!({})), &json!({})), "needs exactly one stage that depends on none")]
+#[case(connect(&two_stages(&json!({}), &json!({})), &pulls(&json!({}))), "need trigger.pullRequests.workspaceRef")]
 fn is_refused_with_a_sentence(#[case] fields: Value, #[case] sentence: &str) {
     let refusal = refusal(fields).expect("a refusal");
     assert!(refusal.contains(sentence), "{refusal}");

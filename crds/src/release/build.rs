@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::DatabricksConnect;
 use super::job::{self, BuildJob};
 use crate::pattern;
 
@@ -65,6 +66,10 @@ pub struct Build {
     pub requirements: Vec<String>,
     /// The tests of the build.
     pub tests: BuildTests,
+    /// Databricks Connect for the build's tests. None: they have no credential of Databricks. Example:
+    /// `{enabled: true, version: "15.4.*", cluster: main}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub databricks_connect: Option<Box<DatabricksConnect>>,
     /// Which commits are built; others end the release `Skipped`.
     pub only: BuildOnly,
     /// CPU and memory of the steps, as a container's `resources`. Example: `{requests: {memory: 1Gi}}`.
@@ -93,6 +98,7 @@ impl Default for Build {
             wheels: Vec::new(),
             requirements: Vec::new(),
             tests: BuildTests::default(),
+            databricks_connect: None,
             only: BuildOnly::default(),
             resources: None,
             jobs: Vec::new(),

@@ -3,6 +3,7 @@
 mod build;
 mod bundle;
 mod compute;
+pub(crate) mod connect;
 mod deploy;
 mod install;
 mod job;
@@ -25,6 +26,7 @@ use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
 pub use bundle::Bundle;
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
+pub use connect::DatabricksConnect;
 pub use deploy::{Deploy, DeployItem, DeployLibraries, Drift, ItemKind, OnDrift};
 pub use install::{Install, InstallLibrary, MavenLibrary, PackageLibrary, Restart, WhenIdle};
 pub use job::{BuildJob, BuildStep, MatrixCopy, PlannedJob, StepCondition, Strategy};
@@ -81,6 +83,8 @@ pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select
 #[x_kube(validation = Rule::new("self.reason != 'pullRequest' || (!has(self.stage) && self.install.clusters.size() == 0)").message("a release of a pull request has no stage, and installs nothing on clusters that others use"))]
 #[x_kube(validation = Rule::new(same_cluster::RELEASE).message(same_cluster::MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::JOBS).message(same_cluster::JOBS_MESSAGE))]
+#[x_kube(validation = Rule::new(same_cluster::CONNECT).message(same_cluster::CONNECT_MESSAGE))]
+#[x_kube(validation = Rule::new(connect::WORKSPACE).message(connect::WORKSPACE_MESSAGE))]
 #[x_kube(validation = Rule::new("has(self.workspaceRef) || !has(self.operate) || ((!has(self.operate.jobs) || size(self.operate.jobs) == 0) && (!has(self.operate.prune) || !self.operate.prune))").message("operate needs workspaceRef: a job belongs to a workspace"))]
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.

@@ -30,6 +30,15 @@ fn job() -> Value {
     json!({"name": "nightly", "tasks": [{"key": "load", "notebook": {"path": "notebooks/load.py"}}]})
 }
 
+/// A release whose build has Databricks Connect, with these fields besides.
+fn connect(fields: &Value, spec: &Value) -> Value {
+    let mut connect = json!({"enabled": true});
+    connect.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let mut all = json!({"workspaceRef": {"name": "staging"}, "build": {"databricksConnect": connect}});
+    all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    all
+}
+
 /// A release whose spec has these fields besides its source.
 fn release(source: &Value, fields: Value) -> DatabricksRelease {
     let mut spec = json!({"source": source});
@@ -62,6 +71,16 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
     "path": "bundles/etl-1", "target": "$(params.env)", "image": "registry.example.com/cli:1",
     "variables": {"catalog": "$(workspace.vars.catalog)", "_a1": ""}, "resources": {"limits": {"memory": "1Gi"}}, "forceLock": true,
 }}}))]
+#[case(&git(), json!({"build": {"databricksConnect": {"cluster": "etl"}}}))]
+#[case(&artifact(), json!({"build": {"databricksConnect": {"enabled": true}}}))]
+#[case(&artifact(), connect(&json!({"cluster": "etl"}), &json!({})))]
+#[case(&git(), connect(&json!({}), &json!({})))]
+#[case(&git(), connect(&json!({"cluster": "main", "version": "15.4.26"}), &json!({})))]
+#[case(&git(), connect(&json!({"version": "18.0.*"}), &json!({"install": {"clusters": ["etl", "main"]}})))]
+#[case(&git(), connect(&json!({"cluster": "etl", "allowOtherCluster": true}), &json!({})))]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"install": {"clusters": ["main", "etl"]}, "test": {"compute": {"cluster": "etl"}}})))]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"install": {"clusters": []}, "test": {"notebooks": []}})))]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"install": {"libraries": []}, "test": {"compute": {"serverless": {}}}})))]
 fn is_taken(#[case] source: &Value, #[case] fields: Value) {
     let refusal = release(source, fields).validate_cel().err().map(|errors| errors.to_string());
     assert_eq!(refusal, None);
@@ -108,6 +127,16 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"deploy": {"bundle": {"target": "a", "path": "./etl"}}}), "bundle.path is a folder of the repository")]
 #[case(&git(), json!({"deploy": {"bundle": {"target": "a", "image": "$(params.image)"}}}), "image is an image's address")]
 #[case(&git(), json!({"deploy": {"bundle": {"target": "a", "variables": {"a-b": "c"}}}}), "names of bundle.variables are words")]
+#[case(&git(), json!({"build": {"databricksConnect": {"enabled": true}}}), "build.databricksConnect needs workspaceRef")]
+#[case(&git(), connect(&json!({"version": "$(params.connect)"}), &json!({})), "databricksConnect.version is a version of")]
+#[case(&git(), connect(&json!({"version": "15.4"}), &json!({})), "databricksConnect.version is a version of")]
+#[case(&git(), connect(&json!({"version": "12.2.*"}), &json!({})), "from 13.0 on")]
+#[case(&git(), connect(&json!({"version": "15.4.* -r x"}), &json!({})), "databricksConnect.version is a version of")]
+#[case(&git(), connect(&json!({"cluster": "$(params.cluster)"}), &json!({})), "a cluster is named as in the workspace's")]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({})), "is not where the release installs and tests")]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"test": {"notebooks": []}})), "is not where the release installs and tests")]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"install": {"clusters": ["main", "etl"]}})), "is not where the release installs and tests")]
+#[case(&git(), connect(&json!({"cluster": "etl"}), &json!({"install": {"clusters": []}})), "is not where the release installs and tests")]
 fn is_refused_with_a_sentence(#[case] source: &Value, #[case] fields: Value, #[case] sentence: &str) {
     let refusal = release(source, fields).validate_cel().expect_err("a refusal").to_string();
     assert!(refusal.contains(sentence), "{refusal}");

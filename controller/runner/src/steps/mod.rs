@@ -3,6 +3,7 @@
 //!
 //! Wheels come before tests, so that tests can import what is released and find what it depends on.
 
+mod connect;
 mod install;
 pub mod ledger;
 mod python;
@@ -16,7 +17,6 @@ mod wheels;
 
 use brickline_artifact::result::{Outcome, Reason};
 
-use self::python::Need;
 use self::shop::{Failure, Shop};
 use crate::Run;
 use crate::place::name;
@@ -28,9 +28,11 @@ pub fn steps(run: &Run) -> Outcome {
         Ok(shop) => shop,
         Err(error) => return Outcome::failed(Reason::BuildFailed, &format!("the work folder: {error}")),
     };
-    let outcome = match build(&mut shop) {
+    let built = build(&mut shop);
+    // Whatever became of the build: the reports that it left are handed in.
+    let outcome = match built.and(reports::redact(&shop)) {
         Ok(()) => Outcome::Succeeded,
-        Err(Failure { reason, message }) => Outcome::failed(reason, &message),
+        Err(Failure { reason, message }) => Outcome::failed(reason, &shop.secrets().masked(&message)),
     };
     shop.close(&outcome);
     outcome
@@ -49,12 +51,13 @@ fn build(shop: &mut Shop<'_>) -> Result<(), Failure> {
     let tests = tests::find(shop.run, &source)?;
     let requirements = install::find(shop.run, &source, &wheels);
     tree::copy(&place.source, &place.work.join(name::TREE))?;
-    let need = Need { wheels: !wheels.is_empty(), tests: !tests.is_empty(), requirements: !requirements.is_empty() };
-    if need.any() {
+    let installs = !requirements.is_empty() || shop.run.plan.databricks_connect.is_some();
+    if installs || !wheels.is_empty() || !tests.is_empty() {
         let python = python::find(shop, &source)?;
         venv::make(shop, &python)?;
         install::requirements(shop, &requirements)?;
         wheels::build(shop, &wheels)?;
+        connect::install(shop)?;
         tests::run(shop, &tests)?;
     }
     reports::judge(shop, &source, !tests.is_empty())

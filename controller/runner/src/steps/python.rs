@@ -12,20 +12,6 @@ use crate::source::SourceInfo;
 const PROBE: &str =
     "import sys, sysconfig; print('%d.%d' % sys.version_info[:2]); print(sysconfig.get_path('purelib'))";
 
-/// What Python is needed for.
-#[derive(Debug, Clone, Copy)]
-pub struct Need {
-    pub wheels: bool,
-    pub tests: bool,
-    pub requirements: bool,
-}
-
-impl Need {
-    pub const fn any(self) -> bool {
-        self.wheels || self.tests || self.requirements
-    }
-}
-
 /// An interpreter.
 #[derive(Debug, Clone)]
 pub struct Python {

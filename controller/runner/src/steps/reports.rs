@@ -1,6 +1,9 @@
 //! Judging reads every report the build left: a failure in any of them fails the build, and so does a missing one.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use brickline_artifact::plan::Required;
 use brickline_artifact::result::Reason;
@@ -10,7 +13,7 @@ use super::shop::{Failure, Shop};
 use crate::beneath::Root;
 use crate::junit::{self, Suite};
 use crate::place::{Place, name};
-use crate::source::SourceInfo;
+use crate::source::{SourceInfo, make_readable};
 
 /// The most entries of the tree that are looked at for reports.
 const MAX_ENTRIES: usize = 500_000;
@@ -78,6 +81,34 @@ fn add(reports: &mut Reports, path: &str, content: &[u8]) {
         Ok(suites) => reports.suites.extend(suites),
         Err(broken) => reports.broken.push(format!("the report {path}: {broken}")),
     }
+}
+
+/// Takes secrets out of the reports that will be handed in. Those that can't be read are not.
+pub fn redact(shop: &Shop<'_>) -> Result<(), Failure> {
+    let (run, secrets) = (shop.run, shop.secrets());
+    let Ok(source) = SourceInfo::read(&run.place.meta) else { return Ok(()) };
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    let root = Root::open(&run.place.work)?;
+    for path in paths(&root, run, &source)? {
+        let content = root.read(&path, run.plan.limits.report_bytes).unwrap_or_default();
+        if let Cow::Owned(masked) = secrets.masked(&String::from_utf8_lossy(&content)) {
+            let why =
+                |error| Failure::build(format!("the report {path} has a credential that can't be removed: {error}"));
+            replace(&run.place.work.join(&path), &masked).map_err(why)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts another file in a file's place; by a rename, which follows no link there.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(content.as_bytes())?;
+    make_readable(file.as_file())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Reports that git tracks are somebody's old ones.

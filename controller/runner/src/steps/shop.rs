@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use brickline_artifact::layout::WORKSPACE_SECRETS;
 use brickline_artifact::result::{Outcome, Reason, StepResult, bound};
 
 use super::ledger::Ledger;
@@ -14,6 +15,7 @@ use crate::Run;
 use crate::journal::Journal;
 use crate::place::name;
 use crate::process::{self, Bounds, Ending};
+use crate::secrets::Secrets;
 use crate::stop::Stop;
 
 /// Where steps run.
@@ -60,9 +62,11 @@ impl<'a> Shop<'a> {
         let deadlines = &run.plan.deadlines;
         let deadline = Instant::now() + Duration::from_secs(deadlines.steps_seconds);
         let grace = Duration::from_secs(deadlines.step_grace_seconds);
+        let mut journal = Journal::create(&work.join(name::STEPS_LOG), run.plan.limits.log_bytes)?;
+        journal.hide(&Secrets::of_environment());
         Ok(Self {
             run,
-            journal: Journal::create(&work.join(name::STEPS_LOG), run.plan.limits.log_bytes)?,
+            journal,
             ledger: Ledger::open(&work.join(name::LEDGER))?,
             bounds: Bounds { stop: Stop::listen()?, deadline, grace },
             environment: environment(run),
@@ -103,6 +107,8 @@ impl<'a> Shop<'a> {
         self.ledger.start(name)?;
         self.journal.say(&format!("==> {name}"));
         self.journal.forget();
+        // A token in a file is renewed while the steps run.
+        self.journal.hide(&Secrets::of_environment());
         let started = Instant::now();
         let own = seconds.map(|seconds| started + Duration::from_secs(seconds));
         let deadline = own.map_or(self.bounds.deadline, |own| own.min(self.bounds.deadline));
@@ -139,6 +145,11 @@ impl<'a> Shop<'a> {
             Some(line) if matches!(ending, Ending::Exited(_)) => format!("{name} {ending}: {}", line.trim()),
             _ => format!("{name} {ending}"),
         }
+    }
+
+    /// What nobody is told.
+    pub fn secrets(&self) -> &Secrets {
+        self.journal.secrets()
     }
 
     /// Writes the verdict down. A ledger that can't be written leaves the exit code to tell.
@@ -188,6 +199,9 @@ fn environment(run: &Run) -> Vec<(OsString, OsString)> {
         ("GIT_CONFIG_KEY_0".into(), "safe.directory".into()),
         ("GIT_CONFIG_VALUE_0".into(), "*".into()),
     ];
+    // A Secret made of a file often ends with a line end, which no header and no login takes.
+    let secrets = WORKSPACE_SECRETS.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    environment.extend(secrets.map(|(name, value)| (name.into(), value.trim().into())));
     let index = &run.plan.package_index;
     let mut unless_set = |name: &str, value: String| {
         if !value.is_empty() && std::env::var_os(name).is_none() {

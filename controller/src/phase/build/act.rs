@@ -4,6 +4,7 @@ use brickline_crds::{DatabricksRelease, Phase, PhaseStatus, PlannedJob, Reason};
 use futures::future::try_join_all;
 use kube::ResourceExt;
 
+use super::session::session;
 use super::since::since;
 use super::{Effect, plan, pod, under_way};
 use crate::context::Context;
@@ -44,8 +45,10 @@ async fn create_job(
     if let Some(name) = pod::credentials(release).filter(|_| !is_there) {
         secret::read(&context.kube, &namespace, name, "source.git.credentialsRef").await?;
     }
+    let session = session(release, planned, context).await?;
     put_ca(&namespace, context).await?;
-    create(&pod::job(release, planned, name, &plan, &context.settings), Reason::BuildFailed, context).await
+    let job = pod::job(release, planned, name, &plan, session.as_ref(), &context.settings);
+    create(&job, Reason::BuildFailed, context).await
 }
 
 /// Deletes each Job under way after its pod: the kubelet gives `collect` its grace to hand in what there is. The pod's own

@@ -10,6 +10,7 @@
 //! | `record.rs` | what an ended job leaves in the release's status. Pure |
 //! | `name.rs` | the Jobs' names and tickets. Pure |
 //! | `plan.rs`, `pod.rs` | a job's order to its pod, and the pod. Pure |
+//! | `session.rs` | Databricks Connect: what the job with the tests is given of the workspace |
 //! | `since.rs` | the commits that a build is compared with. Pure |
 
 mod act;
@@ -22,6 +23,7 @@ mod order;
 mod plan;
 mod pod;
 mod record;
+pub(crate) mod session;
 mod since;
 #[cfg(test)]
 mod tests;

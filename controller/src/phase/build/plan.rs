@@ -9,6 +9,7 @@ use brickline_crds::{
 };
 use kube::ResourceExt;
 
+use super::session::wanted;
 use super::since::Since;
 use crate::context::Settings;
 use crate::trouble::Trouble;
@@ -56,6 +57,7 @@ pub(super) fn plan(
         tests: tests(build, planned),
         job: planned.job.map(|job| job_plan(job, planned)),
         requirements: build.requirements.clone(),
+        databricks_connect: wanted(release, planned).map(|connect| connect.version.clone()),
         package_index: PackageIndex {
             index_url: args.package_index.as_ref().map(ToString::to_string),
             extra_index_urls: args.extra_package_indexes.iter().map(ToString::to_string).collect(),

@@ -1,7 +1,8 @@
 //! The Job of one attempt of a build's job: pure. Build pods run the repository's code and are trusted with nothing.
 //!
 //! `runner` copies the static binary; `checkout` is the only container with the git credential; `collect`, a native
-//! sidecar, is the only one with the upload token and gets its TERM after `steps`, whose exit code is the verdict.
+//! sidecar, is the only one with the upload token and gets its TERM after `steps`, whose exit code is the verdict. With
+//! Databricks Connect `steps`, and it alone, has the workspace's credentials.
 
 use brickline_artifact::layout;
 use brickline_crds::{DatabricksRelease, PlannedJob, labels};
@@ -11,6 +12,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::decide::limit;
+use super::session::Session;
 use crate::context::Settings;
 use crate::phase::job::parts::{
     self, ca_mount, ca_volume, container, env, mount, network_env, resources, scratch, small, upload_token,
@@ -25,9 +27,11 @@ pub(super) fn job(
     planned: &PlannedJob,
     name: &str,
     plan: &str,
+    session: Option<&Session>,
     settings: &Settings,
 ) -> Job {
-    let mut job = parts::job(release, name, deadline(release, planned), pod(release, planned, plan, settings));
+    let pod = pod(release, planned, plan, session, settings);
+    let mut job = parts::job(release, name, deadline(release, planned), pod);
     let label = || (labels::JOB.to_owned(), planned.name.clone());
     job.metadata.labels.get_or_insert_default().extend([label()]);
     let pod = job.spec.as_mut().and_then(|spec| spec.template.metadata.as_mut());
@@ -41,15 +45,23 @@ fn deadline(release: &DatabricksRelease, planned: &PlannedJob) -> i64 {
     i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn pod(release: &DatabricksRelease, planned: &PlannedJob, plan: &str, settings: &Settings) -> PodSpec {
+fn pod(
+    release: &DatabricksRelease,
+    planned: &PlannedJob,
+    plan: &str,
+    session: Option<&Session>,
+    settings: &Settings,
+) -> PodSpec {
     let pool = settings.pools.get(planned.pool);
+    let identity = session.and_then(|session| session.credentials.volume.clone());
     PodSpec {
+        service_account_name: session.and_then(|session| session.credentials.service_account.clone()),
         node_selector: pool.map(|pool| pool.node_selector.clone()).filter(|labels| !labels.is_empty()),
         tolerations: pool.map(|pool| pool.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
         // `collect` comes before `checkout`, so that it hands in a failed checkout's log and verdict too.
         init_containers: Some(vec![runner(settings), collect(plan, settings), checkout(release, plan, settings)]),
-        containers: vec![steps(release, planned, plan, settings)],
-        volumes: Some(volumes(release, planned, settings)),
+        containers: vec![steps(release, planned, plan, session, settings)],
+        volumes: Some(volumes(release, planned, settings).into_iter().chain(identity).collect()),
         ..parts::pod(GRACE, settings)
     }
 }
@@ -102,7 +114,13 @@ fn collect(plan: &str, settings: &Settings) -> Container {
     }
 }
 
-fn steps(release: &DatabricksRelease, planned: &PlannedJob, plan: &str, settings: &Settings) -> Container {
+fn steps(
+    release: &DatabricksRelease,
+    planned: &PlannedJob,
+    plan: &str,
+    session: Option<&Session>,
+    settings: &Settings,
+) -> Container {
     let build = &release.spec.build;
     let own = planned.copy.and_then(|copy| copy.image.as_ref()).or(planned.job.and_then(|job| job.image.as_ref()));
     let image = own.or(build.image.as_ref()).unwrap_or(&settings.args.build_image);
@@ -115,13 +133,16 @@ fn steps(release: &DatabricksRelease, planned: &PlannedJob, plan: &str, settings
         mount("steps-tmp", "/tmp", false),
     ];
     mounts.extend(ca_mount(settings));
+    mounts.extend(session.and_then(|session| session.credentials.mount.clone()));
+    let credentials_env = session.map(Session::env).unwrap_or_default();
     let env_from = settings.args.build_env_secret.as_ref().map(|name| {
         let secret = SecretEnvSource { name: name.clone(), optional: Some(true) };
         vec![EnvFromSource { secret_ref: Some(secret), ..EnvFromSource::default() }]
     });
     Container {
         command: Some(task("steps")),
-        env: Some([plan_env(plan), network_env(settings), vec![env("HOME", "/tmp")]].concat()),
+        // Credentials come last: what stands before them can't repeat them.
+        env: Some([plan_env(plan), network_env(settings), vec![env("HOME", "/tmp")], credentials_env].concat()),
         env_from,
         volume_mounts: Some(mounts),
         resources: wanted.map(resources),

@@ -176,7 +176,7 @@ fn made(name: &str) -> (Job, BuildPlan) {
     let planned = release.spec.build.planned();
     let planned = planned.iter().find(|planned| planned.name == name).unwrap();
     let plan = plan::plan(&release, planned, 1, Since::default(), &settings).unwrap();
-    let job = pod::job(&release, planned, &job_name(&release, name, 1), &plan, &settings);
+    let job = pod::job(&release, planned, &job_name(&release, name, 1), &plan, None, &settings);
     (job, BuildPlan::from_json(&plan).unwrap())
 }
 

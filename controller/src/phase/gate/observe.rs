@@ -17,8 +17,8 @@ use crate::context::Context;
 use crate::forge::origin;
 use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 use crate::order::is_followed_by;
-use crate::phase::deploy;
 use crate::phase::operate::{self, Owner};
+use crate::phase::{build, deploy};
 use crate::trouble::Trouble;
 use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
 use crate::workspace::{self, Connection};
@@ -42,6 +42,9 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
     }
     if wanted.bundle.is_some() {
         deploy::bundle::credentials(&connection.workspace, &context.settings)?;
+    }
+    if wanted.connect.is_some() {
+        build::session::credentials(&connection.workspace, &context.settings)?;
     }
     if !kind.workspace {
         return Ok(View::default());
@@ -67,6 +70,8 @@ struct Wanted {
     new_clusters: Vec<Option<String>>,
     paths: Vec<String>,
     bundle: Option<Box<Bundle>>,
+    /// The approvals that its stage asks for, if its build is to have Databricks Connect.
+    connect: Option<u32>,
     locks: BTreeSet<Lock>,
 }
 
@@ -126,7 +131,11 @@ impl Wanted {
                 }
             }
         }
-        Ok(Self { clusters, new_clusters, paths, bundle, locks })
+        // A build's sessions change nothing on the cluster either. Once it is over, it has none.
+        let connect = spec.build.connect().filter(|_| kind.first && asked(Phase::Build));
+        clusters.extend(connect.and_then(|connect| connect.cluster.clone()));
+        let connect = connect.map(|_| spec.approvals.as_ref().map_or(0, |extra| extra.required));
+        Ok(Self { clusters, new_clusters, paths, bundle, connect, locks })
     }
 }
 
@@ -143,6 +152,7 @@ fn authorise(release: &DatabricksRelease, connection: &Connection, wanted: &Want
         clusters: &wanted.clusters,
         new_clusters: &wanted.new_clusters,
         bundle: wanted.bundle.as_deref(),
+        connect: wanted.connect,
     };
     protection::verdict(&connection.workspace, &request).map_err(|refusal| refusal.message)
 }

@@ -6,8 +6,10 @@
 //! | `look.rs` | one Job and its pod, read for a phase |
 //! | `make.rs` | creating a Job, stopping it, and whether it is gone |
 //! | `lost.rs` | what becomes of a Job that left no verdict. Pure |
+//! | `credentials.rs` | how the workspace's credentials reach a pod that may have them. Pure |
 //! | `parts.rs` | what all pods have in common: no rights, and how they reach the network. Pure |
 
+mod credentials;
 mod look;
 mod lost;
 mod make;
@@ -19,6 +21,7 @@ use data_encoding::HEXLOWER;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
+pub(crate) use credentials::{Credentials, credentials};
 pub(crate) use look::{asked, disrupted, has_begun, known, newest, terminated, waiting};
 pub(crate) use lost::lost;
 pub(crate) use make::{alive, create, grace, put_ca, stop};

@@ -1,10 +1,12 @@
 //! Protection: whether a workspace takes a release, when, and with whose approval. Pure: values in, a verdict out.
 
 mod approvals;
+mod session;
 mod verdict;
 mod window;
 
 pub(crate) use approvals::{Approval, Ask, Standing, demand, standing};
+pub(crate) use session::session;
 pub(crate) use verdict::{Request, verdict};
 pub(crate) use window::{Gate, gate};
 

@@ -4,6 +4,7 @@ use brickline_crds::{Bundle, DatabricksWorkspace, Reason, ReleaseReason};
 use globset::GlobBuilder;
 use kube::ResourceExt;
 
+use super::session::session;
 use crate::forge::branch::is_wanted;
 use crate::trouble::Trouble;
 
@@ -29,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) new_clusters: &'a [Option<String>],
     /// Its asset bundle.
     pub(crate) bundle: Option<&'a Bundle>,
+    /// The approvals that its stage asks for, if its build is to have Databricks Connect.
+    pub(crate) connect: Option<u32>,
 }
 
 /// Why a workspace doesn't take a release.
@@ -58,7 +61,8 @@ pub(crate) fn verdict(workspace: &DatabricksWorkspace, request: &Request) -> Res
     judge.paths()?;
     judge.clusters()?;
     judge.new_clusters()?;
-    judge.bundle()
+    judge.bundle()?;
+    judge.connect()
 }
 
 struct Judge<'a> {
@@ -154,6 +158,10 @@ impl Judge<'_> {
         let wanted = ["the chart's own".to_owned()].into_iter().chain(rule.images.iter().cloned());
         let wanted = wanted.collect::<Vec<_>>().join(", ");
         self.hold(taken, format!("the image {image} for an asset bundle"), "bundles.images", &wanted)
+    }
+
+    fn connect(&self) -> Result<(), Refusal> {
+        self.request.connect.map_or(Ok(()), |approvals| session(self.workspace, approvals))
     }
 
     fn hold(&self, taken: bool, resource: String, rule: &'static str, wanted: &str) -> Result<(), Refusal> {

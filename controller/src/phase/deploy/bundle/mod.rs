@@ -4,12 +4,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `pod.rs`, `credentials.rs` | the Job of one attempt, and how the workspace's credentials reach its main container. Pure |
+//! | `pod.rs` | the Job of one attempt, whose main container has the workspace's credentials. Pure |
 //! | `decide.rs`, `observe.rs`, `act.rs` | the one shape of all phases |
 //! | `words.rs` | what people are told of what the CLI said. Pure |
 
 mod act;
-mod credentials;
 mod decide;
 mod observe;
 mod pod;
@@ -18,13 +17,13 @@ mod tests;
 mod words;
 
 use brickline_artifact::{ArtifactPath, Manifest};
-use brickline_crds::{Bundle, BundleTicket, DatabricksRelease, Phase, Reason};
+use brickline_crds::{Bundle, BundleTicket, DatabricksRelease, DatabricksWorkspace, Phase, Reason};
 
+use crate::context::Settings;
 use crate::phase::job;
 use crate::trouble::Trouble;
 
 pub(crate) use act::{act, alive, stop};
-pub(crate) use credentials::credentials;
 pub(super) use decide::decide;
 pub(crate) use observe::observe;
 
@@ -88,6 +87,14 @@ pub(super) fn ticket(release: &DatabricksRelease, attempt: u32) -> BundleTicket 
 pub(crate) fn ticket_of(release: &DatabricksRelease) -> Option<BundleTicket> {
     let deploy = release.status.as_ref()?.phase(Phase::Deploy)?;
     deploy.ticket.as_ref()?.bundle.clone()
+}
+
+/// What the CLI's container needs to be the workspace's service principal.
+///
+/// # Errors
+/// `InvalidSpec` if the CLI has no way to log in as the workspace says.
+pub(crate) fn credentials(workspace: &DatabricksWorkspace, settings: &Settings) -> Result<job::Credentials, Trouble> {
+    job::credentials(workspace, "deploy.bundle", settings)
 }
 
 /// Whether the artifact has the bundle at all: found out before anything is written.

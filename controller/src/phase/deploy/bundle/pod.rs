@@ -10,8 +10,8 @@ use brickline_crds::{Bundle, DatabricksRelease};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec};
 
-use super::credentials::Credentials;
 use crate::context::Settings;
+use crate::phase::job::Credentials;
 use crate::phase::job::parts::{
     self, ca_mount, ca_volume, container, env, literal, mount, network_env, resources, scratch, small, upload_token,
 };

@@ -160,6 +160,7 @@ fn every_rule_can_be_evaluated_where_variables_stand() {
         "main",
         "registry.example.com/build:1",
         "0 3 * * 1",
+        "15.4.*",
     ];
     let asked: Vec<(String, bool)> =
         schema::asked().into_iter().filter(|(rule, _)| !rule.contains("duration(")).collect();

@@ -19,6 +19,7 @@ fn request() -> Request<'static> {
         clusters: &[],
         new_clusters: &[],
         bundle: None,
+        connect: None,
     }
 }
 
@@ -188,4 +189,39 @@ fn bundles(#[case] said: Value, #[case] image: Option<&str>, #[case] refused: Op
     let broken = judged.err().map(|refusal| (refusal.rule, refusal.resource));
     assert_eq!(broken, refused.map(|(rule, resource)| (rule, resource.to_owned())));
     assert!(verdict(&bundling(said), &request()).is_ok(), "a release without one");
+}
+
+#[rstest]
+#[case(false, json!({}), 0, Some("databricksConnect.allowed"), "spec.databricksConnect.allowed is false")]
+#[case(true, json!({}), 0, None, "")]
+#[case(true, json!({"approvals": {}}), 0, Some("protection.approvals"), "build in a stage without them")]
+#[case(true, json!({"windows": [{"from": "08:00", "to": "16:00"}]}), 0, Some("protection.windows"), "come after the build")]
+#[case(true, json!({}), 1, Some("protection.approvals"), "the approvals of the release's stage come after the build")]
+fn a_build_gets_the_credentials_only_where_nobody_decides_later(
+    #[case] allowed: bool,
+    #[case] protection: Value,
+    #[case] approvals: u32,
+    #[case] rule: Option<&'static str>,
+    #[case] sentence: &str,
+) {
+    let mut workspace = workspace(&protection);
+    workspace.spec.databricks_connect.allowed = allowed;
+    let refusal = verdict(&workspace, &Request { connect: Some(approvals), ..request() }).err();
+    assert_eq!(refusal.as_ref().map(|refusal| refusal.rule), rule);
+    let message = refusal.map(|refusal| Trouble::from(refusal).message).unwrap_or_default();
+    assert!(message.contains(sentence), "{message}");
+    assert!(rule.is_none() || message.starts_with("DatabricksWorkspace data/"), "{message}");
+    assert!(verdict(&workspace, &request()).is_ok(), "a release whose build has none of it");
+}
+
+#[test]
+fn the_other_rules_hold_before_a_build_gets_the_credentials() {
+    let mut workspace = workspace(&json!({"allowedBranches": ["release"]}));
+    workspace.spec.databricks_connect.allowed = true;
+    let with = |reference| Request { reference: Some(reference), connect: Some(0), ..request() };
+    let rule = |request: &Request| verdict(&workspace, request).err().map(|refusal| refusal.rule);
+    assert_eq!(rule(&with("refs/heads/release")), None);
+    assert_eq!(rule(&with("refs/heads/feature/x")), Some("protection.allowedBranches"));
+    let clusters = ["gpu".to_owned()];
+    assert_eq!(rule(&Request { clusters: &clusters, ..with("refs/heads/release") }), Some("clusters"));
 }

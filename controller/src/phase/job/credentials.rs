@@ -1,6 +1,7 @@
-//! How the workspace's credentials reach the Databricks CLI: pure. By reference alone: no value passes through here.
+//! How the workspace's credentials reach Databricks' own clients in a pod: pure. By reference alone: no value passes through
+//! here. The CLI of an asset bundle and the Python SDK beneath Databricks Connect read the same variables.
 //!
-//! | `spec.auth` of the workspace | what the CLI finds |
+//! | `spec.auth` of the workspace | what the client finds |
 //! | --- | --- |
 //! | `token` | `DATABRICKS_TOKEN`, from the Secret |
 //! | `oauth` | `DATABRICKS_CLIENT_ID`, and `DATABRICKS_CLIENT_SECRET` from the Secret |
@@ -13,34 +14,39 @@ use brickline_crds::{Azure, DatabricksWorkspace, Federation, Reason, SecretKeyRe
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector, Volume, VolumeMount};
 use kube::ResourceExt;
 
+use super::parts::{env, mount, projected_token};
 use crate::context::Settings;
-use crate::phase::job::parts::{env, mount, projected_token};
 use crate::trouble::Trouble;
 
 /// The volume with the ServiceAccount's token, its folder and its file.
 const VOLUME: &str = "identity";
 const FOLDER: &str = "/var/run/secrets/databricks";
 const FILE: &str = "token";
-/// Seconds that a token lasts: the kubelet renews it, and the CLI reads it anew.
+/// Seconds that a token lasts: the kubelet renews it, and the client reads it anew.
 const LASTS: i64 = 3600;
 
 /// What a pod needs to be the workspace's service principal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Credentials {
     /// Of the main container.
-    pub(super) env: Vec<EnvVar>,
+    pub(crate) env: Vec<EnvVar>,
     /// Whose tokens the pod has, if not the namespace's default one's.
-    pub(super) service_account: Option<String>,
-    pub(super) volume: Option<Volume>,
+    pub(crate) service_account: Option<String>,
+    pub(crate) volume: Option<Volume>,
     /// Of the main container.
-    pub(super) mount: Option<VolumeMount>,
+    pub(crate) mount: Option<VolumeMount>,
 }
 
-/// The credentials of a workspace.
+/// The credentials of a workspace, for what the release asks for in `field`. Example: `deploy.bundle`.
 ///
 /// # Errors
-/// `InvalidSpec` if the CLI has no way to log in as the workspace says.
-pub(crate) fn credentials(workspace: &DatabricksWorkspace, settings: &Settings) -> Result<Credentials, Trouble> {
+/// `InvalidSpec` if the clients have no way to log in as the workspace says.
+pub(crate) fn credentials(
+    workspace: &DatabricksWorkspace,
+    field: &str,
+    settings: &Settings,
+) -> Result<Credentials, Trouble> {
+    let refused = |why: &str| refused(workspace, field, why);
     let auth = &workspace.spec.auth;
     let mut found = match (&auth.token, &auth.oauth, &auth.federation, &auth.azure) {
         (Some(token), ..) => by_env("pat", vec![secret("DATABRICKS_TOKEN", &token.secret_ref)]),
@@ -52,8 +58,8 @@ pub(crate) fn credentials(workspace: &DatabricksWorkspace, settings: &Settings) 
             ],
         ),
         (_, _, Some(federation), _) => by_file(federation),
-        (.., Some(azure)) => by_entra(workspace, azure, settings)?,
-        _ => return Err(refused(workspace, "auth needs exactly one of federation, oauth, azure or token")),
+        (.., Some(azure)) => by_entra(workspace, azure, settings).map_err(refused)?,
+        _ => return Err(refused("auth needs exactly one of federation, oauth, azure or token")),
     };
     found.env.insert(0, env("DATABRICKS_HOST", &workspace.spec.host));
     Ok(found)
@@ -76,15 +82,15 @@ fn by_file(federation: &Federation) -> Credentials {
     }
 }
 
-fn by_entra(workspace: &DatabricksWorkspace, azure: &Azure, settings: &Settings) -> Result<Credentials, Trouble> {
+fn by_entra(workspace: &DatabricksWorkspace, azure: &Azure, settings: &Settings) -> Result<Credentials, &'static str> {
     let Some(reference) = &azure.client_secret_ref else {
-        let why = "the Databricks CLI can't log in to Entra with tokens of a ServiceAccount: use auth.federation, which \
-                   Databricks itself trusts, or azure.clientSecretRef";
-        return Err(refused(workspace, why));
+        return Err(
+            "Databricks' own clients can't log in to Entra with tokens of a ServiceAccount: use auth.federation, which \
+             Databricks itself trusts, or azure.clientSecretRef",
+        );
     };
     if settings.args.azure_login.is_some() {
-        let why = "the Databricks CLI can't be told where to log in (the chart's workspaces.azureLogin)";
-        return Err(refused(workspace, why));
+        return Err("Databricks' own clients can't be told where to log in (the chart's workspaces.azureLogin)");
     }
     let mut found = vec![
         env("ARM_TENANT_ID", &azure.tenant_id),
@@ -111,7 +117,7 @@ fn secret(name: &str, reference: &SecretKeyRef) -> EnvVar {
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 
-fn refused(workspace: &DatabricksWorkspace, why: &str) -> Trouble {
+fn refused(workspace: &DatabricksWorkspace, field: &str, why: &str) -> Trouble {
     let name = workspace.name_any();
-    Trouble::lasting(Reason::InvalidSpec, format!("deploy.bundle can't use DatabricksWorkspace {name}: {why}"))
+    Trouble::lasting(Reason::InvalidSpec, format!("{field} can't use DatabricksWorkspace {name}: {why}"))
 }
