@@ -16,6 +16,7 @@ pub fn add(suite: &mut Suite) {
             "host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false,
             "newClusters": {"allowed": false},
             "bundles": {"allowed": false},
+            "databricksConnect": {"allowed": false},
         });
         expect(lab, &object::workspace("small"), &spec).await
     });
@@ -148,7 +149,8 @@ async fn documented(lab: &Lab) -> anyhow::Result<()> {
     let parameters = json!([{"name": "env"}]);
     let pipeline = object::with(object::with(pipeline, "spec.stages", json!([stage])), "spec.parameters", parameters);
     let pipeline = object::with(pipeline, "spec.trigger.schedules", json!([{"cron": "@daily"}]));
-    let objects = [workspace, pipeline, object::release("documented"), object::approval("documented")];
+    let release = object::with(object::release("documented"), "spec.build.databricksConnect", json!({}));
+    let objects = [workspace, pipeline, release, object::approval("documented")];
     for (definition, object) in all_crds().iter().zip(&objects) {
         let stored = room.create(object, Mode::DryRun).await?.accepted()?;
         let schema = serde_json::to_value(&definition.spec.versions[0])?;

@@ -4,6 +4,7 @@ mod approval;
 mod change;
 mod chart;
 mod columns;
+mod connect;
 mod contract;
 mod coverage;
 mod defaults;

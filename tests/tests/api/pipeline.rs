@@ -3,7 +3,7 @@
 use brickline_tests::{Table, object};
 use serde_json::{Map, Value, json};
 
-use crate::{plan, stages, trigger};
+use crate::{connect, plan, stages, trigger};
 
 const LABEL: &str = "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit";
 const KEYS: &str = "names of labels and annotations are words of at most 63 characters, after a domain and '/' if need be; \
@@ -40,6 +40,7 @@ pub fn table() -> Table {
     stages::examples(&mut table, &stage);
     template(&mut table);
     retention(&mut table);
+    connect::pipelines(&mut table);
     table
 }
 

@@ -6,7 +6,7 @@ mod test;
 use brickline_tests::Table;
 use serde_json::{Value, json};
 
-use crate::jobs;
+use crate::{connect, jobs};
 
 const DURATION: &str = "write a duration such as 90s, 15m or 1h30m, longer than zero and at most one year (8760h)";
 const PYTHON: &str = "pythonVersion is major.minor of a Python 3, in quotes, such as \"3.11\"";
@@ -60,6 +60,7 @@ pub fn examples(table: &mut Table, at: &str) {
     timeouts(table, at);
     build(table, at);
     build_jobs::examples(table, &format!("{at}.build"));
+    connect::examples(table, at);
     deploy(table, at);
     bundle(table, at);
     libraries(table, at);

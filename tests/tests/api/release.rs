@@ -3,7 +3,7 @@
 use brickline_tests::{Table, object};
 use serde_json::{Map, Value, json};
 
-use crate::{jobs, pipeline, plan};
+use crate::{connect, jobs, pipeline, plan};
 
 const COMMIT: &str = "commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)";
 const REF: &str = "ref is a full ref such as refs/heads/release, refs/tags/v1 or refs/pull/12/head";
@@ -34,6 +34,7 @@ pub fn table() -> Table {
     request(&mut table);
     what_for(&mut table);
     plan::examples(&mut table, "spec");
+    connect::releases(&mut table);
     table
 }
 

@@ -22,8 +22,7 @@ async fn misspelled(lab: &Lab) -> anyhow::Result<()> {
         (object::pipeline("wrong"), "spec.template.spec.source"),
         (object::release("wrong"), "spec.source.git.sha"),
         (object::release("wrong"), "spec.deploy.librarys"),
-        // A build gets no credential of Databricks, so there is no cluster that it could name.
-        (object::release("wrong"), "spec.build.databricksConnect"),
+        (object::release("wrong"), "spec.build.databricksConnect.clusters"),
     ];
     for (base, path) in wrong {
         let answer = room.create(&object::with(base, path, json!("x")), Mode::DryRun).await?;

@@ -166,6 +166,10 @@ fn new_clusters(table: &mut Table) {
 }
 
 fn bundles(table: &mut Table) {
+    table
+        .field("spec.databricksConnect.allowed")
+        .takes([json!(true)])
+        .refuses("must be of type boolean", [json!("yes")]);
     table.field("spec.bundles.allowed").takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     table
         .field("spec.bundles.images")
