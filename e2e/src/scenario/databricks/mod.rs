@@ -2,6 +2,7 @@
 
 mod bundle;
 mod compute;
+mod connect;
 mod files;
 mod git;
 mod identity;
@@ -28,6 +29,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
         prove(&progress, "tests from the commit", Box::pin(git::the_commit_itself_is_run(&lab))).await?;
         prove(&progress, "every way to log in", Box::pin(identity::every_login_releases(&lab))).await?;
         prove(&progress, "an asset bundle", Box::pin(bundle::a_bundle_is_deployed(&lab))).await?;
+        prove(&progress, "a build's tests log in", Box::pin(connect::a_builds_tests_log_in(&lab))).await?;
         prove(&progress, "jobs run what was tested", Box::pin(jobs::a_job_runs_what_was_tested(&lab))).await
     };
     proofs.await
