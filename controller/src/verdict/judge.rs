@@ -26,7 +26,7 @@ pub struct RunView {
 pub enum Cells<'a> {
     /// The run's export.
     Read(&'a Export),
-    /// There is an export, but it can't be read; why.
+    /// There is something, but it can't be read; why.
     Unreadable(&'a str),
     /// The run has no cells: what its process printed.
     Printed(&'a str),
@@ -105,7 +105,7 @@ pub enum Reason {
     NotebookFailed,
     /// A test inside it failed.
     InnerTestsFailed,
-    /// It has to have tests and none was found, or its cells can't be read.
+    /// It has to have tests and none was found, or what it left can't be read.
     NoTestReport,
     /// It took longer than allowed.
     DurationExceeded,
@@ -126,6 +126,12 @@ impl RunView {
             [task, ..] => (&task.state, task.execution()),
         };
         Self { notebook: notebook.to_owned(), state: state.clone(), execution }
+    }
+
+    /// Whether it ended well, as far as its state tells.
+    #[must_use]
+    pub fn has_succeeded(&self) -> bool {
+        succeeded(&self.state)
     }
 }
 
@@ -153,7 +159,7 @@ fn fault(
     ended_early(run)
         .or_else(|| inner(cases))
         .or_else(|| broken(run, output, cells))
-        .or_else(|| unknown(cells, demand, cases))
+        .or_else(|| unknown(output, cells, demand, cases))
         .or_else(|| slow(run, demand))
         .or_else(|| slower(run, demand))
 }
@@ -209,11 +215,16 @@ fn ending(state: &RunState) -> String {
     format!("its run ended {life} {result}")
 }
 
-fn unknown(cells: Cells<'_>, demand: &Demand, cases: &[TestCase]) -> Option<(Reason, String)> {
+fn unknown(output: &Output, cells: Cells<'_>, demand: &Demand, cases: &[TestCase]) -> Option<(Reason, String)> {
+    if output.notebook_output.truncated && demand.frameworks.contains(&Framework::ExitJson) {
+        let message = "Databricks kept only the front of its exit value, so a verdict in it is unknown: hand less over, or \
+            take exitJson out of innerTests.frameworks";
+        return Some((Reason::NoTestReport, message.to_owned()));
+    }
     if let Cells::Unreadable(why) = cells
         && !demand.frameworks.is_empty()
     {
-        return Some((Reason::NoTestReport, with_words("its cells can't be read, so its tests are unknown", why)));
+        return Some((Reason::NoTestReport, with_words("what it left can't be read, so its tests are unknown", why)));
     }
     let message = "no test result was found in what it printed, and one is required";
     (demand.require_tests && cases.is_empty()).then(|| (Reason::NoTestReport, message.to_owned()))
@@ -265,9 +276,20 @@ fn findings(output: &Output, cells: Cells<'_>, demand: &Demand) -> Findings {
         let text = markup::strip_ansi(text);
         demand.frameworks.iter().for_each(|framework| add(read_text(*framework, &text)));
     }
-    let exit = output.notebook_output.result.as_deref().filter(|_| demand.frameworks.contains(&Framework::ExitJson));
-    add(exit.and_then(exit_json::read));
+    let exit = output.notebook_output.result.as_deref().unwrap_or_default();
+    let wants = |framework| demand.frameworks.contains(&framework);
+    if wants(Framework::ExitJson) {
+        add(exit_json::read(exit));
+    }
+    if wants(Framework::Nutter) && nutter::is_handed_over(exit) && !is_printed(cells) {
+        add(Some(nutter::handed_over()));
+    }
     all
+}
+
+/// Whether a cell shows what Nutter found.
+fn is_printed(cells: Cells<'_>) -> bool {
+    matches!(cells, Cells::Read(export) if export.cells.iter().any(|cell| nutter::read(&cell.text).is_some()))
 }
 
 fn read_text(framework: Framework, text: &str) -> Option<Findings> {

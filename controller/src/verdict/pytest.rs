@@ -21,23 +21,95 @@ static VERBOSE: LazyLock<Regex> = LazyLock::new(|| {
 static SECTION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^_{3,} (?:ERROR (?:at (?:setup|teardown) of |collecting ))?(.+?) _{3,}$"));
 
-/// Reads all pytest runs of a text; `None` if it holds none.
+/// The front of a run, unless it is quiet.
+static BANNER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^=+ test session starts =+$"));
+/// The summary of a run in which no test ran.
+static NONE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:=+ )?no tests ran in \d+\.\d+s(?: =+)?$"));
+/// It ended before its time: `!!!! KeyboardInterrupt !!!!`.
+static BROKEN_OFF: LazyLock<Regex> = LazyLock::new(|| pattern(r"^!{3,} (.+?) !{3,}$"));
+static CRASH: &str = "INTERNALERROR> ";
+static USAGE: &str = "ERROR: usage: ";
+
+/// Reads all pytest runs of a text; `None` if it holds none. A run that ran no test, crashed or broke off is a failure, as
+/// it is by pytest's exit code, which notebooks mostly throw away.
 #[must_use]
 pub fn read(text: &str) -> Option<Findings> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let sections = sections(&lines);
-    let mut findings = Findings::default();
-    let (mut seen, mut run) = (false, Findings::default());
-    for line in lines {
-        read_line(line, &sections, &mut run);
-        if let Some(summary) = SUMMARY.captures(line) {
+    let (mut findings, mut seen, mut run) = (Findings::default(), false, Run::default());
+    for (at, line) in lines.iter().enumerate() {
+        if BANNER.is_match(line) {
+            std::mem::take(&mut run).close(&mut findings);
+            run.is_open = true;
+        } else if let Some(summary) = SUMMARY.captures(line) {
             seen = true;
-            count(&mut run, &summary[1]);
-            std::mem::take(&mut run).cases.into_iter().for_each(|case| findings.push(case));
+            let mut run = std::mem::take(&mut run);
+            count(&mut run.findings, &summary[1]);
+            run.end(&summary[1], &mut findings);
+        } else if NONE.is_match(line) {
+            let after = lines.iter().skip(at + 1).find(|line| !line.is_empty());
+            let why = after.and_then(|line| line.strip_prefix("ERROR: ")).unwrap_or("no tests ran");
+            std::mem::take(&mut run).end(why, &mut findings);
+        } else {
+            run.read(line, &sections);
         }
     }
-    run.cases.into_iter().for_each(|case| findings.push(case));
+    run.close(&mut findings);
     (seen || !findings.cases.is_empty()).then_some(findings)
+}
+
+/// One run of pytest while it is read.
+#[derive(Default)]
+struct Run {
+    findings: Findings,
+    /// It began and its summary has not been seen.
+    is_open: bool,
+    /// The lines of its crash.
+    crash: String,
+    /// Why it ended before its time.
+    broken_off: Option<String>,
+}
+
+impl Run {
+    fn read(&mut self, line: &str, sections: &HashMap<String, String>) {
+        if let Some(crash) = line.strip_prefix(CRASH) {
+            self.crash.push_str(crash);
+            self.crash.push('\n');
+        } else if let Some(why) = BROKEN_OFF.captures(line) {
+            self.broken_off = Some(why[1].to_owned());
+        } else if line.starts_with(USAGE) {
+            self.fail("it was called in a way that it does not know", line);
+        } else {
+            read_line(line, sections, &mut self.findings);
+        }
+    }
+
+    fn fail(&mut self, why: &str, trace: &str) {
+        self.findings.push(TestCase::new("pytest", Outcome::Error, why, trace));
+    }
+
+    /// Its summary was read. `said`: what it says, or why no test ran.
+    fn end(mut self, said: &str, findings: &mut Findings) {
+        if self.findings.cases.is_empty() && self.crash.is_empty() && self.broken_off.is_none() {
+            self.fail(&format!("no test ran: {said}"), "");
+        }
+        self.is_open = false;
+        self.close(findings);
+    }
+
+    /// There is no more of it.
+    fn close(mut self, findings: &mut Findings) {
+        let has_failed = self.findings.cases.iter().any(|case| case.outcome.is_failure());
+        let crash = std::mem::take(&mut self.crash);
+        if !crash.is_empty() {
+            self.fail(&format!("it crashed: {}", crash.trim_end().lines().last().unwrap_or_default()), &crash);
+        } else if let Some(why) = self.broken_off.take().filter(|_| !has_failed) {
+            self.fail(&format!("it broke off: {why}"), "");
+        } else if self.is_open {
+            self.fail("it ended without its summary", "");
+        }
+        self.findings.cases.into_iter().for_each(|case| findings.push(case));
+    }
 }
 
 fn read_line(line: &str, sections: &HashMap<String, String>, run: &mut Findings) {

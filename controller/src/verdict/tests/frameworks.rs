@@ -57,7 +57,21 @@ fn unittest_names_tests_and_assertions() {
 #[case::verbose(fixture!("pytest_failed_v"), [3, 2, 1, 1])]
 #[case::ok(fixture!("pytest_ok_v"), [1, 0, 0, 1])]
 #[case::collection(fixture!("pytest_collect"), [0, 0, 1, 0])]
-#[case::nothing_left(fixture!("pytest_none"), [0, 0, 0, 0])]
+#[case::nothing_left(fixture!("pytest_none"), [0, 0, 1, 0])]
+#[case::crash(fixture!("pytest_crash"), [0, 0, 1, 0])]
+#[case::crash_quiet("INTERNALERROR> RuntimeError: x\n\nno tests ran in 0.01s", [0, 0, 1, 0])]
+#[case::crash_after_a_test(".INTERNALERROR> x\nINTERNALERROR> RuntimeError: x\n\n1 passed in 0.01s", [1, 0, 1, 0])]
+#[case::wrong_option(fixture!("pytest_usage"), [0, 0, 1, 0])]
+#[case::no_such_file(fixture!("pytest_missing"), [0, 0, 1, 0])]
+#[case::no_such_file_quiet("\nno tests ran in 0.01s\nERROR: file or directory not found: nope.py\n", [0, 0, 1, 0])]
+#[case::stopped(fixture!("pytest_exit"), [0, 0, 1, 0])]
+#[case::stopped_after_a_test("!!!!!! KeyboardInterrupt !!!!!!\n===== 1 passed in 0.01s =====", [1, 0, 1, 0])]
+#[case::killed(fixture!("pytest_killed"), [0, 0, 1, 0])]
+#[case::killed_and_again(
+    concat!(fixture!("pytest_killed"), fixture!("pytest_ok_v")),
+    [1, 0, 1, 1],
+)]
+#[case::all_skipped("===== 2 skipped in 0.01s =====", [0, 0, 0, 2])]
 #[case::counts_only("==== 1 failed, 2 passed, 1 warning in 61.20s (0:01:01) ====", [2, 1, 0, 0])]
 fn pytest_texts_are_counted(#[case] text: &str, #[case] expected: [usize; 4]) {
     assert_eq!(counts(&pytest::read(text).expect("findings")), expected);
@@ -74,6 +88,30 @@ fn other_texts_are_no_pytest(#[case] text: &str) {
 #[test]
 fn pytest_names_tests_and_assertions() {
     insta::assert_json_snapshot!("pytest_v", pytest::read(fixture!("pytest_failed_v")));
+}
+
+#[rstest]
+#[case::nothing_left(fixture!("pytest_none"), "no test ran: 7 deselected")]
+#[case::crash(fixture!("pytest_crash"), "it crashed: RuntimeError: the plugin broke")]
+#[case::no_such_file(fixture!("pytest_missing"), "no test ran: file or directory not found: nope.py")]
+#[case::stopped(fixture!("pytest_exit"), "it broke off: _pytest.outcomes.Exit: stop now")]
+#[case::killed(fixture!("pytest_killed"), "it ended without its summary")]
+fn pytest_says_why_it_ran_nothing(#[case] text: &str, #[case] why: &str) {
+    let findings = pytest::read(text).expect("findings");
+    let [case] = findings.cases.as_slice() else { panic!("{findings:?}") };
+    assert_eq!((case.name.as_str(), case.outcome, case.message.as_str()), ("pytest", Outcome::Error, why));
+}
+
+/// What `result.exit(dbutils)` of Nutter hands over.
+#[rstest]
+#[case::pickle(include_str!("../fixtures/nutter_exit_pickle.txt"), true)]
+#[case::packed(include_str!("../fixtures/nutter_exit_gzip.txt"), true)]
+#[case::another_pickle("gASVCAAAAAAAAACMBGRvbmWULg==", false)]
+#[case::a_word("done", false)]
+#[case::nothing("", false)]
+#[case::json("{\"passed\": 1}", false)]
+fn what_only_nutter_reads_is_recognised(#[case] value: &str, #[case] expected: bool) {
+    assert_eq!(nutter::is_handed_over(value), expected);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn tests_may_be_required() {
 #[test]
 fn what_cannot_be_read_does_not_pass() {
     let verdict = judge(&view(succeeded()), &Output::default(), Cells::Unreadable("not a page"), &demand());
-    let expected = format!("{NOTEBOOK}: its cells can't be read, so its tests are unknown: not a page");
+    let expected = format!("{NOTEBOOK}: what it left can't be read, so its tests are unknown: not a page");
     assert_eq!(failed(&verdict), (Reason::NoTestReport, expected.as_str()));
     let uninterested = Demand { frameworks: Vec::new(), ..demand() };
     let verdict = judge(&view(succeeded()), &Output::default(), Cells::Unreadable("not a page"), &uninterested);
@@ -156,6 +156,51 @@ fn a_failure_told_by_anyone_stands(#[case] text: &str, #[case] exit: &str, #[cas
         None => assert_eq!(verdict.verdict, Verdict::Passed),
         Some(reason) => assert_eq!(failed(&verdict).0, reason),
     }
+}
+
+/// Nutter's own hand-over is for its command line: only what it printed can be read.
+#[rstest]
+#[case::unread("", Framework::ALL.to_vec(), Some("nutter: result.exit(dbutils) hands over what only Nutter reads"))]
+#[case::beside_another(PASSED, Framework::ALL.to_vec(), Some("nutter: result.exit(dbutils)"))]
+#[case::printed_too("Notebook: N/A - Lifecycle State: N/A, Result: N/A\nPASSING TESTS\nrows (1.0 seconds)\n", Framework::ALL.to_vec(), None)]
+#[case::not_asked_for("", vec![Framework::Unittest], None)]
+fn what_nutter_hands_over_fails_unless_it_is_printed_too(
+    #[case] text: &str,
+    #[case] frameworks: Vec<Framework>,
+    #[case] expected: Option<&str>,
+) {
+    let exit = include_str!("../fixtures/nutter_exit_pickle.txt");
+    let output =
+        Output { notebook_output: NotebookOutput { result: Some(exit.into()), truncated: false }, ..Output::default() };
+    let demand = Demand { frameworks, ..demand() };
+    let verdict = judge(&view(succeeded()), &output, Cells::Read(&export(text)), &demand);
+    match expected {
+        None => assert_eq!(verdict.verdict, Verdict::Passed),
+        Some(message) => {
+            let (reason, told) = failed(&verdict);
+            assert_eq!(reason, Reason::InnerTestsFailed);
+            assert!(told.contains(message), "{told}");
+        }
+    }
+}
+
+/// Of a value that was cut nobody knows whether it was a verdict.
+#[rstest]
+#[case::indented("{\n  \"tests\": [{\"name\": \"a\", \"outc")]
+#[case::counts("{\"passed\": 3, \"failed\": 1, \"message\": \"")]
+#[case::by_chance_whole("{\"passed\": 3}")]
+fn a_cut_exit_value_fails_where_it_counts(#[case] exit: &str) {
+    let output =
+        Output { notebook_output: NotebookOutput { result: Some(exit.into()), truncated: true }, ..Output::default() };
+    let judged = |frameworks: &[Framework]| {
+        let demand = Demand { frameworks: frameworks.to_vec(), ..demand() };
+        judge(&view(succeeded()), &output, Cells::Read(&export("fine")), &demand)
+    };
+    let verdict = judged(&Framework::ALL);
+    let (reason, told) = failed(&verdict);
+    assert_eq!(reason, Reason::NoTestReport);
+    assert!(told.contains("take exitJson out of innerTests.frameworks"), "{told}");
+    assert_eq!(judged(&[Framework::Unittest]).verdict, Verdict::Passed);
 }
 
 #[test]
