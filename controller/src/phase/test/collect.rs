@@ -6,18 +6,15 @@ use url::Url;
 
 use super::act::item;
 use super::history;
+use super::left::{Left, read};
 use super::{Collected, Item, tell};
 use crate::artifact::place;
 use crate::context::Context;
-use crate::databricks::Client;
-use crate::databricks::runs::{Output, Run};
-use crate::databricks::tasks::Work;
+use crate::databricks::runs::Run;
 use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::verdict::case::{MAX_MESSAGE, cut, tail};
-use crate::verdict::{
-    Cells, Demand, Export, NotebookVerdict, Reason as VerdictReason, RunView, TestCase, Verdict, export, judge,
-};
+use crate::verdict::{Baseline, Demand, NotebookVerdict, Reason as VerdictReason, RunView, TestCase, Verdict, judge};
 use crate::workspace;
 
 /// How many failures one notebook brings into the status.
@@ -35,13 +32,6 @@ struct Record<'a> {
     verdict: &'a NotebookVerdict,
 }
 
-/// What a run left.
-enum Left {
-    Run(Box<Run>, Output, Result<Export, String>),
-    /// Somebody deleted it.
-    Nothing,
-}
-
 /// Judges a run that is over or gone.
 pub(super) async fn collect(
     release: &DatabricksRelease,
@@ -54,17 +44,11 @@ pub(super) async fn collect(
     let item = item(release, &manifest, index)?;
     let client = workspace::connect(release, context).await?.client;
     let (run, verdict) = match read(&client, run_id, &item).await? {
-        Left::Run(run, output, cells) => {
-            let demand = Demand {
-                limit: item.max_duration,
-                require_tests: item.inner.required,
-                frameworks: item.inner.frameworks.clone(),
-                baseline: history::baseline(release, &item, context).await?,
-            };
-            let verdict = judge(&RunView::of(&item.path, &run), &output, cells_of(&item, &output, &cells), &demand);
-            (run, verdict)
+        Some(left) => {
+            let verdict = judged(&item, &left, history::baseline(release, &item, context).await?);
+            (left.run, verdict)
         }
-        Left::Nothing => (Box::new(Run { run_id, ..Run::default() }), gone(&item.path, run_id)),
+        None => (Box::new(Run { run_id, ..Run::default() }), gone(&item.path, run_id)),
     };
     write(release, &format!("{index:06}.json"), &verdict, context).await?;
     write(release, &format!("{run_id}.json"), &Record { run: &run, verdict: &verdict }, context).await?;
@@ -72,26 +56,15 @@ pub(super) async fn collect(
     Ok(Outcome::Collected { index, collected: Box::new(collected(&verdict, &run)) })
 }
 
-async fn read(client: &Client, run_id: i64, item: &Item) -> Result<Left, Trouble> {
-    let run = match client.run(run_id).await {
-        Err(error) if error.is_not_found() => return Ok(Left::Nothing),
-        run => run?,
+/// The verdict on what a run left.
+pub(super) fn judged(item: &Item, left: &Left, baseline: Option<Baseline>) -> NotebookVerdict {
+    let demand = Demand {
+        limit: item.max_duration,
+        require_tests: item.inner.required,
+        frameworks: item.inner.frameworks.clone(),
+        baseline,
     };
-    let task_run = run.tasks.first().map_or(run_id, |task| task.run_id);
-    if matches!(item.work, Work::NotebookTask(_)) {
-        let (output, cells) = tokio::try_join!(output(client, task_run), cells(client, task_run))?;
-        return Ok(Left::Run(Box::new(run), output, cells));
-    }
-    Ok(Left::Run(Box::new(run), output(client, task_run).await?, Err(String::new())))
-}
-
-/// A notebook's tests speak in its cells, those of anything else in what it printed.
-fn cells_of<'a>(item: &Item, output: &'a Output, cells: &'a Result<Export, String>) -> Cells<'a> {
-    match (&item.work, cells) {
-        (Work::NotebookTask(_), Ok(export)) => Cells::Read(export),
-        (Work::NotebookTask(_), Err(why)) => Cells::Unreadable(why),
-        _ => Cells::Printed(output.logs.as_deref().unwrap_or_default()),
-    }
+    judge(&RunView::of(&item.path, &left.run), &left.output, left.cells(), &demand)
 }
 
 fn gone(path: &str, run_id: i64) -> NotebookVerdict {
@@ -110,26 +83,6 @@ async fn write(
     let text = serde_json::to_vec(what);
     let text = text.map_err(|error| Trouble::lasting(Reason::InternalError, error.to_string()))?;
     context.artifacts.write(&place::of_test(release, name), text).await
-}
-
-/// A run without output, such as one that never started, is judged by its state.
-async fn output(client: &Client, run_id: i64) -> Result<Output, Trouble> {
-    match client.run_output(run_id).await {
-        Err(error) if !error.is_transient() => Ok(Output::default()),
-        output => output.map_err(Into::into),
-    }
-}
-
-/// The run's cells; or why they can't be read.
-async fn cells(client: &Client, run_id: i64) -> Result<Result<Export, String>, Trouble> {
-    let views = match client.export_run(run_id).await {
-        Ok(views) => views,
-        Err(error) if error.is_transient() => return Err(error.into()),
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    let page = views.into_iter().find(|view| view.r#type == "NOTEBOOK");
-    let page = page.ok_or_else(|| "the run's export has no notebook".to_owned());
-    Ok(page.and_then(|page| export::read(&page.content).map_err(|error| error.to_string())))
 }
 
 fn collected(verdict: &NotebookVerdict, run: &Run) -> Collected {

@@ -4,6 +4,7 @@ mod act;
 mod collect;
 mod decide;
 mod history;
+mod left;
 mod observe;
 mod parameters;
 mod place;

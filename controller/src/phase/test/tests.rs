@@ -1,5 +1,6 @@
 //! The Test phase's own tests, and samples of what it runs.
 
+mod left;
 mod plan;
 pub(crate) mod samples;
 mod source;
