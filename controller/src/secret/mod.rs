@@ -10,7 +10,8 @@ pub(crate) use watches::Watches;
 use brickline_crds::{Reason, SecretKeyRef};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::trouble::Trouble;
 
@@ -44,4 +45,19 @@ pub(crate) fn text(secret: &Secret, namespace: &str, reference: &SecretKeyRef) -
             format!("Secret {namespace}/{name} has no key {key} with text in it"),
         )
     })
+}
+
+/// Shorter values are not looked for in texts: they are found in everything.
+const SHORTEST: usize = 4;
+
+/// Takes secrets out of a text, as they are and as JSON writes them.
+pub(crate) fn conceal(text: &mut String, secrets: &[SecretString]) {
+    for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST) {
+        let quoted = Value::from(secret).to_string();
+        for written in [secret, quoted.trim_matches('"')] {
+            if text.contains(written) {
+                *text = text.replace(written, "***");
+            }
+        }
+    }
 }

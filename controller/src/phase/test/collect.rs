@@ -7,7 +7,7 @@ use url::Url;
 use super::act::item;
 use super::history;
 use super::left::{Left, read};
-use super::{Collected, Item, tell};
+use super::{Collected, Item, parameters, tell};
 use crate::artifact::place;
 use crate::context::Context;
 use crate::databricks::runs::Run;
@@ -15,7 +15,7 @@ use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::verdict::case::{MAX_MESSAGE, cut, tail};
 use crate::verdict::{Baseline, Demand, NotebookVerdict, Reason as VerdictReason, RunView, TestCase, Verdict, judge};
-use crate::workspace;
+use crate::workspace::{self, Connection};
 
 /// How many failures one notebook brings into the status.
 const FAILURES: usize = 10;
@@ -42,9 +42,11 @@ pub(super) async fn collect(
 ) -> Result<Outcome, Trouble> {
     let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
     let item = item(release, &manifest, index)?;
-    let client = workspace::connect(release, context).await?.client;
+    let Connection { client, workspace } = workspace::connect(release, context).await?;
+    let secrets = parameters::secrets(&item, &status.variables, &workspace, &context.kube).await?;
     let (run, verdict) = match read(&client, run_id, &item).await? {
-        Some(left) => {
+        Some(mut left) => {
+            left.conceal(&secrets.into_values().collect::<Vec<_>>());
             let verdict = judged(&item, &left, history::baseline(release, &item, context).await?);
             (left.run, verdict)
         }

@@ -1,11 +1,13 @@
 //! What a finished run left: how it ended, its output and its cells.
 
 use brickline_crds::Framework;
+use secrecy::SecretString;
 
 use super::Item;
 use crate::databricks::runs::{Output, Run};
 use crate::databricks::tasks::Work;
 use crate::databricks::{Client, Error};
+use crate::secret;
 use crate::trouble::Trouble;
 use crate::verdict::{Cells, Export, RunView, export};
 
@@ -25,6 +27,23 @@ impl Left {
             Ok(None) => Cells::Printed(self.output.logs.as_deref().unwrap_or_default()),
             Err(why) => Cells::Unreadable(why),
         }
+    }
+
+    /// Takes the secrets that the run was given out of everything it said: that is judged, kept and shown to many people.
+    /// Done before anything is cut, so that no part of one is left.
+    pub(super) fn conceal(&mut self, secrets: &[SecretString]) {
+        let Output { notebook_output, error, error_trace, logs } = &mut self.output;
+        let outputs = [&mut notebook_output.result, error, error_trace, logs].into_iter().flatten();
+        let tasks = self.run.tasks.iter_mut().map(|task| &mut task.state.state_message);
+        let states = tasks.chain([&mut self.run.state.state_message]);
+        let cells: Vec<&mut String> = match &mut self.cells {
+            Ok(Some(export)) => {
+                export.cells.iter_mut().flat_map(|cell| [&mut cell.title, &mut cell.text, &mut cell.error]).collect()
+            }
+            Ok(None) => Vec::new(),
+            Err(why) => vec![why],
+        };
+        outputs.chain(states).chain(cells).for_each(|text| secret::conceal(text, secrets));
     }
 }
 

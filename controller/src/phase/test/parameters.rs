@@ -27,14 +27,8 @@ pub(super) async fn fill(
     workspace: &DatabricksWorkspace,
     kube: &Client,
 ) -> Result<Filled, Trouble> {
+    let secrets = secrets(item, resolved, workspace, kube).await?;
     let mut work = item.work.clone();
-    let used: BTreeSet<String> =
-        work.parameters_mut().into_iter().flat_map(|text| variables::names(text)).map(str::to_owned).collect();
-    let mut secrets: BTreeMap<&str, SecretString> = BTreeMap::new();
-    for name in used.iter().filter(|name| !resolved.contains_key(*name)) {
-        let reference = reference(name, &item.path, workspace)?;
-        secrets.insert(name, read(reference, name, workspace, kube).await?);
-    }
     let value = |name: &str| match secrets.get(name) {
         Some(secret) => Some(secret.expose_secret()),
         None => resolved.get(name).map(String::as_str),
@@ -43,6 +37,25 @@ pub(super) async fn fill(
         *text = variables::fill(text, value);
     }
     Ok(Filled { work, secrets: secrets.into_values().collect() })
+}
+
+/// The secrets that a run is given, by the names of their variables.
+pub(super) async fn secrets(
+    item: &Item,
+    resolved: &BTreeMap<String, String>,
+    workspace: &DatabricksWorkspace,
+    kube: &Client,
+) -> Result<BTreeMap<String, SecretString>, Trouble> {
+    let mut work = item.work.clone();
+    let used: BTreeSet<String> =
+        work.parameters_mut().into_iter().flat_map(|text| variables::names(text)).map(str::to_owned).collect();
+    let mut secrets = BTreeMap::new();
+    for name in used.into_iter().filter(|name| !resolved.contains_key(name)) {
+        let reference = reference(&name, &item.path, workspace)?;
+        let secret = read(reference, &name, workspace, kube).await?;
+        secrets.insert(name, secret);
+    }
+    Ok(secrets)
 }
 
 /// Where the value of a name that the release has none for comes from.

@@ -116,3 +116,30 @@ async fn what_can_be_read_is_listened_to() {
     assert!(matches!(told.verdict, Verdict::Failed { reason: Reason::InnerTestsFailed, .. }), "{told:?}");
     assert_eq!(verdict("SUCCESS", ok(&json!({})), &wheel()).await.expect("a verdict").verdict, Verdict::Passed);
 }
+
+/// Notebooks print what they were given; status, log and report are for everybody who may see the release.
+#[tokio::test]
+async fn no_secret_of_a_run_is_told_wherever_it_was_printed() {
+    const CANARY: &str = "canary-4f2c\"91d0";
+    let server = MockServer::start().await;
+    let state = json!({"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED", "state_message": CANARY});
+    let run = json!({"run_id": 7, "state": state, "tasks": [{"run_id": 8, "task_key": "test", "state": state}]});
+    let exit = json!({"tests": [{"name": "rows", "outcome": "failed", "message": CANARY}]}).to_string();
+    let output = json!({"notebook_output": {"result": exit}, "error": CANARY, "error_trace": CANARY, "logs": CANARY});
+    let failed = format!("FAILED a.py::test_{CANARY} - {}{CANARY}\n", "x".repeat(490));
+    let cell = json!({"commandTitle": CANARY, "state": "error", "errorSummary": CANARY,
+        "results": {"type": "ansi", "data": failed}});
+    let page = format!("<script>var __DATABRICKS_NOTEBOOK_MODEL = {};</script>", json!({"commands": [cell]}));
+    let views = json!({"views": [{"type": "NOTEBOOK", "content": page}]});
+    for (call, answer) in [("get", ok(&run)), ("export", ok(&views)), ("get-output", ok(&output))] {
+        Mock::given(path(format!("/api/2.2/jobs/runs/{call}"))).respond_with(answer).mount(&server).await;
+    }
+    for item in [notebook("notebooks/one.py"), wheel()] {
+        let mut left = left::read(&client(&server), 7, &item).await.unwrap().expect("the run is there");
+        left.conceal(&[CANARY.into()]);
+        let verdict = judged(&item, &left, None);
+        let kept = [serde_json::to_string(&verdict).unwrap(), serde_json::to_string(&left.run).unwrap()];
+        assert!(kept.iter().all(|text| text.contains("***") && !text.contains("canary")), "{kept:?}");
+        assert!(matches!(verdict.verdict, Verdict::Failed { .. }));
+    }
+}
