@@ -35,7 +35,7 @@ pub(crate) use take::Taken;
 pub(crate) use take::{Held, is_for_rollback};
 #[cfg(test)]
 pub(crate) use work::Witness;
-pub(crate) use work::{Outside, Work};
+pub(crate) use work::{Outside, UNKNOWN, Work};
 
 use crate::context::Context;
 use crate::trouble::Trouble;

@@ -12,10 +12,13 @@ use crate::trouble::Trouble;
 /// Runs asked for at the same time.
 const PARALLEL: usize = 5;
 
+/// Stands for a run that may have been submitted without our learning its id.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// What a release started and could not stop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Work {
-    /// Ids of Databricks' runs.
+    /// Ids of Databricks' runs, and [`UNKNOWN`].
     pub(crate) runs: BTreeSet<String>,
     /// The name of a Job in the release's namespace.
     pub(crate) job: Option<String>,
@@ -54,6 +57,9 @@ impl Witness for Outside<'_> {
 
 impl Outside<'_> {
     async fn run(&self, id: &str) -> Result<Option<String>, Trouble> {
+        if id == UNKNOWN {
+            return Ok(Some("a run whose id nobody knows: look for it at Databricks".to_owned()));
+        }
         let Ok(run_id) = id.parse() else { return Ok(Some(format!("run {id:?}, which is no id of Databricks"))) };
         match self.databricks.run(run_id).await {
             Ok(run) if run.state.is_over() => Ok(None),

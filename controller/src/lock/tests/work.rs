@@ -9,7 +9,7 @@ use url::Url;
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::{Outside, Witness};
+use super::super::{Outside, UNKNOWN, Witness};
 use super::fake::Cluster;
 use super::work;
 use crate::databricks::{Auth, Client, ClientConfig, HttpConfig, Limits, Timings, Unobserved, connect};
@@ -61,8 +61,9 @@ async fn every_run_is_asked_for_and_one_that_has_no_id_counts_as_alive() {
     answers(&server, "2", 200, state("RUNNING")).await;
     let (databricks, kube) = (databricks(&server), cluster.client());
     let outside = Outside { databricks: &databricks, kube: &kube };
-    let said = outside.still_alive("data", &work(&["1", "2", "x"], None)).await.unwrap();
-    assert_eq!(said, ["run 2 (RUNNING)", "run \"x\", which is no id of Databricks"]);
+    let said = outside.still_alive("data", &work(&["1", "2", UNKNOWN, "x"], None)).await.unwrap();
+    let unknown = "a run whose id nobody knows: look for it at Databricks";
+    assert_eq!(said, ["run 2 (RUNNING)", unknown, "run \"x\", which is no id of Databricks"]);
 }
 
 #[tokio::test]

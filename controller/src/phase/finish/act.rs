@@ -1,12 +1,12 @@
 //! Gives locks back, tells the forge, and settles the release's labels and finalizer.
 
-use brickline_crds::{DatabricksRelease, PhaseStatus, Reason, labels};
+use brickline_crds::{DatabricksRelease, PhaseStatus, Reason, RunTicket, labels};
 use kube::ResourceExt;
 
 use super::{Effect, Report, result};
 use crate::context::Context;
 use crate::forge;
-use crate::lock::{Locks, Work};
+use crate::lock::{Locks, UNKNOWN, Work};
 use crate::phase::Outcome;
 use crate::phase::begin::labels_of;
 use crate::record;
@@ -41,8 +41,10 @@ fn work(release: &DatabricksRelease) -> Work {
     let abandoned = |phase: &&PhaseStatus| phase.reason == Some(Reason::CancelTimedOut);
     let phases = release.status.iter().flat_map(|status| status.phases.iter().filter(abandoned));
     let tickets: Vec<_> = phases.filter_map(|phase| phase.ticket.as_ref()).collect();
-    let runs = tickets.iter().flat_map(|ticket| &ticket.in_flight).filter_map(|run| run.run_id);
-    Work { runs: runs.map(|id| id.to_string()).collect(), job: tickets.iter().find_map(|ticket| ticket.job.clone()) }
+    let runs = tickets.iter().flat_map(|ticket| &ticket.in_flight);
+    // One without an id may have been submitted: its answer was lost, and it could not be asked for again.
+    let id = |run: &RunTicket| run.run_id.map_or_else(|| UNKNOWN.to_owned(), |id| id.to_string());
+    Work { runs: runs.map(id).collect(), job: tickets.iter().find_map(|ticket| ticket.job.clone()) }
 }
 
 /// The result as a label, for `kubectl get dbrel -l brickline.dev/result=failed`; and nothing is owed any more.
@@ -52,3 +54,6 @@ async fn settle(release: &DatabricksRelease, context: &Context) -> Result<(), Tr
     labels.insert(labels::RESULT.to_owned(), ended);
     record::ownership(release, labels, false, context).await
 }
+
+#[cfg(test)]
+mod tests;

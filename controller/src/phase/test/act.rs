@@ -35,18 +35,43 @@ pub(crate) async fn act(
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     match effect {
-        Effect::Submit { index, try_ } => submit(release, status, (*index, *try_), context).await,
+        Effect::Submit { index, try_ } => {
+            let run_id = submit(release, status, (*index, *try_), context).await?;
+            Ok(Outcome::Submitted { index: *index, run_id })
+        }
         Effect::Collect { index, run_id } => collect(release, status, *index, *run_id, context).await,
         Effect::Publish { notebooks } => publish(release, status, *notebooks, context).await,
     }
 }
 
+/// Why a run's id could not be had.
+#[derive(Debug)]
+pub(super) struct NoRun {
+    /// Databricks refuses this very run: no earlier answer that was lost can have been another one.
+    pub(super) is_refused: bool,
+    pub(super) trouble: Trouble,
+}
+
+/// A fault on the way there says nothing about a run that was submitted before.
+impl From<Trouble> for NoRun {
+    fn from(trouble: Trouble) -> Self {
+        Self { is_refused: false, trouble }
+    }
+}
+
+impl From<NoRun> for Trouble {
+    fn from(none: NoRun) -> Self {
+        none.trouble
+    }
+}
+
+/// Submits a run, or finds it by its token; answers its id.
 pub(super) async fn submit(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     (index, try_): (u32, u32),
     context: &Context,
-) -> Result<Outcome, Trouble> {
+) -> Result<i64, NoRun> {
     let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
     let item = item(release, &manifest, index)?;
     let connection = workspace::connect(release, context).await?;
@@ -68,7 +93,7 @@ pub(super) async fn submit(
     };
     let run_id = connection.client.submit_run(&submit).await.map_err(|error| refused(&item.path, error))?;
     tell::submitted(release, &item.path, (run_id, try_), &context.log);
-    Ok(Outcome::Submitted { index, run_id })
+    Ok(run_id)
 }
 
 /// The one task of a run, and the environments that it names. `libraries`: those of the release, asked for only where they
@@ -88,11 +113,14 @@ pub(crate) fn placed(
 }
 
 /// A run that Databricks refuses is the notebook's failure, not the deployment's.
-fn refused(path: &str, error: Error) -> Trouble {
-    let is_final = matches!(error.category(), Category::Invalid | Category::NotFound | Category::Conflict);
+pub(super) fn refused(path: &str, error: Error) -> NoRun {
+    let category = error.category();
+    let is_final = matches!(category, Category::Invalid | Category::NotFound | Category::Conflict);
+    let is_refused = matches!(category, Category::Invalid | Category::NotFound) && !error.is_transient();
     let trouble = Trouble::from(error);
     let reason = if is_final { Reason::NotebookFailed } else { trouble.reason };
-    Trouble { reason, message: format!("{path}: {}", trouble.message), ..trouble }
+    let message = format!("{path}: {}", trouble.message);
+    NoRun { is_refused, trouble: Trouble { reason, message, ..trouble } }
 }
 
 /// `<pipeline> <run> <notebook>`: how people find the run in Databricks.

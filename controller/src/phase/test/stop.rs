@@ -3,13 +3,12 @@
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, RunTicket};
 use futures::future::join_all;
 
-use super::act::submit;
+use super::act::{NoRun, submit};
 use super::observe::sight;
 use super::place::{place, wish_at_ebb};
 use super::{Ebb, Owed, Sight, tell};
 use crate::context::Context;
 use crate::databricks::{Client, Error};
-use crate::phase::Outcome;
 use crate::trouble::Trouble;
 use crate::workspace::{self, Connection};
 
@@ -49,12 +48,19 @@ async fn run_id(
     if run.run_id.is_some() {
         return Ok(run.run_id);
     }
-    match submit(release, status, (run.index, run.try_), context).await {
-        Ok(Outcome::Submitted { run_id, .. }) => Ok(Some(run_id)),
-        Ok(_) => Ok(None),
-        // Refused for good: there never was a run, so there is nothing to stop and no lock to keep.
-        Err(trouble) if !trouble.transient => Ok(None),
-        Err(trouble) => Err(trouble),
+    found(submit(release, status, (run.index, run.try_), context).await)
+}
+
+/// A run that Databricks refuses never was: there is nothing to stop and no lock to keep. Whatever else is in the way, an
+/// earlier submission whose answer was lost may have made a run that goes on.
+pub(super) fn found(submitted: Result<i64, NoRun>) -> Result<Option<i64>, Trouble> {
+    match submitted {
+        Ok(run_id) => Ok(Some(run_id)),
+        Err(none) if none.is_refused => Ok(None),
+        Err(NoRun { trouble, .. }) => {
+            let message = format!("a run may have been submitted, and its id can't be had: {}", trouble.message);
+            Err(Trouble { message, ..trouble })
+        }
     }
 }
 

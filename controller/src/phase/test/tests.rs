@@ -4,4 +4,5 @@ mod left;
 mod plan;
 pub(crate) mod samples;
 mod source;
+mod stop;
 mod tell;
