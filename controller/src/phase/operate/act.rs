@@ -18,10 +18,10 @@ pub(crate) async fn act(
     context: &Context,
 ) -> Result<Outcome, Trouble> {
     let Effect::Apply(changes) = effect;
-    let Planned { client, jobs, .. } = planned(release, status, context).await?;
+    let Planned { connection, jobs, .. } = planned(release, status, context).await?;
     let planned: Vec<JobSettings> = jobs.into_iter().map(|(_, settings)| settings).collect();
     let tell = |line: String| context.log.line(release, Phase::Operate, format_args!("{line}"));
-    let jobs = apply(&client, changes, &planned, tell).await?;
+    let jobs = apply(&connection.client, changes, &planned, tell).await?;
     Ok(Outcome::Operated { jobs, changes: changes.clone() })
 }
 

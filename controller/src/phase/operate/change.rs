@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, Operated, Wanted};
+use super::{Found, Operated, View};
 
 /// What is to be done, and what is right already. Jobs that are asked for are named by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,26 +18,34 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// From `found` to `wanted`. Of several jobs that are the same one the oldest stays: whatever refers to it by its id
-    /// goes on. The others go if the same user created them, as after an answer that was lost; a copy that somebody else
-    /// made is theirs. What is not wanted only goes with `prune`.
-    pub(super) fn between(found: &[Found], wanted: &[Wanted], prune: bool) -> Self {
+    /// From what there is to what is wanted. Of several jobs that are the same one the oldest stays: whatever refers to
+    /// it by its id goes on. The others go if the same user created them, as after an answer that was lost; a copy that
+    /// somebody else made is theirs, also once its original is gone. What is not wanted only goes with `prune`.
+    pub(super) fn between(view: &View, prune: bool) -> Self {
         let mut changes = Self::default();
-        for job in wanted {
-            let mut same: Vec<&Found> = found.iter().filter(|found| found.key == job.key).collect();
-            same.sort_by_key(|found| (found.created, found.id));
+        let mut makers: BTreeSet<&str> = Some(view.us.as_str()).filter(|us| !us.is_empty()).into_iter().collect();
+        for job in &view.wanted {
+            let same = same(&view.found, &job.key);
             let Some((oldest, others)) = same.split_first() else {
                 changes.create.push(job.name.clone());
                 continue;
             };
+            makers.insert(&oldest.creator);
             let known = Operated { name: job.name.clone(), id: oldest.id };
             let right = oldest.digest == job.digest;
             if right { &mut changes.keep } else { &mut changes.reset }.push(known);
             changes.delete.extend(others.iter().filter(|one| one.creator == oldest.creator).map(|one| one.id));
         }
         if prune {
-            let keys: BTreeSet<&str> = wanted.iter().map(|job| job.key.as_str()).collect();
-            changes.delete.extend(found.iter().filter(|one| !keys.contains(one.key.as_str())).map(|one| one.id));
+            let wanted: BTreeSet<&str> = view.wanted.iter().map(|job| job.key.as_str()).collect();
+            let keys: BTreeSet<&str> = view.found.iter().map(|one| one.key.as_str()).collect();
+            for key in keys.difference(&wanted) {
+                let same = same(&view.found, key);
+                let maker = same.first().map(|oldest| oldest.creator.as_str()).unwrap_or_default();
+                let is_ours = maker.is_empty() || makers.is_empty() || makers.contains(maker);
+                let ours = same.iter().filter(|one| is_ours && one.creator == maker);
+                changes.delete.extend(ours.map(|one| one.id));
+            }
         }
         changes
     }
@@ -46,4 +54,11 @@ impl Changes {
     pub(super) fn is_empty(&self) -> bool {
         self.create.is_empty() && self.reset.is_empty() && self.delete.is_empty()
     }
+}
+
+/// The jobs that are the same one, the oldest first.
+fn same<'a>(found: &'a [Found], key: &str) -> Vec<&'a Found> {
+    let mut same: Vec<&Found> = found.iter().filter(|found| found.key == key).collect();
+    same.sort_by_key(|found| (found.created, found.id));
+    same
 }

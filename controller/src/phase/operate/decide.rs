@@ -12,7 +12,7 @@ pub(crate) fn decide(turn: &Turn, view: &View) -> Step {
     if let Some(Outcome::Operated { jobs, changes }) = turn.outcome {
         return ended(turn, jobs, changes);
     }
-    let changes = Changes::between(&view.found, &view.wanted, turn.spec().operate.prune);
+    let changes = Changes::between(view, turn.spec().operate.prune);
     if changes.is_empty() {
         return ended(turn, &changes.keep, &changes);
     }

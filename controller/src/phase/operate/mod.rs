@@ -43,6 +43,8 @@ pub(crate) struct View {
     pub(crate) wanted: Vec<Wanted>,
     /// The jobs that this pipeline and stage have in the workspace.
     pub(crate) found: Vec<Found>,
+    /// As whom the controller creates jobs; empty while nobody knows.
+    pub(crate) us: String,
 }
 
 /// A job that is asked for.

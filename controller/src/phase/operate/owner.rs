@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
-use super::Found;
+use super::{Found, Wanted};
 use crate::databricks::jobs::{Job, JobSettings};
 
 /// Whose job it is.
@@ -76,16 +76,31 @@ impl Owner {
     }
 
     /// The owner's jobs among all of the workspace.
-    pub(super) fn own(&self, jobs: Vec<Job>) -> Vec<Found> {
+    pub(super) fn own(&self, jobs: &[Job]) -> Vec<Found> {
         let id = self.id();
-        let ours = jobs.into_iter().filter(|job| job.settings.tags.get(OWNER) == Some(&id));
+        let ours = jobs.iter().filter(|job| job.settings.tags.get(OWNER) == Some(&id));
         ours.map(|job| {
             let tag = |name: &str, tags: &BTreeMap<String, String>| tags.get(name).cloned().unwrap_or_default();
             let tags = &job.settings.tags;
             let (key, digest) = (tag(JOB, tags), tag(DIGEST, tags));
-            Found { id: job.job_id, key, digest, creator: job.creator_user_name, created: job.created_time }
+            Found { id: job.job_id, key, digest, creator: job.creator_user_name.clone(), created: job.created_time }
         })
         .collect()
+    }
+
+    /// The jobs that the same pipeline and stage had of another installation, which this one takes over from. Those that
+    /// are wanted count as ours; the tags that they still have make them be set anew.
+    pub(super) fn inherited(&self, installation: &str, jobs: &[Job], wanted: &[Wanted]) -> Vec<Found> {
+        let before = Self { installation: installation.to_owned(), ..self.clone() };
+        if before == *self {
+            return Vec::new();
+        }
+        let keys: BTreeMap<String, &str> = wanted.iter().map(|job| (before.key(&job.name), job.key.as_str())).collect();
+        let known = |found: Found| match keys.get(&found.key) {
+            Some(key) => Found { key: (*key).to_owned(), ..found },
+            None => found,
+        };
+        before.own(jobs).into_iter().map(known).collect()
     }
 }
 

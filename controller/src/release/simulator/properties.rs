@@ -488,6 +488,7 @@ fn any_jobs() -> impl Strategy<Value = operate::View> {
                 operate::Found { id, key, digest, creator, created }
             })
             .collect(),
+        us: "other".to_owned(),
     })
 }
 

@@ -66,7 +66,7 @@ impl Saved {
             let Job { name, digest, creator, .. } = job.clone();
             Found { id: *id, key: name, digest, creator, created: *id }
         });
-        View { wanted: wanted.collect(), found: found.collect() }
+        View { wanted: wanted.collect(), found: found.collect(), us: US.to_owned() }
     }
 
     /// Changes what was asked for; what is gone counts as deleted.

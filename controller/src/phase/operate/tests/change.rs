@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;
 
-use super::super::{Changes, Found, Operated, Wanted};
+use super::super::{Changes, Found, Operated, View, Wanted};
 
 fn wanted(name: &str) -> Wanted {
     Wanted { name: name.to_owned(), key: format!("key of {name}"), digest: "new".to_owned() }
@@ -13,6 +13,14 @@ fn wanted(name: &str) -> Wanted {
 fn found(id: i64, name: &str, digest: &str) -> Found {
     let (key, digest, creator) = (format!("key of {name}"), digest.to_owned(), "us".to_owned());
     Found { id, key, digest, creator, created: id }
+}
+
+fn by(creator: &str, found: Found) -> Found {
+    Found { creator: creator.to_owned(), ..found }
+}
+
+fn view(found: &[Found], wanted: &[Wanted]) -> View {
+    View { found: found.to_vec(), wanted: wanted.to_vec(), us: "us".to_owned() }
 }
 
 fn known(name: &str, id: i64) -> Operated {
@@ -29,20 +37,36 @@ fn known(name: &str, id: i64) -> Operated {
     Changes { reset: vec![known("a", 2)], delete: vec![3], ..Changes::default() },
 )]
 #[case::copied_by_somebody(
-    &[found(1, "a", "new"), Found { creator: "ana".to_owned(), ..found(2, "a", "new") }],
+    &[found(1, "a", "new"), by("ana", found(2, "a", "new"))],
     Changes { keep: vec![known("a", 1)], ..Changes::default() },
+)]
+#[case::not_asked_for_and_copied_by_somebody(
+    &[found(1, "a", "new"), found(2, "b", "new"), by("ana", found(3, "b", "new"))],
+    Changes { keep: vec![known("a", 1)], delete: vec![2], ..Changes::default() },
+)]
+#[case::a_copy_whose_original_is_gone(
+    &[found(1, "a", "new"), by("ana", found(3, "b", "new"))],
+    Changes { keep: vec![known("a", 1)], ..Changes::default() },
+)]
+#[case::made_as_somebody_we_were_before(
+    &[by("we before", found(1, "a", "new")), by("we before", found(2, "b", "new"))],
+    Changes { keep: vec![known("a", 1)], delete: vec![2], ..Changes::default() },
+)]
+#[case::made_as_somebody_who_left(
+    &[found(1, "a", "new"), by("", found(2, "b", "new"))],
+    Changes { keep: vec![known("a", 1)], delete: vec![2], ..Changes::default() },
 )]
 #[case::not_asked_for(
     &[found(1, "a", "new"), found(2, "b", "new")],
     Changes { keep: vec![known("a", 1)], delete: vec![2], ..Changes::default() },
 )]
 fn jobs_become_what_is_asked_for(#[case] found: &[Found], #[case] expected: Changes) {
-    assert_eq!(Changes::between(found, &[wanted("a")], true), expected);
+    assert_eq!(Changes::between(&view(found, &[wanted("a")]), true), expected);
 }
 
 #[test]
 fn without_prune_other_jobs_stay() {
-    let changes = Changes::between(&[found(1, "b", "new")], &[wanted("a")], false);
+    let changes = Changes::between(&view(&[found(1, "b", "new")], &[wanted("a")]), false);
     assert_eq!((changes.create.as_slice(), changes.delete.as_slice()), (["a".to_owned()].as_slice(), [].as_slice()));
 }
 
@@ -77,9 +101,9 @@ proptest! {
     #[test]
     fn changes_lead_to_the_goal(there in jobs(), prune in any::<bool>()) {
         let asked = [wanted("a"), wanted("b")];
-        let changes = Changes::between(&there, &asked, prune);
+        let changes = Changes::between(&view(&there, &asked), prune);
         let after = applied(&there, &asked, &changes);
-        prop_assert!(Changes::between(&after, &asked, prune).is_empty(), "{changes:?}");
+        prop_assert!(Changes::between(&view(&after, &asked), prune).is_empty(), "{changes:?}");
         for job in &asked {
             prop_assert_eq!(after.iter().filter(|one| one.key == job.key && one.digest == job.digest).count(), 1);
         }

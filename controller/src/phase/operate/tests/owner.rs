@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::super::Owner;
+use super::super::{Changes, Operated, Owner, View};
 use super::{owner, planned, with};
-use crate::databricks::jobs::{Job, Listed};
+use crate::databricks::jobs::{Job, JobSettings, Listed};
 
 /// What a workspace lists after the job of `tags` was created.
 fn listed(tags: &BTreeMap<String, String>) -> Job {
@@ -18,10 +18,34 @@ fn listed(tags: &BTreeMap<String, String>) -> Job {
 fn a_job_is_found_again_whatever_its_name() {
     let release = with(&json!({}));
     let (wanted, settings) = planned(&release).unwrap().remove(0);
-    let found = owner(&release).own(vec![listed(&settings.tags), listed(&BTreeMap::new())]);
+    let found = owner(&release).own(&[listed(&settings.tags), listed(&BTreeMap::new())]);
     let [found] = &found[..] else { panic!("one is ours: {found:?}") };
     assert_eq!((found.id, &found.key, &found.digest), (7, &wanted.key, &wanted.digest));
     assert_eq!((found.creator.as_str(), found.created), ("sp", 5));
+}
+
+/// The schedule must not run twice after a move to another installation.
+#[test]
+fn jobs_of_the_installation_before_are_taken_over_and_signed_anew() {
+    let release = with(&json!({}));
+    let (before, now) = (Owner::of(&release, "before"), owner(&release));
+    let signed = |name: &str, by: &Owner| {
+        let mut settings = JobSettings { name: name.to_owned(), ..JobSettings::default() };
+        by.sign(&mut settings);
+        listed(&settings.tags)
+    };
+    let wanted: Vec<_> = planned(&release).unwrap().into_iter().map(|(wanted, _)| wanted).collect();
+    let jobs = [
+        Job { job_id: 1, ..signed("nightly", &before) },
+        Job { job_id: 2, ..signed("weekly", &before) },
+        Job { job_id: 3, ..signed("nightly", &Owner::of(&release, "elsewhere")) },
+    ];
+    assert_eq!(now.own(&jobs), []);
+    assert_eq!(now.inherited("brickline", &jobs, &wanted), []);
+    let view = View { found: now.inherited("before", &jobs, &wanted), wanted, us: "sp".to_owned() };
+    let reset = vec![Operated { name: "nightly".to_owned(), id: 1 }];
+    let expected = Changes { reset, delete: vec![2], ..Changes::default() };
+    assert_eq!(Changes::between(&view, true), expected);
 }
 
 #[test]
