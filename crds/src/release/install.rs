@@ -63,14 +63,22 @@ const NAME_MESSAGE: &str = "a package begins with a letter or digit and has no s
 const REPO: &str = "self.matches('^(https?://|[$][(])[!-?A-~]+$')";
 const REPO_MESSAGE: &str = "repo is an address such as https://index.example.com/simple, without credentials: they would be shown to everybody who sees the cluster";
 
-/// One library, or all wheels of the artifact: exactly one field is set.
+/// One library, or those of the artifact: exactly one field is set.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[self.wheelsFromArtifact, has(self.whl), has(self.jar), has(self.pypi), has(self.maven), has(self.cran), has(self.requirements)].filter(x, x).size() == 1").message("each of install.libraries is exactly one of wheelsFromArtifact: true, whl, jar, pypi, maven, cran or requirements"))]
+#[x_kube(validation = Rule::new("[self.wheelsFromArtifact, has(self.fromArtifact), has(self.whl), has(self.jar), has(self.pypi), has(self.maven), has(self.cran), has(self.requirements)].filter(x, x).size() == 1").message("each of install.libraries is exactly one of wheelsFromArtifact: true, fromArtifact, whl, jar, pypi, maven, cran or requirements"))]
 pub struct InstallLibrary {
     /// Every wheel of the artifact.
     #[serde(default)]
     pub wheels_from_artifact: bool,
+    /// What `deploy.libraries.include` brings of the repository, by its path there, as a glob: jars (`.jar`), wheels (`.whl`)
+    /// and requirement files (`.txt`). They are installed from where Deploy puts them, so another content takes the place
+    /// of the one before. Example: `libraries/*.jar`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("fromArtifact is a glob relative to the repository's root, without '..'"))]
+    #[x_kube(validation = Rule::new("self.matches('[.](jar|whl|txt)$')").message("fromArtifact ends in .jar, .whl or .txt: that tells what kind of library it is"))]
+    pub from_artifact: Option<String>,
     /// A wheel's file. Another content needs another path. Example: `/Volumes/main/libs/tools-1.2-py3-none-any.whl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 512))]

@@ -58,6 +58,7 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 #[case(&artifact(), json!({"reason": "promotion", "cause": {"release": "dbxdemo-4f2c91d0a7be"}}))]
 #[case(&git(), json!({"install": {"libraries": [
     {"wheelsFromArtifact": true}, {"whl": "/Volumes/a/b.whl"}, {"jar": "dbfs:/a.jar"}, {"requirements": "/Workspace/r.txt"},
+    {"fromArtifact": "libraries/*.jar"}, {"fromArtifact": "requirements.txt"}, {"fromArtifact": "$(params.libs)/*.whl"},
     {"pypi": {"package": "foo == 1", "repo": "https://i/simple"}}, {"maven": {"coordinates": "g:a:1"}}, {"cran": {"package": "ada"}},
 ]}}))]
 #[case(&git(), json!({"install": {"clusters": ["etl", "main"]}}))]
@@ -114,6 +115,10 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"test": {"compute": {"cluster": "etl"}}}), "is none of install.clusters")]
 #[case(&git(), json!({"install": {"libraries": [{}]}}), "each of install.libraries is exactly one of")]
 #[case(&git(), json!({"install": {"libraries": [{"wheelsFromArtifact": true, "jar": "/Volumes/a"}]}}), "is exactly one of")]
+#[case(&git(), json!({"install": {"libraries": [{"fromArtifact": "a.jar", "jar": "/Volumes/a"}]}}), "is exactly one of")]
+#[case(&git(), json!({"install": {"libraries": [{"fromArtifact": "/libs/a.jar"}]}}), "a glob relative to the repository's root")]
+#[case(&git(), json!({"install": {"libraries": [{"fromArtifact": "../a.jar"}]}}), "a glob relative to the repository's root")]
+#[case(&git(), json!({"install": {"libraries": [{"fromArtifact": "libraries/**"}]}}), "ends in .jar, .whl or .txt")]
 #[case(&git(), json!({"install": {"libraries": [{"jar": "/tmp/a.jar"}]}}), "a library's file is an absolute path")]
 #[case(&git(), json!({"install": {"libraries": [{"whl": "/Volumes/a/b.egg"}]}}), "whl ends in .whl")]
 #[case(&git(), json!({"install": {"libraries": [{"pypi": {"package": "-r x"}}]}}), "a package begins with")]

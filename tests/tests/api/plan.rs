@@ -28,8 +28,10 @@ const BUNDLE_TARGET: &str =
 const BUNDLE_VARIABLES: &str = "names of bundle.variables are words of letters, digits and '_', at most 63 characters";
 const CLUSTERS: &str = "a cluster is named as in the workspace's spec.clusters, without $(...): what a release may use is \
                         known when it is created";
-const ONE_KIND: &str = "each of install.libraries is exactly one of wheelsFromArtifact: true, whl, jar, pypi, maven, cran or \
-                        requirements";
+const FROM_ARTIFACT: &str = "fromArtifact is a glob relative to the repository's root, without '..'";
+const FROM_KIND: &str = "fromArtifact ends in .jar, .whl or .txt: that tells what kind of library it is";
+const ONE_KIND: &str = "each of install.libraries is exactly one of wheelsFromArtifact: true, fromArtifact, whl, jar, pypi, \
+                        maven, cran or requirements";
 const LIBRARY: &str = "a library's file is an absolute path below /Volumes, /Workspace or dbfs:/, or a cloud address such as \
                        s3://bucket/file, without '..'";
 const PACKAGE: &str = "a package begins with a letter or digit and has no spaces at its ends or in a row";
@@ -331,6 +333,10 @@ fn each_library(table: &mut Table, at: &str) {
             json!({"coordinates": "g:a:1.0", "repo": "https://r.example.com", "exclusions": ["x:y"]}),
         )])
         .takes([one("cran", json!({"package": "ada", "repo": "https://cran.example.com"}))])
+        .takes(["libraries/*.jar", "requirements.txt", "**/*.whl"].map(|glob| one("fromArtifact", json!(glob))))
+        .refuses(FROM_ARTIFACT, ["/libs/a.jar", "../a.jar", "a/../b.jar"].map(|glob| one("fromArtifact", json!(glob))))
+        .refuses(FROM_KIND, ["libraries/**", "a.jar.bak"].map(|glob| one("fromArtifact", json!(glob))))
+        .refuses(ONE_KIND, [json!([{"fromArtifact": "a.jar", "jar": "/Volumes/a/a.jar"}])])
         .refuses(ONE_KIND, [json!([{}]), json!([{"wheelsFromArtifact": false}])])
         .refuses(ONE_KIND, [json!([{"jar": "/Volumes/a/b.jar", "whl": "/Volumes/a/b.whl"}])])
         .refuses(ONE_KIND, [json!([{"wheelsFromArtifact": true, "cran": {"package": "ada"}}])])

@@ -36,7 +36,7 @@ use brickline_crds::{Changes, DeployTicket, Issue};
 
 pub(crate) use act::act;
 pub(crate) use decide::decide;
-pub(crate) use target::{Target, targets};
+pub(crate) use target::{Target, included, targets};
 pub(crate) use write::file_location;
 
 /// What can be done.

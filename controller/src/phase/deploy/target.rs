@@ -59,10 +59,14 @@ pub(crate) fn libraries(deploy: &Deploy, manifest: &Manifest) -> Vec<Library> {
     let root = &deploy.libraries.to;
     let wheel = |wheel| Library { location: wheel_location(root, wheel), entry: Entry::of_wheel(wheel) };
     let wheels = manifest.wheels.iter().map(wheel);
-    let Ok(selection) = Selection::new(&deploy.libraries.include, &[]) else { return wheels.collect() };
-    let included = manifest.files.iter().filter(|file| selection.contains(file.path.as_str()));
     let file = |file| Library { location: library_location(root, file), entry: Entry::of_file(file) };
-    wheels.chain(included.map(file)).collect()
+    wheels.chain(included(deploy, &manifest.files).map(file)).collect()
+}
+
+/// The files of the repository that `libraries.include` selects.
+pub(crate) fn included<'a>(deploy: &Deploy, files: &'a [File]) -> impl Iterator<Item = &'a File> + use<'a> {
+    let selection = Selection::new(&deploy.libraries.include, &[]).ok();
+    files.iter().filter(move |file| selection.as_ref().is_some_and(|selection| selection.contains(file.path.as_str())))
 }
 
 fn of_item(item: &DeployItem, manifest: &Manifest) -> Vec<Target> {

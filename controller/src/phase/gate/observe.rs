@@ -18,7 +18,7 @@ use crate::forge::origin;
 use crate::lock::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 use crate::order::is_followed_by;
 use crate::phase::operate::{self, Owner};
-use crate::phase::{build, deploy};
+use crate::phase::{build, deploy, install};
 use crate::trouble::Trouble;
 use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
 use crate::workspace::{self, Connection};
@@ -115,6 +115,9 @@ impl Wanted {
             locks = locks_of(&host, ids.iter().map(String::as_str), files.iter().map(String::as_str))?;
             let repository = origin(release).map_or("", |git| git.url.as_str());
             locks.extend(bundle.as_ref().map(|one| lock_of_bundle(&host, repository, &one.path, &one.target)));
+            if asked(Phase::Install) {
+                install::travelling(spec, &manifest.wheels, &manifest.files)?;
+            }
             if asked(Phase::Operate) {
                 let owner = Owner::of(release, &context.installation.id().await?);
                 operate::check(release, &manifest, connection, &owner)?;

@@ -17,12 +17,14 @@ pub(super) enum Identity {
     Cran(String),
     /// A jar of ours by its file's name without version.
     Jar(String),
+    /// A requirements file of ours by its name.
+    Requirements(String),
     /// Any other file by its path.
     File(String),
 }
 
-/// A library's identity; none for kinds that are not known. Jars are told apart by path, since their names are
-/// anybody's; only below `root`, where nobody but Brickline writes, by the file's name without its version.
+/// A library's identity; none for kinds that are not known. Jars and requirement files are told apart by path, since their
+/// names are anybody's; only below `root`, where nobody but Brickline writes, by the file's name, a jar's without its version.
 pub(super) fn identity(library: &Library, root: &str) -> Option<Identity> {
     Some(match library {
         Library::Whl(path) => match wheel::parse(file_name(path)) {
@@ -33,6 +35,7 @@ pub(super) fn identity(library: &Library, root: &str) -> Option<Identity> {
         Library::Maven(maven) => Identity::Maven(artifact_of(&maven.coordinates).to_owned()),
         Library::Cran(cran) => Identity::Cran(cran.package.trim().to_owned()),
         Library::Jar(path) if is_below(path, root) => Identity::Jar(without_version(file_name(path)).to_owned()),
+        Library::Requirements(path) if is_below(path, root) => Identity::Requirements(file_name(path).to_owned()),
         Library::Jar(path) | Library::Requirements(path) => Identity::File(plain(path).to_owned()),
         Library::Other(_) => return None,
     })

@@ -1,6 +1,6 @@
 //! Looks at the clusters a release installs on, all at the same time.
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
+use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, InstallLibrary, Phase};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
@@ -64,20 +64,20 @@ fn waits_for_runs(release: &DatabricksRelease, status: &DatabricksReleaseStatus,
     view.clusters.iter().any(|cluster| restart_is_due(&turn, &view.desired, cluster))
 }
 
-/// The release's libraries; the artifact's wheels at the places Deploy has put them.
+/// The release's libraries. The artifact is only opened for what it brings.
 async fn desired(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,
     context: &Context,
 ) -> Result<Vec<Library>, Trouble> {
-    let install = &release.spec.install;
-    let wheels = if install.libraries.iter().any(|library| library.wheels_from_artifact) {
-        context.artifacts.manifest(status.artifact.as_ref()).await?.wheels
+    let brings = |library: &InstallLibrary| library.wheels_from_artifact || library.from_artifact.is_some();
+    let (wheels, files) = if release.spec.install.libraries.iter().any(brings) {
+        let manifest = context.artifacts.manifest(status.artifact.as_ref()).await?;
+        (manifest.wheels, manifest.files)
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
-    travelling(install, &wheels, &release.spec.deploy.libraries.to)
-        .map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
+    travelling(&release.spec, &wheels, &files)
 }
 
 async fn look(client: &Client, id: String) -> Result<Cluster, Error> {

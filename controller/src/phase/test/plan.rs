@@ -46,8 +46,7 @@ pub(super) fn unmatched(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Ve
 
 /// The release's libraries, for a cluster or environment that is made for the run: all that Install would put on a cluster.
 pub(crate) fn travelling(spec: &DatabricksReleaseSpec, manifest: &Manifest) -> Result<Vec<Library>, Trouble> {
-    let libraries = install::travelling(&spec.install, &manifest.wheels, &spec.deploy.libraries.to);
-    libraries.map_err(|message| Trouble::lasting(Reason::InvalidSpec, message))
+    install::travelling(spec, &manifest.wheels, &manifest.files)
 }
 
 fn place(item: &Item) -> &str {

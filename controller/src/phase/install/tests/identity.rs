@@ -1,11 +1,12 @@
 //! Which libraries are the same one, and what a spec asks for.
 
 use brickline_artifact::Digest;
-use brickline_artifact::manifest::Wheel;
-use brickline_crds::Install;
+use brickline_artifact::manifest::{Change, File, Wheel};
+use brickline_crds::DatabricksReleaseSpec;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::super::compare::compare;
 use super::super::identity::{identity, same};
 use super::super::travelling;
 use super::*;
@@ -29,6 +30,7 @@ fn library(value: &Value) -> Library {
 #[case::their_jar(json!({"jar": "/Volumes/main/libs/etl-1.0.jar"}), json!({"jar": "/Volumes/others/etl-1.1.jar"}), false)]
 #[case::jar_beside_the_root(json!({"jar": "/Volumes/main/libs/etl-1.0.jar"}), json!({"jar": "/Volumes/main/libs2/etl-1.1.jar"}), false)]
 #[case::requirements(json!({"requirements": "/a/r.txt"}), json!({"requirements": "/b/r.txt"}), false)]
+#[case::our_requirements(json!({"requirements": "/Volumes/main/libs/r/1/r.txt"}), json!({"requirements": "/Volumes/main/libs/r/2/r.txt"}), true)]
 #[case::not_a_wheel(json!({"whl": "/a/x.whl"}), json!({"whl": "/b/x.whl"}), false)]
 fn versions_of_one_library(#[case] one: Value, #[case] two: Value, #[case] expected: bool) {
     let (one, two) = (library(&one), library(&two));
@@ -65,9 +67,31 @@ fn wheels() -> Vec<Wheel> {
     vec![wheel("dbxdemo"), wheel("tools")]
 }
 
+/// What `libraries.include` may bring.
+fn files() -> Vec<File> {
+    let file = |path: &str| File {
+        path: path.parse().unwrap(),
+        digest: Digest::of(path.as_bytes()),
+        size: 1,
+        executable: false,
+        change: Change::Unchanged,
+        previous_path: None,
+        notebook: None,
+    };
+    ["libraries/etl_2.12-1.0.jar", "libraries/tools-1-py3-none-any.whl", "other/x.jar", "requirements.txt"]
+        .map(file)
+        .into()
+}
+
+fn spec(libraries: &Value) -> DatabricksReleaseSpec {
+    let include = ["libraries/*", "*.txt"];
+    let deploy = json!({"libraries": {"to": ROOT, "include": include}});
+    let spec = json!({"source": {}, "deploy": deploy, "install": {"libraries": libraries}});
+    serde_json::from_value(spec).unwrap()
+}
+
 fn asked(libraries: &Value) -> Result<Vec<Library>, String> {
-    let install: Install = serde_json::from_value(json!({ "libraries": libraries })).unwrap();
-    travelling(&install, &wheels(), ROOT)
+    travelling(&spec(libraries), &wheels(), &files()).map_err(|trouble| trouble.message)
 }
 
 /// As the API takes them, in the spec's order.
@@ -90,6 +114,48 @@ fn the_artifacts_wheels_are_taken_from_where_deploy_has_put_them() {
     let digest = Digest::of(b"tools");
     let place = format!("{ROOT}/tools/{}/tools-0.2.0-py3-none-any.whl", &digest.hex()[..12]);
     assert_eq!((all.len(), &all[1]), (2, &wheel(&place)));
+}
+
+/// The place of a file of the repository: where Deploy puts it by its content.
+fn place(stem: &str, path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap();
+    format!("{ROOT}/{stem}/{}/{name}", &Digest::of(path.as_bytes()).hex()[..12])
+}
+
+#[rstest]
+#[case::jar("libraries/*.jar", Library::Jar(place("etl_2.12-1.0", "libraries/etl_2.12-1.0.jar")))]
+#[case::wheel("**/*.whl", Library::Whl(place("tools-1-py3-none-any", "libraries/tools-1-py3-none-any.whl")))]
+#[case::requirements("requirements.txt", Library::Requirements(place("requirements", "requirements.txt")))]
+fn what_deploy_brings_of_the_repository_is_taken_from_where_it_lies(#[case] glob: &str, #[case] expected: Library) {
+    assert_eq!(asked(&json!([{"fromArtifact": glob}])).unwrap(), [expected]);
+}
+
+#[rstest]
+#[case::not_included("other/*.jar")]
+#[case::nothing_there("libraries/*.txt")]
+fn a_glob_that_selects_nothing_of_what_deploy_brings_is_refused(#[case] glob: &str) {
+    let refusal = asked(&json!([{"fromArtifact": glob}])).unwrap_err();
+    let expected = format!("install.libraries wants {glob}, and nothing that deploy.libraries.include brings is that");
+    assert_eq!(refusal, expected);
+}
+
+/// A jar with another content takes the place of the one before, as a wheel does.
+#[test]
+fn another_content_of_a_jar_or_requirements_file_is_stale() {
+    for (glob, before) in [
+        ("*/*.jar", json!({"jar": format!("{ROOT}/etl_2.12-0.9/0123456789ab/etl_2.12-0.9.jar")})),
+        ("*.txt", json!({"requirements": format!("{ROOT}/requirements/0123456789ab/requirements.txt")})),
+    ] {
+        let desired = asked(&json!([{"fromArtifact": glob}])).unwrap();
+        let there = [Installed {
+            library: library(&before),
+            state: InstallState::Installed,
+            messages: String::new(),
+            for_all: false,
+        }];
+        let sight = compare(&desired, &there, ROOT);
+        assert_eq!((sight.missing.as_slice(), sight.stale.len()), (desired.as_slice(), 1), "{before}");
+    }
 }
 
 #[test]
