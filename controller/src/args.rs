@@ -61,6 +61,10 @@ pub struct Args {
     )]
     pub allowed_hosts: Vec<String>,
 
+    /// Hosts that a release may take an artifact from (`source.artifact`), as in --allowed-hosts; none: no release may
+    #[arg(long, env = "BRICKLINE_ARTIFACT_HOSTS", value_delimiter = ',')]
+    pub artifact_hosts: Vec<String>,
+
     /// Where service principals of Microsoft Entra log in, instead of where the cloud of a workspace's host does, such as
     /// `https://login.example.com`
     #[arg(long, env = "BRICKLINE_AZURE_LOGIN")]

@@ -27,6 +27,7 @@ pub mod databricks;
 mod forge;
 mod given;
 mod health;
+mod hosts;
 mod installation;
 mod leader;
 mod lock;

@@ -36,10 +36,10 @@ pub use release::{
     DeployLibraries, DeployTicket, Drift, FirstFailure, Fixture, Framework, GitProvider, GitSource, InnerTests,
     Install, InstallLibrary, Issue, ItemKind, JobSchedule, JobStatus, JobTask, LockTicket, MatrixCopy, MavenLibrary,
     MaxDuration, NewCluster, NotebookSource, NotebookTest, OnDrift, OnFailure, Operate, PackageLibrary, PhaseRetries,
-    PhaseStatus, PlannedJob, PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, Required, Resources,
-    Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless, Source, SparkPython,
-    StartTicket, StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource, TestVerdict, Tests, Ticket,
-    Timeouts, WaitLimits, Waiting, WhenIdle,
+    PhaseStatus, PlannedJob, PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, RemoteArtifact,
+    Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless,
+    Source, SparkPython, StartTicket, StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource,
+    TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

@@ -37,6 +37,9 @@ pub struct Protection {
         "message": "allowedBranches are names or globs such as release or release/*, without refs/heads/, spaces or '..'",
     }]))]
     pub allowed_branches: Vec<String>,
+    /// Whether releases of `source.artifact` are taken although `allowedBranches` names some: what such an artifact says of
+    /// its own branch is believed by nobody. Default: false.
+    pub allow_artifact_urls: bool,
     /// Folders that releases may write to, with all that is below them; `/Shared` and `/Workspace/Shared` are the same.
     /// Empty: everywhere. Example: `["/Shared/dbxdemo", "/Volumes/main/release"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +68,7 @@ impl Default for Protection {
             allowed_pipelines: Vec::new(),
             allowed_namespaces: Vec::new(),
             allowed_branches: Vec::new(),
+            allow_artifact_urls: false,
             allowed_paths: Vec::new(),
             allow_manual: true,
             approvals: None,

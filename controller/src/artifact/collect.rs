@@ -88,6 +88,7 @@ impl Marking {
     fn release(&mut self, release: &DatabricksRelease) {
         let key = (release.namespace().unwrap_or_default(), release.uid().unwrap_or_default());
         release.spec.source.artifact_from.iter().for_each(|from| self.artifact(&from.digest));
+        release.spec.source.artifact.iter().for_each(|remote| self.artifact(&remote.digest));
         let status = release.status.as_ref();
         match status.and_then(|status| status.artifact.as_ref()) {
             Some(artifact) => self.artifact(&artifact.digest),

@@ -6,6 +6,7 @@ mod collect;
 mod compose;
 mod content;
 mod copy;
+mod fetch;
 mod parts;
 pub(crate) mod place;
 mod receive;
@@ -33,6 +34,7 @@ use claim::Claims;
 pub(crate) use collect::collect_garbage;
 use content::Staged;
 pub(crate) use content::{Content, Entry};
+pub(crate) use fetch::{Fetched, PATIENCE, Remote};
 pub(crate) use parts::NotAdded;
 pub(crate) use place::{library_location, wheel_location};
 

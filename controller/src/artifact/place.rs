@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `artifacts/<hex>.zip` | an artifact, by digest |
 //! | `artifacts/<hex>.manifest` | a copy of its manifest |
+//! | `artifacts/<hex>.<namespace>.fetched` | empty: a release of this namespace has fetched it from elsewhere |
 //! | `releases/<namespace>/<uid>/<attempt>/...` | what one attempt of the artifact's job handed in |
 //! | `releases/<namespace>/<uid>/jobs/<job>/<attempt>/...` | what one attempt of a further job of the build handed in |
 //! | `releases/<namespace>/<uid>/deploy/...` | what a deployment was about to change, and what it changed |
@@ -73,6 +74,11 @@ pub(super) fn owner(place: &Path) -> Owner {
 /// The copy of its manifest.
 pub(crate) fn manifest(digest: &Digest) -> Path {
     Path::from(format!("{ARTIFACTS}/{}.manifest", digest.hex()))
+}
+
+/// That a release of this namespace has fetched the artifact.
+pub(crate) fn fetched(digest: &Digest, namespace: &str) -> Path {
+    Path::from(format!("{ARTIFACTS}/{}.{namespace}.fetched", digest.hex()))
 }
 
 /// Everything of a release.

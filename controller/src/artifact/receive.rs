@@ -59,9 +59,9 @@ pub(super) enum Refused {
     Invalid(String),
     #[error("the artifact store failed: {0}")]
     Store(#[from] object_store::Error),
-    #[error("the upload broke: {0}")]
+    #[error("the transfer broke: {0}")]
     Broken(String),
-    #[error("the upload can't be staged: {0}")]
+    #[error("it can't be staged: {0}")]
     Staging(#[from] std::io::Error),
 }
 
@@ -186,7 +186,7 @@ impl Artifacts {
 }
 
 /// Writes the body into a temporary file while its digest is computed.
-async fn stage(
+pub(super) async fn stage(
     mut body: impl Stream<Item = Result<Bytes, String>> + Unpin,
     limit: u64,
 ) -> Result<(std::fs::File, Digest, u64), Refused> {
@@ -207,7 +207,7 @@ async fn stage(
 }
 
 /// The manifest of a staged zip, checked.
-fn manifest_of(mut file: std::fs::File) -> Result<Vec<u8>, Refused> {
+pub(super) fn manifest_of(mut file: std::fs::File) -> Result<Vec<u8>, Refused> {
     file.rewind()?;
     let invalid = |error: &dyn std::fmt::Display| Refused::Invalid(format!("not an artifact: {error}"));
     let mut zip = ZipArchive::new(file).map_err(|error| invalid(&error))?;

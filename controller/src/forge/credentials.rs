@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use brickline_crds::Reason;
 use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use k8s_openapi::ByteString;
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::errand::Errand;
@@ -22,7 +24,7 @@ pub(super) struct Credentials {
 
 /// How a caller proves who they are.
 #[derive(Debug)]
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// A user name and a password, or an access token in its place.
     Password { username: String, password: SecretString },
     /// An access token.
@@ -36,6 +38,14 @@ impl Proof {
         let mut value = HeaderValue::from_str(&text).map_err(|_| Fault::NotAToken)?;
         value.set_sensitive(true);
         Ok(value)
+    }
+
+    /// A request with this proof, as hosts want it that are no forge; none if the token can't stand in a header.
+    pub(crate) fn sign(&self, request: RequestBuilder) -> Option<RequestBuilder> {
+        match self {
+            Self::Password { username, password } => Some(request.basic_auth(username, Some(password.expose_secret()))),
+            Self::Token(_) => Some(request.header(AUTHORIZATION, self.bearer("Bearer").ok()?)),
+        }
     }
 
     /// The secret alone, for forges that take an access token in either form.

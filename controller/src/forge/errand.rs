@@ -1,4 +1,4 @@
-//! An errand is what a forge is asked for; it says which field of whose spec a fault is about.
+//! An errand is what a forge, or another host with credentials like a forge's, is asked for; it says which field of whose spec a fault is about.
 
 /// What a forge is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,6 +7,8 @@ pub(super) enum Errand {
     CommitStatus,
     /// To list a pipeline's branches.
     Branches,
+    /// To hand out an artifact that was built elsewhere.
+    Artifact,
 }
 
 impl Errand {
@@ -15,6 +17,7 @@ impl Errand {
         match self {
             Self::CommitStatus => "commit status",
             Self::Branches => "branches of the repository",
+            Self::Artifact => "source.artifact",
         }
     }
 
@@ -23,6 +26,7 @@ impl Errand {
         match self {
             Self::CommitStatus => "source.git.credentialsRef",
             Self::Branches => "repository.credentialsRef",
+            Self::Artifact => "source.artifact.credentialsRef",
         }
     }
 
@@ -31,6 +35,7 @@ impl Errand {
         match self {
             Self::CommitStatus => "source.git.url and provider",
             Self::Branches => "repository.url",
+            Self::Artifact => "source.artifact.url",
         }
     }
 
@@ -39,6 +44,7 @@ impl Errand {
         match self {
             Self::CommitStatus => "write access to the repository's statuses",
             Self::Branches => "read access to the repository",
+            Self::Artifact => "read access to the file",
         }
     }
 }

@@ -18,13 +18,14 @@ mod tests;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use brickline_crds::{DatabricksRelease, GitSource, Provider, Reason};
+use brickline_crds::{DatabricksRelease, GitSource, LocalRef, Provider, Reason};
 use kube::ResourceExt;
 
 use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
 use crate::trouble::Trouble;
 use credentials::Credentials;
+pub(crate) use credentials::Proof;
 use errand::Errand;
 use fault::Fault;
 use notice::Notice;
@@ -70,6 +71,18 @@ async fn load(client: &kube::Client, release: &DatabricksRelease, git: &GitSourc
     };
     let namespace = release.namespace().unwrap_or_default();
     credentials::load(client, &namespace, &reference.name, Errand::CommitStatus).await
+}
+
+/// How a host is reached that hands out an artifact, and what it wants to see: the same keys of a Secret as a forge's.
+pub(crate) async fn access(
+    reference: Option<&LocalRef>,
+    namespace: &str,
+    context: &Context,
+) -> Result<(reqwest::Client, Option<Proof>), Trouble> {
+    let Some(reference) = reference else { return Ok((context.http.clone(), None)) };
+    let credentials = credentials::load(&context.kube, namespace, &reference.name, Errand::Artifact).await?;
+    let http = connection(&context.http, &context.settings, &credentials, Errand::Artifact)?;
+    Ok((http, Some(credentials.proof)))
 }
 
 /// The shared connections, unless the forge has a certificate of its own authority.

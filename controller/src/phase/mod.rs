@@ -31,6 +31,7 @@ use brickline_crds::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::artifact::Fetched;
 use crate::queue::{Newer, Slots};
 pub(crate) use crate::trouble::Trouble;
 
@@ -68,6 +69,8 @@ pub(crate) enum Outcome {
     Gate(gate::Passage),
     /// Which jobs of the build have a slot.
     Slots(Slots),
+    /// An artifact that was built elsewhere is in the store.
+    Fetched(Box<Fetched>),
     /// What the Deploy phase would write.
     Planned(deploy::Planned),
     /// What the Deploy phase wrote.

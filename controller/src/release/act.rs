@@ -17,9 +17,12 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     let outcome = match effect {
         Effect::Begin(effect) => phase::begin::act(release, *effect, context).await,
         Effect::Gate(effect) => phase::gate::act(release, effect, context).await,
-        Effect::Build(effect) => phase::build::act(release, effect, context).await,
+        Effect::Build(effect) => {
+            let stop = cut_off(release, &status, Phase::Build, context);
+            phase::build::act(release, effect, stop, context).await
+        }
         Effect::Deploy(effect) => {
-            let stop = cut_off(release, &status, context);
+            let stop = cut_off(release, &status, Phase::Deploy, context);
             phase::deploy::act(release, *effect, stop, context).await
         }
         Effect::Install(effect) => phase::install::act(release, effect, context).await,
@@ -33,17 +36,34 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     outcome.unwrap_or_else(Outcome::Trouble)
 }
 
-/// Ends when a deployment must: its timeout, or a user, ends it, and is not only looked at afterwards. The next decision
+/// Ends when a deployment or a download must: its timeout, or a user, ends it, and is not only looked at afterwards. The next decision
 /// stops it properly; here it only learns that it has to write down how far it came.
-async fn cut_off(release: &DatabricksRelease, status: &DatabricksReleaseStatus, context: &Context) -> Trouble {
+async fn cut_off(
+    release: &DatabricksRelease,
+    status: &DatabricksReleaseStatus,
+    phase: Phase,
+    context: &Context,
+) -> Trouble {
     let timeouts = &release.spec.timeouts;
-    let left = left(status, Phase::Deploy, timeouts.deploy);
-    let left = timeouts.deploy_attempt.map_or(left, |attempt| left.min(attempt.get()));
+    let (whole, attempt, late, canceled) = match phase {
+        Phase::Build => (
+            timeouts.build,
+            timeouts.build_attempt,
+            "the download was cut off by timeouts.build or buildAttempt",
+            "the download was cut off",
+        ),
+        _ => (
+            timeouts.deploy,
+            timeouts.deploy_attempt,
+            "the deployment was cut off by timeouts.deploy or deployAttempt",
+            "the deployment was cut off",
+        ),
+    };
+    let left = left(status, phase, whole);
+    let left = attempt.map_or(left, |attempt| left.min(attempt.get()));
     tokio::select! {
-        () = tokio::time::sleep(left) => {
-            Trouble::passing(Reason::TimedOut, "the deployment was cut off by timeouts.deploy or deployAttempt")
-        }
-        () = context.queue.canceled(release) => Trouble::passing(Reason::Canceled, "the deployment was cut off"),
+        () = tokio::time::sleep(left) => Trouble::passing(Reason::TimedOut, late),
+        () = context.queue.canceled(release) => Trouble::passing(Reason::Canceled, canceled),
     }
 }
 

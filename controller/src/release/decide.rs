@@ -163,6 +163,9 @@ fn stopping(turn: &Turn, ending: Ending) -> Step {
 
 fn step(turn: &Turn, view: &View) -> Step {
     match (turn.phase.name, view) {
+        (Phase::Build, View::Nothing) if phase::build::fetch::remote(turn.release).is_some() => {
+            phase::build::fetch::decide(turn)
+        }
         (Phase::Build, View::Build(view)) => phase::build::decide(turn, view),
         (Phase::Deploy, View::Deploy(view)) => phase::deploy::decide(turn, view.as_ref()),
         (Phase::Install, View::Install(view)) => phase::install::decide(turn, view),

@@ -38,6 +38,8 @@ pub(super) fn due(release: &DatabricksRelease, outcome: Option<&Outcome>, now: T
     match current.state {
         PhaseState::Pending if release.spec.suspend => None,
         PhaseState::Pending => gate::kind(status, current.name).map(Look::Gate),
+        // A download shows nothing but its outcome.
+        _ if current.name == Phase::Build && phase::build::fetch::remote(release).is_some() => None,
         _ => {
             let waits = retry::pause(current, now).is_some() || matches!(outcome, Some(Outcome::Trouble(_)));
             let look = if outcome.is_some() && current.name == Phase::Test { Look::Plan } else { Look::Work };

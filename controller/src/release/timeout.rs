@@ -6,7 +6,7 @@ use std::time::Duration;
 use brickline_crds::{DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Stopping};
 use jiff::Timestamp;
 
-use crate::phase::{Ending, Turn, idle};
+use crate::phase::{Ending, Turn, build, idle};
 
 /// What a Job may take beyond its own deadline, which tells more than ours.
 const BEYOND: Duration = Duration::from_mins(5);
@@ -49,6 +49,7 @@ fn in_line(turn: &Turn) -> Option<Ending> {
 fn phase(turn: &Turn) -> Option<Ending> {
     let timeouts = &turn.spec().timeouts;
     let limit = match turn.phase.name {
+        Phase::Build if build::fetch::remote(turn.release).is_some() => timeouts.build.get(),
         Phase::Build => timeouts.build.get() + BEYOND,
         Phase::Deploy => timeouts.deploy.get(),
         Phase::Install => timeouts.install.get(),

@@ -9,10 +9,10 @@ use kube::{Api, ResourceExt};
 use url::Url;
 
 use super::auth::{auth, secret_ref};
-use super::hosts;
 use super::limits::limits;
 use crate::context::Context;
 use crate::databricks::{Client, ClientConfig, Timings};
+use crate::hosts;
 use crate::secret;
 use crate::trouble::Trouble;
 

@@ -2,7 +2,6 @@
 
 mod auth;
 mod connect;
-mod hosts;
 mod identity;
 mod limits;
 pub(crate) mod protection;

@@ -1,5 +1,6 @@
 //! `DatabricksRelease`: one run, immutable in what it releases.
 
+mod artifact;
 mod build;
 mod bundle;
 mod compute;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
 
+pub use artifact::RemoteArtifact;
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
 pub use bundle::Bundle;
 pub use compute::{Autoscale, Compute, ComputeKind, DataSecurityMode, NewCluster, RuntimeEngine, Serverless};
@@ -89,7 +91,7 @@ pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select
 pub struct DatabricksReleaseSpec {
     /// What is released: exactly one source.
     #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]
-    #[x_kube(validation = Rule::new("[has(self.git), has(self.artifactFrom)].filter(x, x).size() == 1").message("source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose artifacts are deployed)"))]
+    #[x_kube(validation = Rule::new("[has(self.git), has(self.artifactFrom), has(self.artifact)].filter(x, x).size() == 1").message("source needs exactly one of git (a repository, ref and commit to build), artifactFrom (releases whose artifacts are deployed) or artifact (the url and digest of one that was built elsewhere)"))]
     pub source: Source,
     /// The pipeline's stage it releases to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,9 +4,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RemoteArtifact;
 use crate::{LocalRef, Provider, clone_url, pattern};
 
-/// What is released. Exactly one of `git` and `artifactFrom` is set.
+/// What is released. Exactly one of `git`, `artifactFrom` and `artifact` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
@@ -22,6 +23,10 @@ pub struct Source {
     /// release is refused otherwise. Default: false.
     #[serde(default)]
     pub precedence: bool,
+    /// What was built elsewhere, such as by another cluster's Brickline: that artifact is fetched in the place of a build,
+    /// and nothing is built. Such a release has no branch and no commit, whatever the artifact says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<RemoteArtifact>,
 }
 
 /// The artifact of another release, pinned by its digest.

@@ -19,6 +19,13 @@ fn artifact() -> Value {
     json!({"artifactFrom": [{"release": "dbxdemo-4f2c91d0a7be", "digest": DIGEST}]})
 }
 
+/// One that was built elsewhere.
+fn remote(url: &str) -> Value {
+    json!({"artifact": {"url": url, "digest": DIGEST}})
+}
+
+const ZIP: &str = "https://artifacts.example.com/dbxdemo/1.zip";
+
 /// A commit of a pull request.
 fn pull() -> Value {
     let mut source = git();
@@ -52,6 +59,9 @@ fn release(source: &Value, fields: Value) -> DatabricksRelease {
 #[rstest]
 #[case(&git(), json!({}))]
 #[case(&pull(), json!({"reason": "pullRequest", "workspaceRef": {"name": "sandbox"}, "install": {"clusters": []}}))]
+#[case(&remote(ZIP), json!({"workspaceRef": {"name": "staging"}}))]
+#[case(&remote("http://store.lab.svc:8080/a@b/1.zip?sig=a%2Fb&se=2026"), json!({}))]
+#[case(&json!({"artifact": {"url": ZIP, "digest": DIGEST, "credentialsRef": {"name": "store"}}}), json!({}))]
 #[case(&git(), json!({"stage": "staging", "tags": ["nightly"], "parameters": {"env": "staging"}}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Deploy", "reason": "retry"}))]
 #[case(&artifact(), json!({"workspaceRef": {"name": "staging"}, "startAt": "Operate", "operate": {"jobs": [job()]}}))]
@@ -89,6 +99,19 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 
 #[rstest]
 #[case(&json!({}), json!({}), "exactly one of git")]
+#[case(&json!({"git": git()["git"], "artifact": remote(ZIP)["artifact"]}), json!({}), "exactly one of git")]
+#[case(&json!({"artifactFrom": artifact()["artifactFrom"], "artifact": remote(ZIP)["artifact"]}), json!({}), "exactly one of git")]
+#[case(&json!({"artifact": {"url": ZIP, "digest": DIGEST.replace("2c", "2C")}}), json!({}), "artifact.digest is that of the zip")]
+#[case(&remote("ftp://artifacts.example.com/1.zip"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://ana:secret@artifacts.example.com/1.zip"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com/"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com\\@evil.example/1.zip"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com?x=/1.zip"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com/1.zip#x"), json!({}), "url is the https:// address of a file")]
+#[case(&remote("https://artifacts.example.com/a b.zip"), json!({}), "url is the https:// address of a file")]
+#[case(&remote(ZIP), json!({"startAt": "Deploy", "workspaceRef": {"name": "a"}}), "startAt needs source.artifactFrom")]
+#[case(&remote(ZIP), json!({"reason": "rollback"}), "need source.artifactFrom")]
 #[case(&json!({"git": git()["git"], "artifactFrom": artifact()["artifactFrom"]}), json!({}), "exactly one of git")]
 #[case(&json!({"artifactFrom": [{"release": "a", "digest": DIGEST.to_uppercase()}]}), json!({}), "digest is status.artifact.digest")]
 #[case(&json!({"artifactFrom": [{"release": "../a", "digest": DIGEST}]}), json!({}), "the name of an object")]

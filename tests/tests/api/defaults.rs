@@ -11,7 +11,7 @@ pub fn add(suite: &mut Suite) {
         let host = json!("https://adb-1.2.azuredatabricks.net");
         let auth = json!({"token": {"secretRef": {"name": "dbx", "key": "token"}}});
         let limits = json!({"requestsPerSecond": 100, "uploads": 5, "runs": 20});
-        let protection = json!({"allowManual": true});
+        let protection = json!({"allowManual": true, "allowArtifactUrls": false});
         let spec = json!({
             "host": host, "auth": auth, "limits": limits, "protection": protection, "suspend": false,
             "newClusters": {"allowed": false},

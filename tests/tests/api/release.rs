@@ -7,8 +7,11 @@ use crate::{connect, jobs, pipeline, plan};
 
 const COMMIT: &str = "commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)";
 const REF: &str = "ref is a full ref such as refs/heads/release, refs/tags/v1 or refs/pull/12/head";
-const SOURCE: &str = "source needs exactly one of git (a repository, ref and commit to build) or artifactFrom (releases whose \
-                      artifacts are deployed)";
+const SOURCE: &str = "source needs exactly one of git (a repository, ref and commit to build), artifactFrom (releases whose \
+                      artifacts are deployed) or artifact (the url and digest of one that was built elsewhere)";
+const URL: &str = "url is the https:// address of a file, without user name, password, spaces or '#': put credentials into \
+                   credentialsRef";
+const ZIP: &str = "artifact.digest is that of the zip: sha256: and 64 hex characters in lower case (sha256sum)";
 const DIGEST: &str = "digest is status.artifact.digest of that release: sha256: and 64 hex characters";
 const START: &str = "startAt is Deploy, Install, Test or Operate";
 const START_NEEDS: &str =
@@ -31,6 +34,7 @@ pub fn table() -> Table {
     table.field("metadata.name").takes([json!("a".repeat(63)), json!("a.b")]).refuses(NAME, [json!("a".repeat(64))]);
     source(&mut table);
     artifacts(&mut table);
+    elsewhere(&mut table);
     request(&mut table);
     what_for(&mut table);
     plan::examples(&mut table, "spec");
@@ -125,6 +129,43 @@ fn artifacts(table: &mut Table) {
         .refuses("should be at least 71 chars long", [json!({"artifactFrom": [from("a", "sha256:0f")]})])
         .refuses(pipeline::OBJECT, [json!({"artifactFrom": [from("data/a", &object::digest())]})])
         .refuses("Required value", [json!({"artifactFrom": [{"release": "a"}]})]);
+}
+
+/// What was built elsewhere.
+fn elsewhere(table: &mut Table) {
+    let of = |url: &str, digest: &str| json!({"artifact": {"url": url, "digest": digest}});
+    let (zip, digest) = ("https://artifacts.example.com/dbxdemo/1.zip", object::digest());
+    let good = [zip, "https://store.example.com:8443/a?sig=a%2Fb&se=2026", "http://store.lab.svc:8080/a@b/1.zip"];
+    let bad = [
+        "ftp://artifacts.example.com/1.zip",
+        "HTTPS://artifacts.example.com/1.zip",
+        "https://artifacts.example.com",
+        "https://artifacts.example.com/",
+        "https://ana:secret@artifacts.example.com/1.zip",
+        "https://artifacts.example.com\\@evil.example/1.zip",
+        "https://artifacts.example.com?to=/1.zip",
+        "https://artifacts.example.com/1.zip#part",
+        "https://artifacts.example.com/a b.zip",
+        "https://artifacts.example.com/1.zip\n",
+        "https://-artifacts.example.com/1.zip",
+        "https://[::1]/1.zip",
+    ];
+    let with = |name: &str| object::with(of(zip, &digest), "artifact.credentialsRef", json!({"name": name}));
+    let both =
+        object::with(object::release("x")["spec"]["source"].clone(), "artifact", of(zip, &digest)["artifact"].clone());
+    let upper = digest.to_uppercase().replace("SHA", "sha");
+    table
+        .field("spec.source")
+        .takes(good.map(|url| of(url, &digest)))
+        .takes([with("store")])
+        .refuses(SOURCE, [both])
+        .refuses(URL, bad.map(|url| of(url, &digest)))
+        .refuses("should be at least 10 chars long", [of("https://a", &digest)])
+        .refuses("may not be more than 2048", [of(&format!("{zip}?{}", "a".repeat(2048)), &digest)])
+        .refuses(ZIP, [upper, digest.replace("sha256", "sha512")].map(|digest| of(zip, &digest)))
+        .refuses("should be at least 71 chars long", [of(zip, "sha256:0f")])
+        .refuses(pipeline::OBJECT, [with("data/store")])
+        .refuses("Required value", [json!({"artifact": {"url": zip}}), json!({"artifact": {"digest": digest}})]);
 }
 
 /// What nobody has merged goes with its own reason, and nowhere near what is released.

@@ -247,6 +247,7 @@ fn allowed(table: &mut Table) {
         .refuses(PATHS, bad)
         .refuses("should be at least 2 chars long", [json!(["/"])])
         .refuses("must have at most 50 items", [json!(names_of("/Shared/a", 51))]);
+    table.field(at("allowArtifactUrls")).takes([json!(true)]).refuses("must be of type boolean", [json!("yes")]);
     table.field(at("allowManual")).takes([json!(false)]).refuses("must be of type boolean", [json!("no")]);
 }
 

@@ -45,14 +45,19 @@ async fn releases_and_stages_mark_what_they_have_and_what_they_may_go_back_to() 
     ])));
     let taken = json!({"artifactFrom": [{"release": "gone", "digest": digest("taken")}]});
     marking.release(&release("waiting", &taken, &json!({})));
+    let fetched = json!({"artifact": {"url": "https://store.example.com/1.zip", "digest": digest("fetched")}});
+    marking.release(&release("fetching", &fetched, &json!({})));
     let has = |name: &str| json!({"result": "Succeeded", "artifact": {"digest": digest(name), "size": 1, "uri": ""}});
     marking.release(&release("built", &git(), &has("built")));
     marking.release(&release("odd", &git(), &json!({"artifact": {"digest": "not one", "size": 1, "uri": ""}})));
     let marks = marking.finish(&Shop::new().artifacts).await.unwrap();
-    let names = ["deployed", "last good", "taken", "built"];
+    let names = ["deployed", "last good", "taken", "fetched", "built"];
     assert_eq!(marks.artifacts, names.iter().map(|name| Digest::of(name.as_bytes())).collect());
     let uids = marks.releases.iter().map(|(namespace, uid)| (namespace.as_str(), uid.as_str()));
-    assert_eq!(uids.collect::<Vec<_>>(), [("data", "built"), ("data", "odd"), ("data", "waiting")]);
+    assert_eq!(
+        uids.collect::<Vec<_>>(),
+        [("data", "built"), ("data", "fetching"), ("data", "odd"), ("data", "waiting")]
+    );
 }
 
 #[tokio::test]

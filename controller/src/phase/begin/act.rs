@@ -9,6 +9,7 @@ use brickline_crds::{
 use kube::{Api, ResourceExt};
 
 use super::labels::labels_of;
+use super::origin::joined;
 use super::{Effect, Resolved};
 use crate::context::Context;
 use crate::phase::Outcome;
@@ -92,7 +93,7 @@ async fn taken(
     }
     let releases: Api<DatabricksRelease> =
         Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
-    let (mut digests, mut origin) = (Vec::new(), None);
+    let (mut digests, mut origins) = (Vec::new(), Vec::new());
     for from in &source.artifact_from {
         let found = releases.get_opt(&from.release).await?;
         let has = found.as_ref().and_then(|found| found.status.as_ref()?.artifact.as_ref());
@@ -101,21 +102,11 @@ async fn taken(
             return Err(Trouble::lasting(Reason::ArtifactFailed, message));
         }
         let theirs = found.and_then(|found| crate::forge::origin(&found).cloned());
-        origin = match (origin, theirs) {
-            (None, theirs) => theirs,
-            // One branch speaks for the release: protection looks at it.
-            (Some(first), Some(theirs)) if first.reference != theirs.reference => {
-                let message = format!(
-                    "artifactFrom mixes {} and {}: take all from one branch",
-                    first.reference, theirs.reference
-                );
-                return Err(Trouble::lasting(Reason::InvalidSpec, message));
-            }
-            (first, _) => first,
-        };
+        origins.push(theirs);
         let digest: Result<Digest, _> = from.digest.parse();
         digests.push(digest.map_err(|error| Trouble::lasting(Reason::InvalidSpec, format!("artifactFrom: {error}")))?);
     }
+    let origin = joined(origins).map_err(|sentence| Trouble::lasting(Reason::InvalidSpec, sentence))?;
     let artifact = context.artifacts.compose(&digests, source.precedence).await?;
     Ok(Some((origin, artifact)))
 }

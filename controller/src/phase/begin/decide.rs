@@ -66,7 +66,7 @@ fn begun(
 pub(crate) fn planned(release: &DatabricksRelease, phase: Phase) -> PhaseStatus {
     let spec = &release.spec;
     let why = match phase {
-        Phase::Build if spec.source.git.is_none() => Some("the artifact comes from other releases"),
+        Phase::Build if !spec.source.artifact_from.is_empty() => Some("the artifact comes from other releases"),
         Phase::Build => None,
         _ if spec.workspace_ref.is_none() => Some("the release names no workspace"),
         _ if spec.start_at.is_some_and(|first| phase < first) => Some("spec.startAt begins after it"),

@@ -4,6 +4,7 @@
 mod act;
 mod decide;
 mod labels;
+mod origin;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::session::session;
 use super::since::since;
-use super::{Effect, plan, pod, under_way};
+use super::{Effect, fetch, plan, pod, under_way};
 use crate::context::Context;
 use crate::forge::ReportState;
 use crate::phase::Outcome;
@@ -15,8 +15,13 @@ use crate::phase::job::{self, create, put_ca};
 use crate::secret;
 use crate::trouble::Trouble;
 
-/// Does what `decide` asked for.
-pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &Context) -> Result<Outcome, Trouble> {
+/// Does what `decide` asked for. `stop` ends when a download must, and says why.
+pub(crate) async fn act(
+    release: &DatabricksRelease,
+    effect: &Effect,
+    stop: impl Future<Output = Trouble>,
+    context: &Context,
+) -> Result<Outcome, Trouble> {
     match effect {
         Effect::Slots { jobs } => Ok(Outcome::Slots(context.queue.slots(release, jobs))),
         Effect::CreateJob { job, name, attempt } => {
@@ -26,6 +31,7 @@ pub(crate) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
             create_job(release, planned.ok_or_else(unknown)?, (name, *attempt), context).await?;
             Ok(Outcome::Done)
         }
+        Effect::Fetch => fetch::act(release, stop, context).await,
     }
 }
 
@@ -54,6 +60,10 @@ async fn create_job(
 /// Deletes each Job under way after its pod: the kubelet gives `collect` its grace to hand in what there is. The pod's own
 /// grace is for handing in; one that was told to stop has less.
 pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Result<(), Trouble> {
+    // A download has stopped when its effect has.
+    if fetch::remote(release).is_some() {
+        return Ok(());
+    }
     let (namespace, grace) = (release.namespace().unwrap_or_default(), job::grace(release));
     let names = names(release);
     try_join_all(names.iter().map(|name| job::stop(&namespace, name, grace, context))).await.map(drop)
@@ -61,6 +71,9 @@ pub(crate) async fn stop(release: &DatabricksRelease, context: &Context) -> Resu
 
 /// The Jobs that are still there.
 pub(crate) async fn alive(release: &DatabricksRelease, context: &Context) -> Result<Vec<String>, Trouble> {
+    if fetch::remote(release).is_some() {
+        return Ok(Vec::new());
+    }
     let namespace = release.namespace().unwrap_or_default();
     let names = names(release);
     let alive = try_join_all(names.iter().map(|name| job::alive(&namespace, name, context))).await?;

@@ -1,5 +1,5 @@
 //! Build: one Job with one pod, or several beside each other; leaves the artifact, the reports and the logs in the artifact
-//! store.
+//! store. An artifact that was built elsewhere is fetched instead.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -11,10 +11,12 @@
 //! | `name.rs` | the Jobs' names and tickets. Pure |
 //! | `plan.rs`, `pod.rs` | a job's order to its pod, and the pod. Pure |
 //! | `session.rs` | Databricks Connect: what the job with the tests is given of the workspace |
+//! | `fetch` | what stands in its place for `source.artifact`: a download, and no Job |
 //! | `since.rs` | the commits that a build is compared with. Pure |
 
 mod act;
 mod decide;
+pub(crate) mod fetch;
 mod jobs;
 mod judge;
 mod name;
@@ -42,14 +44,16 @@ pub(crate) use name::Running;
 pub(crate) use name::{begin, under_way};
 pub(crate) use observe::observe;
 
-/// What can be done. All is harmless when repeated: a Job's name is derived from the release, the job and the attempt, and
-/// a slot is the leader's own account.
+/// What can be done. All is harmless when repeated: a Job's name is derived from the release, the job and the attempt, a
+/// slot is the leader's own account, and an artifact is stored by its digest.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     /// Create the Job of a job's attempt.
     CreateJob { job: String, name: String, attempt: u32 },
     /// Ask for build slots for these jobs.
     Slots { jobs: BTreeSet<String> },
+    /// Fetch what was built elsewhere.
+    Fetch,
 }
 
 /// What a look shows: the jobs under way, by name.

@@ -282,7 +282,9 @@ fn owner(release: &DatabricksRelease) -> (String, String) {
     let stage = stage.unwrap_or_default();
     let (kind, name) = match release.labels().get(labels::PIPELINE) {
         Some(pipeline) => ("pipeline", pipeline.clone()),
-        None => ("repository", origin(release).map(|git| git.url.clone()).unwrap_or_default()),
+        // What came from a URL is of no repository that anybody vouches for.
+        None => origin(release)
+            .map_or_else(|| ("source", "artifacts from URLs".to_owned()), |git| ("repository", git.url.clone())),
     };
     let place = state::place(&[kind, &namespace, &name, &stage]);
     let of_stage = match (stage.as_str(), pull_request) {

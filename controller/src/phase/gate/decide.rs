@@ -158,7 +158,9 @@ fn begun(turn: &Turn) -> Box<DatabricksReleaseStatus> {
         phase.attempts = 1;
         phase.start_time = Some(Time(turn.now));
         phase.reason = Some(Reason::Progressing);
-        if phase.name == Phase::Build {
+        if let Some(remote) = build::fetch::remote(turn.release).filter(|_| phase.name == Phase::Build) {
+            phase.message = build::fetch::begins(remote);
+        } else if phase.name == Phase::Build {
             build::begin(turn.release, phase, turn.now);
         }
     });

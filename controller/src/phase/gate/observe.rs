@@ -32,6 +32,9 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
     if let Some(refusal) = unbuildable(release, &status, context) {
         return Ok(View { refusal: Some(refusal), ..View::default() });
     }
+    if let Some(trouble) = build::fetch::refused(release, &context.settings.args.artifact_hosts) {
+        return Ok(View { refusal: Some((trouble.reason, trouble.message)), ..View::default() });
+    }
     if release.spec.workspace_ref.is_none() {
         return Ok(View::default());
     }

@@ -5,7 +5,7 @@
 //! | `world.rs` | everything outside the reconciler, and the point at which its process dies |
 //! | `outside.rs` | what it shows and what it does |
 //! | `server.rs` | the API server: versions, conflicts, a history that a cache can be behind in |
-//! | `jobs.rs`, `bundles.rs`, `databricks.rs`, `tasks.rs`, `clusters.rs`, `saved.rs`, `forge.rs`, `locks.rs` | the other parts of the outside |
+//! | `jobs.rs`, `elsewhere.rs`, `bundles.rs`, `databricks.rs`, `tasks.rs`, `clusters.rs`, `saved.rs`, `forge.rs`, `locks.rs` | the other parts of the outside |
 //! | `script.rs` | how the outside and its users behave |
 //! | `ticket.rs`, `rules.rs` | what every effect and every write must keep |
 //! | `run.rs` | one run from a release's creation to its end |
@@ -22,6 +22,7 @@ pub(super) mod clusters;
 #[path = "../../../../tests/src/contract.rs"]
 mod contract;
 pub(super) mod databricks;
+mod elsewhere;
 mod forge;
 pub(super) mod jobs;
 mod kill;

@@ -2,9 +2,11 @@
 
 use brickline_crds::labels::FINALIZER;
 use brickline_crds::{DatabricksRelease, Phase, PhaseStatus, Reason, labels};
+use jiff::SignedDuration;
 use kube::ResourceExt;
 use serde_json::json;
 
+use super::elsewhere::Elsewhere;
 use super::script::runs_of;
 use super::tasks;
 use super::ticket;
@@ -71,6 +73,7 @@ impl Outside {
             Effect::Build(build::Effect::Slots { jobs }) => {
                 return Ok(Outcome::Slots(self.locks.slots(release, jobs)));
             }
+            Effect::Build(build::Effect::Fetch) => return self.fetch(release),
             Effect::Deploy(deploy::Effect::Plan | deploy::Effect::Write(_))
                 if self.databricks.behaviour.hangs == Some(Phase::Deploy) =>
             {
@@ -105,6 +108,22 @@ impl Outside {
             }
         }
         Ok(Outcome::Done)
+    }
+
+    /// A host that never comes to an end is cut off, by the timeout or by a user.
+    fn fetch(&mut self, release: &DatabricksRelease) -> Result<Outcome, Trouble> {
+        if self.script.elsewhere == Elsewhere::Hangs {
+            let is_canceled = |outside: &Self| outside.stored().is_ok_and(|stored| stored.is_canceled().is_some());
+            let left = release.spec.timeouts.build.get().as_secs();
+            for _ in 0..left.div_ceil(60) {
+                if is_canceled(self) {
+                    return Err(Trouble::passing(Reason::Canceled, "the download was cut off"));
+                }
+                self.wait(SignedDuration::from_mins(1));
+            }
+            return Err(Trouble::passing(Reason::TimedOut, "the download was cut off by timeouts.build"));
+        }
+        self.shelf.fetch(release, self.script.elsewhere)
     }
 
     fn bundle(&mut self, release: &DatabricksRelease, effect: bundle::Effect) -> Outcome {

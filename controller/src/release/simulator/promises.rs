@@ -85,6 +85,7 @@ pub(super) fn broken(run: &Run, effects: usize, expected: &Verdict) -> Vec<Strin
     }
     broken.extend(jobs(run));
     broken.extend(bundles(run));
+    broken.extend(fetched(run));
     if verdict.deployed.is_some() && !run.outside.databricks.workspace.is_deployed() {
         broken.push("the workspace does not hold what was deployed, or something else is gone".to_owned());
     }
@@ -118,6 +119,21 @@ fn jobs(run: &Run) -> Option<String> {
     let created: usize = jobs.created.values().sum();
     let right = jobs.created.len() <= attempts && created <= jobs.created.len() + jobs.taken_away;
     (!right).then(|| format!("Jobs of {attempts} attempts: {:?}", jobs.created))
+}
+
+/// What a status names as fetched is in the store, and a release that builds fetches nothing.
+fn fetched(run: &Run) -> Option<String> {
+    let status = run.release.status.as_ref()?;
+    let shelf = &run.outside.shelf;
+    let Some(remote) = &run.release.spec.source.artifact else {
+        return (shelf.fetched > 0).then(|| "something was fetched that nobody asked for".to_owned());
+    };
+    let named = status.artifact.as_ref().map(|artifact| &artifact.digest);
+    let built = status.phase(Phase::Build).is_some_and(|phase| phase.state == PhaseState::Succeeded);
+    let right = built == named.is_some()
+        && named.is_none_or(|digest| *digest == remote.digest && shelf.stored.contains(digest))
+        && run.outside.jobs.created.is_empty();
+    (!right).then(|| format!("{named:?} is named, the store has {:?}", shelf.stored))
 }
 
 /// Exactly one Job of the bundle per attempt, never two that may deploy at once, and nobody is left without a log.

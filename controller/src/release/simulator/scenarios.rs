@@ -4,6 +4,7 @@ pub(super) mod building;
 pub(super) mod bundles;
 mod computing;
 mod deploys;
+mod elsewhere;
 mod fixtures;
 mod gated;
 mod installing;
@@ -76,6 +77,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(bundles::all());
     all.extend(computing::all());
     all.extend(deploys::all());
+    all.extend(elsewhere::all());
     all.extend(fixtures::all());
     all.extend(gated::all());
     all.extend(installing::all());

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::bundles::Bundle;
 use super::databricks::Behaviour;
+use super::elsewhere::Elsewhere;
 use super::jobs::Build;
 use super::world::Outside;
 use crate::phase::begin::Resolved;
@@ -17,6 +18,7 @@ pub(crate) struct Script {
     /// How further jobs of the build end; those that are not here succeed.
     pub(crate) jobs: &'static [(&'static str, Build)],
     pub(crate) bundle: Bundle,
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) databricks: Behaviour,
     pub(crate) forge_is_down: bool,
     /// What the spec refers to, if that is not nothing.

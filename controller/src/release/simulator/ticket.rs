@@ -46,6 +46,8 @@ fn stands(status: &DatabricksReleaseStatus, effect: &Effect) -> bool {
         }
         // As a turn: the leader's own account.
         Effect::Build(build::Effect::Slots { .. }) => runs(Phase::Build),
+        // Fetched again, it is the same.
+        Effect::Build(build::Effect::Fetch) => runs(Phase::Build) && status.artifact.is_none(),
         Effect::Deploy(effect) => runs(Phase::Deploy) && deploys(&ticket(Phase::Deploy), *effect),
         Effect::Install(effect) => runs(Phase::Install) && installs(&ticket(Phase::Install), effect),
         Effect::Test(effect) => {

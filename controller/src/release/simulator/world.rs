@@ -16,6 +16,7 @@ use super::super::observe::Look;
 use super::super::world::World;
 use super::bundles::Bundles;
 use super::databricks::Databricks;
+use super::elsewhere::Shelf;
 use super::forge::Forge;
 use super::jobs::Jobs;
 use super::kill::{Kill, Side};
@@ -40,6 +41,7 @@ pub(crate) struct Outside {
     pub(crate) server: Server,
     pub(crate) jobs: Jobs,
     pub(crate) bundles: Bundles,
+    pub(crate) shelf: Shelf,
     pub(crate) databricks: Databricks,
     pub(crate) forge: Forge,
     pub(crate) locks: Locks,
@@ -83,6 +85,7 @@ impl FakeWorld {
             server,
             jobs: Jobs::default(),
             bundles: Bundles::default(),
+            shelf: Shelf::default(),
             databricks: Databricks::new(script.databricks.clone()),
             forge: Forge::default(),
             locks: Locks::default(),

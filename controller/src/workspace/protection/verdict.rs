@@ -15,7 +15,8 @@ pub(crate) struct Request<'a> {
     pub(crate) namespace: &'a str,
     /// The pipeline it belongs to, in its own namespace; none for one that a person made without.
     pub(crate) pipeline: Option<&'a str>,
-    /// The full ref whose commit it releases, such as `refs/heads/release`. A tag is no branch, whatever its name is.
+    /// The full ref whose commit it releases, such as `refs/heads/release`. A tag is no branch, whatever its name is. None:
+    /// its artifact came from a URL, and nobody vouches for what it was built from.
     pub(crate) reference: Option<&'a str>,
     /// Why it exists.
     pub(crate) reason: ReleaseReason,
@@ -104,13 +105,21 @@ impl Judge<'_> {
         let allowed = &self.workspace.spec.protection.allowed_branches;
         let reference = self.request.reference;
         let branch = reference.and_then(|reference| reference.strip_prefix("refs/heads/"));
-        let taken = allowed.is_empty() || branch.is_some_and(|branch| is_wanted(allowed, branch));
+        let urls = self.workspace.spec.protection.allow_artifact_urls;
+        let taken = match reference {
+            None => allowed.is_empty() || urls,
+            Some(_) => allowed.is_empty() || branch.is_some_and(|branch| is_wanted(allowed, branch)),
+        };
         let resource = match (branch, reference) {
             (Some(branch), _) => format!("branch {branch}"),
             (None, Some(reference)) => format!("ref {reference}"),
-            (None, None) => "a release without branch".to_owned(),
+            (None, None) => "a release without branch, whose artifact came from a URL".to_owned(),
         };
-        self.hold(taken, resource, "protection.allowedBranches", &allowed.join(", "))
+        let wanted = match reference {
+            None => format!("{}; protection.allowArtifactUrls would take it", allowed.join(", ")),
+            Some(_) => allowed.join(", "),
+        };
+        self.hold(taken, resource, "protection.allowedBranches", &wanted)
     }
 
     fn paths(&self) -> Result<(), Refusal> {

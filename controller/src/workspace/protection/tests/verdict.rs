@@ -61,11 +61,21 @@ fn pipelines_and_namespaces(
 #[case(json!(["**"]), Some("refs/tags/v1"), Some("ref refs/tags/v1"))]
 #[case(json!(["release"]), Some("release"), Some("ref release"))]
 #[case(json!(["**"]), Some("refs/pull/12/head"), Some("ref refs/pull/12/head"))]
-#[case(json!(["release"]), None, Some("a release without branch"))]
+#[case(json!(["release"]), None, Some("a release without branch, whose artifact came from a URL"))]
 fn branches(#[case] allowed: Value, #[case] reference: Option<&str>, #[case] refused: Option<&str>) {
     let request = Request { reference, ..request() };
     let refused = refused.map(|resource| ("protection.allowedBranches", resource.to_owned()));
     assert_eq!(broken(&json!({"allowedBranches": allowed}), &request), refused);
+}
+
+#[test]
+fn artifacts_from_urls_pass_branches_only_where_that_is_said() {
+    let of = |reference| Request { reference, ..request() };
+    let said = verdict(&workspace(&json!({"allowedBranches": ["release"]})), &of(None)).unwrap_err().message;
+    assert!(said.ends_with("takes release; protection.allowArtifactUrls would take it"), "{said}");
+    let lets_in = json!({"allowedBranches": ["release"], "allowArtifactUrls": true});
+    assert_eq!(broken(&lets_in, &of(None)), None);
+    assert!(broken(&lets_in, &of(Some("refs/heads/main"))).is_some());
 }
 
 #[rstest]

@@ -1,9 +1,10 @@
-//! Which hosts a workspace may name: pure. Credentials go there, so the platform's list decides, not the tenant.
+//! Which hosts a workspace or a release may name: pure. Credentials go there, and what answers is inside the platform's
+//! network, so the platform's list decides, not the tenant.
 
 use url::Url;
 
 /// Whether a host is on the list. Plain HTTP only for an entry that says so with its port.
-pub(super) fn is_allowed(host: &Url, allowed: &[String]) -> bool {
+pub(crate) fn is_allowed(host: &Url, allowed: &[String]) -> bool {
     allowed.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).any(|entry| matches(host, entry))
 }
 
