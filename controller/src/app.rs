@@ -196,7 +196,7 @@ async fn serve(
     plain(args.metrics_address, health::router(readiness.clone(), metrics.clone()), tasks, shutdown)?;
     let readers = log::router(kube.clone(), context.artifacts.clone());
     let uploads = artifact::server::router(kube, context.jobs.clone(), context.artifacts.clone(), metrics);
-    let uploads = uploads.merge(readers);
+    let uploads = uploads.merge(readers).merge(artifact::show::router(context.kube.clone(), context.artifacts.clone()));
     let tls =
         RustlsConfig::from_pem(identity.certificate.into_bytes(), identity.key.expose_secret().as_bytes().to_vec())
             .await?;

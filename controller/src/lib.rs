@@ -34,6 +34,7 @@ mod lock;
 mod log;
 mod metrics;
 mod order;
+mod people;
 mod phase;
 mod pipeline;
 mod pool;

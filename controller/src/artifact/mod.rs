@@ -13,6 +13,7 @@ mod receive;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod show;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,9 @@ pub(crate) use parts::NotAdded;
 pub(crate) use place::{library_location, wheel_location};
 
 use crate::trouble::Trouble;
+
+/// An artifact on its way out: its digest, its size, its bytes.
+pub(crate) type Sent = (Digest, u64, BoxStream<'static, object_store::Result<Bytes>>);
 
 /// The artifact store.
 #[derive(Clone)]
@@ -75,10 +79,7 @@ impl Artifacts {
     }
 
     /// The release's artifact as it lies in the store: its digest, its size, and its bytes, which nobody has checked.
-    pub(crate) async fn send(
-        &self,
-        artifact: Option<&Artifact>,
-    ) -> Result<(Digest, u64, BoxStream<'static, object_store::Result<Bytes>>), Trouble> {
+    pub(crate) async fn send(&self, artifact: Option<&Artifact>) -> Result<Sent, Trouble> {
         let digest = digest(artifact)?;
         match self.store.get(&place::artifact(&digest)).await {
             Ok(got) => Ok((digest, got.meta.size, got.into_stream())),

@@ -16,9 +16,9 @@ use brickline_crds::Phase;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
-use super::Artifacts;
 use super::admit::{Claim, Door, Pass, Refusal};
 use super::receive::{Attempt, Refused};
+use super::{Artifacts, Sent};
 use crate::metrics::Metrics;
 use crate::phase::job::Jobs;
 use crate::trouble::Trouble;
@@ -130,15 +130,20 @@ async fn result(
 async fn fetch(State(endpoint): State<Endpoint>, Path(address): Path<Address>, headers: HeaderMap) -> Response {
     let sent = async {
         let pass = endpoint.enter(&headers, &address, Phase::Deploy).await?;
-        let (digest, size, stream) = endpoint.artifacts.send(pass.artifact.as_ref()).await?;
-        let headers = [
-            (header::CONTENT_TYPE.as_str(), "application/zip".to_owned()),
-            (header::CONTENT_LENGTH.as_str(), size.to_string()),
-            (upload::SHA256_HEADER, digest.hex()),
-        ];
-        Ok((headers, Body::from_stream(stream)).into_response())
+        Ok(zip(endpoint.artifacts.send(pass.artifact.as_ref()).await?))
     };
     endpoint.answer("fetch", sent.await)
+}
+
+/// An artifact as an answer, with its digest in [`upload::SHA256_HEADER`].
+pub(super) fn zip(sent: Sent) -> Response {
+    let (digest, size, stream) = sent;
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/zip".to_owned()),
+        (header::CONTENT_LENGTH.as_str(), size.to_string()),
+        (upload::SHA256_HEADER, digest.hex()),
+    ];
+    (headers, Body::from_stream(stream)).into_response()
 }
 
 /// Reads a body that fits into memory.

@@ -5,7 +5,6 @@
 //! | `book.rs` | the lines of one phase that are not stored yet, within bounds. Pure |
 //! | `keep.rs` | stores them, a second after they were written |
 //! | `tell.rs` | what every phase says of itself: its begin, what it waits for, its end. What they do they tell themselves |
-//! | `door.rs` | who may read |
 //! | `read.rs` | reading as HTTP |
 //!
 //! A log never holds a release up and never fails it: a line that finds no room is counted, and the count is told. Lines
@@ -13,7 +12,6 @@
 //! stored. Values of Secrets are not known here; what phases tell has none.
 
 mod book;
-mod door;
 mod keep;
 mod read;
 mod tell;

@@ -16,11 +16,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use brickline_artifact::{layout, upload};
 use brickline_crds::Build;
+use kube::ResourceExt;
 use serde::Deserialize;
 
-use super::door::{Door, Refusal};
 use super::keep::phase;
 use crate::artifact::{Artifacts, place};
+use crate::people::{Door, Refusal, Wish};
 
 /// Where a phase's log is read.
 const ROUTE: &str = "/v1/namespaces/{namespace}/releases/{name}/log/{phase}";
@@ -65,9 +66,8 @@ async fn read(
     headers: HeaderMap,
 ) -> Response {
     let read = async {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated)?;
-        let uid = endpoint.door.admit(token, &address.namespace, &address.name).await?;
+        let wish = Wish { namespace: &address.namespace, name: &address.name, subresource: "log" };
+        let uid = endpoint.door.admit(&headers, wish).await?.uid().unwrap_or_default();
         let Some(folder) = folder(&address, &uid) else { return Ok(StatusCode::NOT_FOUND.into_response()) };
         Ok::<_, Refusal>(match endpoint.artifacts.part(&folder, offset, MOST).await {
             Ok((part, length)) => {
@@ -80,15 +80,7 @@ async fn read(
             Err(trouble) => (StatusCode::SERVICE_UNAVAILABLE, trouble.message).into_response(),
         })
     };
-    read.await.unwrap_or_else(|refusal: Refusal| {
-        let status = match refusal {
-            Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Refusal::NoSuchRelease => StatusCode::NOT_FOUND,
-            Refusal::Kubernetes(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        (status, format!("{refusal}\n")).into_response()
-    })
+    read.await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Where the log lies; none if there is none of that name.

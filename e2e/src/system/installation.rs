@@ -13,6 +13,8 @@ use crate::{
 
 /// The chart in this checkout.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/brickline");
+/// The artifact endpoint of this installation, which hands artifacts out to another one, here to itself.
+pub const ARTIFACTS: &str = "brickline-artifacts.brickline.svc:8443";
 /// Where service principals of Azure log in: a scenario leads this name to its emulator.
 const AZURE_LOGIN: &str = "http://azure-login.brickline.svc.cluster.local:8080";
 /// How long Helm waits for the controller to be ready.
@@ -69,5 +71,6 @@ fn values(cluster: &Cluster, images: &[Built]) -> anyhow::Result<Value> {
             "azureLogin": AZURE_LOGIN,
         },
         "builds": {"pools": {NARROW: {"slots": 1}}},
+        "artifactSources": {"allowedHosts": [ARTIFACTS]},
     }))
 }

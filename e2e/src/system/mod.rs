@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use emulator::Emulator;
-pub use installation::NARROW;
+pub use installation::{ARTIFACTS, NARROW};
 pub use replica::Replica;
 pub use team::{CLIENT, CLUSTER, OTHER_CLUSTER, TENANT, Team, VOLUME, start_emulator, tenant, workspace};
 

@@ -1,54 +1,16 @@
 //! Who may read, and what they get.
 
-use std::convert::Infallible;
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::routing::post;
 use brickline_artifact::upload;
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use rstest::rstest;
-use serde_json::Value;
 use tower::ServiceExt;
 
 use super::super::router;
 use super::*;
-
-/// An API server: `ana` may read, `bob` may not, and anybody else is unknown.
-fn kubernetes() -> kube::Client {
-    let service = tower::service_fn(|request: Request<kube::client::Body>| async {
-        let path = request.uri().path().to_owned();
-        let body = request.into_body().collect_bytes().await.unwrap();
-        let (status, answer) = answer(path.rsplit('/').next().unwrap(), &body);
-        let response = Response::builder().status(status);
-        Ok::<_, Infallible>(response.body(kube::client::Body::from(answer.to_string().into_bytes())).unwrap())
-    });
-    kube::Client::new(service, "data")
-}
-
-fn answer(name: &str, body: &[u8]) -> (u16, Value) {
-    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-    match name {
-        "tokenreviews" => {
-            let token = asked["spec"]["token"].as_str().unwrap();
-            let known = ["ana", "bob"].contains(&token);
-            let user = json!({"username": token, "groups": ["data"], "extra": {"x": ["y"]}});
-            (201, json!({"metadata": {}, "spec": {}, "status": {"authenticated": known, "user": user}}))
-        }
-        "subjectaccessreviews" => {
-            let attributes = &asked["spec"]["resourceAttributes"];
-            let wanted = json!({
-                "group": "brickline.dev", "resource": "databricksreleases", "subresource": "log", "verb": "get",
-                "namespace": "data", "name": attributes["name"],
-            });
-            assert_eq!(*attributes, wanted);
-            assert_eq!((&asked["spec"]["groups"], &asked["spec"]["extra"]), (&json!(["data"]), &json!({"x": ["y"]})));
-            (201, json!({"metadata": {}, "spec": {}, "status": {"allowed": asked["spec"]["user"] == "ana"}}))
-        }
-        "dbxdemo" => (200, json!({"metadata": {"name": "dbxdemo", "namespace": "data", "uid": "uid"}})),
-        _ => (404, json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": ""})),
-    }
-}
+use crate::people::samples::kubernetes;
 
 async fn get(router: Router, path: &str, token: Option<&str>) -> (StatusCode, Option<String>, String) {
     let mut request = Request::get(path);
@@ -73,7 +35,7 @@ async fn shop() -> (tempfile::TempDir, Router) {
     artifacts.add(&steps, 0, "collected 1 item\n".into()).await.unwrap();
     // As the real endpoint does: builds write where people read.
     let writers = Router::new().route(upload::LOG_ROUTE, post(async || StatusCode::OK));
-    (folder, writers.merge(router(kubernetes(), artifacts)))
+    (folder, writers.merge(router(kubernetes("log", json!({})), artifacts)))
 }
 
 const RELEASE: &str = "/v1/namespaces/data/releases/dbxdemo";

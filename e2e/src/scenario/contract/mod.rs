@@ -2,6 +2,7 @@
 
 mod admission;
 mod crash;
+mod elsewhere;
 mod jobs;
 mod kubectl;
 mod leader;
@@ -38,6 +39,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     prove(&progress, "queues and locks", Box::pin(queue::releases_take_turns(&setting))).await?;
     prove(&progress, "further jobs of a build", Box::pin(jobs::a_build_has_several_jobs(&setting))).await?;
     prove(&progress, "pull requests", Box::pin(pull_request::it_is_tested_before_it_is_merged(&setting))).await?;
+    prove(&progress, "artifacts by URL", Box::pin(elsewhere::it_is_taken_by_its_digest(&setting))).await?;
     prove(&progress, "rollback", rollback::a_failed_test_brings_the_last_good_back(&setting)).await
 }
 
