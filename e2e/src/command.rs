@@ -1,81 +1,33 @@
 //! A command: another program that is run, with a log, a limit of time, and an error that shows what it said.
 
+mod error;
+mod leash;
+
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
-use thiserror::Error;
 use tokio::{io::AsyncWriteExt as _, process, time::timeout};
+
+use error::last_lines;
+pub use error::{CommandError, tail};
+use leash::Group;
+pub use leash::Leashed;
 
 /// The limit for programs that should be quick; long ones name their own.
 const LIMIT: Duration = Duration::from_mins(2);
 /// How much of a program's last words an error shows.
 const TAIL_LINES: usize = 25;
-const TAIL_BYTES: u64 = 64 * 1024;
 
 /// Runs `"$@"` and dies with its parent: the parent holds the other end of standard input, whose end of file means that the
 /// parent is gone, however it went. Then the whole process group is killed, the program's own children included.
 const LEASH: &str =
     r#"exec 3<&0; "$@" 3<&- </dev/null & p=$!; (cat <&3 >/dev/null; kill -9 0) 2>/dev/null >/dev/null & wait $p"#;
-
-/// Why a program did not do what it was asked for.
-#[derive(Debug, Error)]
-pub enum CommandError {
-    /// The program could not be started; most often it isn't installed.
-    #[error("{program} could not be started: {source}")]
-    Start {
-        /// The program's name.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The program ended with another exit code than zero.
-    #[error("{program} failed ({status}){}", last_words(.tail, .log.as_deref()))]
-    Failed {
-        /// The program's name and first words.
-        program: String,
-        /// Its exit code or signal.
-        status: ExitStatus,
-        /// The last lines it wrote.
-        tail: String,
-        /// Where all of them are.
-        log: Option<PathBuf>,
-    },
-    /// The program ran longer than it may.
-    #[error("{program} was stopped after {} s{}", .limit.as_secs(), last_words(.tail, .log.as_deref()))]
-    Late {
-        /// The program's name and first words.
-        program: String,
-        /// The limit that it broke.
-        limit: Duration,
-        /// The last lines it wrote.
-        tail: String,
-        /// Where all of them are.
-        log: Option<PathBuf>,
-    },
-    /// Its log or its output could not be written or read.
-    #[error("{program}: {source}")]
-    Io {
-        /// The program's name and first words.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-fn last_words(tail: &str, log: Option<&Path>) -> String {
-    let place = log.map(|log| format!("\n  whole log: {}", log.display())).unwrap_or_default();
-    if tail.is_empty() { place } else { format!("; it said:\n{}{place}", indent(tail)) }
-}
-
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
-}
 
 /// A program to run, with its arguments and its surroundings.
 #[derive(Clone)]
@@ -307,114 +259,5 @@ impl Command {
     }
 }
 
-/// A running program that is killed, with its children, when this value is dropped or this process dies.
-#[derive(Debug)]
-pub struct Leashed {
-    group: Group,
-    child: process::Child,
-}
-
-impl Leashed {
-    /// Whether the program is still running.
-    pub fn alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// The id of the process group that holds the program and its children.
-    #[must_use]
-    pub fn group(&self) -> Option<u32> {
-        self.group.0.map(|pid| pid.as_raw_nonzero().get().cast_unsigned())
-    }
-}
-
-/// A process group that is killed when this value is dropped.
-#[derive(Debug)]
-struct Group(Option<rustix::process::Pid>);
-
-impl Group {
-    fn of(child: &process::Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // An empty group is the normal end.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-/// The last lines of a file, reading no more than its end.
-pub fn tail(path: &Path, lines: usize) -> io::Result<String> {
-    use io::{Read as _, Seek as _};
-    let mut file = File::open(path)?;
-    let start = file.metadata()?.len().saturating_sub(TAIL_BYTES);
-    file.seek(io::SeekFrom::Start(start))?;
-    let mut end = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut end)?;
-    Ok(last_lines(&String::from_utf8_lossy(&end), lines))
-}
-
-fn last_lines(text: &str, lines: usize) -> String {
-    let all: Vec<&str> = text.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        Command::new("sh").arg("-c").arg(script)
-    }
-
-    #[tokio::test]
-    async fn output_comes_back() {
-        assert_eq!(shell("echo out; echo err >&2").run().await.unwrap(), "out\n");
-        assert_eq!(Command::new("cat").input("fed").run().await.unwrap(), "fed");
-    }
-
-    #[tokio::test]
-    async fn a_failure_shows_the_last_words_and_the_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("x.log");
-        let error = shell("echo lost; exit 3").log(&log).run().await.unwrap_err().to_string();
-        assert!(error.contains("exit status: 3") && error.contains("| lost"), "{error}");
-        assert!(error.contains(&log.display().to_string()), "{error}");
-        let error = Command::new("/no/such/program").input("").run().await.unwrap_err();
-        assert!(matches!(error, CommandError::Start { .. }), "{error}");
-    }
-
-    #[tokio::test]
-    async fn the_limit_kills_children_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let script = "sleep 60 & echo $! > pid; wait";
-        let command = shell(script).current_dir(&folder).limit(Duration::from_millis(500));
-        assert!(matches!(command.run().await.unwrap_err(), CommandError::Late { .. }));
-        let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
-        assert!(gone(pid.trim()).await, "{pid} still runs");
-    }
-
-    #[tokio::test]
-    async fn a_leashed_program_ends_with_its_value() {
-        let mut leashed = Command::new("sleep").arg("60").leashed().unwrap();
-        assert!(leashed.alive());
-        let group = leashed.group().unwrap().to_string();
-        drop(leashed);
-        assert!(gone(&group).await);
-    }
-
-    async fn gone(pid: &str) -> bool {
-        for _ in 0..100 {
-            let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if status.is_empty() || status.contains(") Z ") {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        false
-    }
-}
+mod tests;
