@@ -27,7 +27,7 @@ pub(super) async fn cancel(team: &Team, id: u64) -> anyhow::Result<()> {
 pub(super) async fn runs(team: &Team, name: &str) -> anyhow::Result<Vec<Value>> {
     let (mut found, mut page) = (Vec::new(), String::new());
     loop {
-        let path = format!("/api/2.1/jobs/runs/list?limit=25&expand_tasks=true{page}");
+        let path = format!("/api/2.1/jobs/runs/list?limit=24&expand_tasks=true{page}");
         let answer = team.emulator.get(&path).await?;
         let runs = answer["runs"].as_array().cloned().unwrap_or_default();
         found.extend(runs.into_iter().filter(|run| run["run_name"].as_str().is_some_and(|has| has.starts_with(name))));
