@@ -26,6 +26,7 @@ mod creation;
 pub mod databricks;
 mod forge;
 mod given;
+mod graph;
 mod health;
 mod hosts;
 mod installation;

@@ -14,6 +14,7 @@ use std::thread;
 use brickline_crds::{Build, condition::truncate};
 use cel::{Context, ParseErrors, Program, Value};
 
+use crate::graph;
 use grammar::RELEASE;
 
 /// The longest condition, in characters.
@@ -99,11 +100,15 @@ pub(crate) fn check<'a, S: Subject>(expression: &str, names: impl IntoIterator<I
     holds(expression, &subjects, &ReleaseView::default()).map(drop)
 }
 
-/// Whether the conditions of all jobs of a build can be answered.
+/// Whether all jobs of a build can begin: none waits for itself, and every condition can be answered.
 ///
 /// # Errors
 /// A sentence for the user, with the name of the job.
 pub(crate) fn check_jobs(build: &Build) -> Result<(), String> {
+    let jobs: Vec<_> = build.jobs.iter().map(|job| (job.name.as_str(), job.depends_on.as_slice())).collect();
+    if let Some(cycle) = graph::cycle(&jobs) {
+        return Err(format!("build.jobs wait for each other and none can begin: {cycle}; take one dependsOn away"));
+    }
     build.jobs.iter().try_for_each(|job| {
         let Some(expression) = &job.condition else { return Ok(()) };
         let before = job.depends_on.iter().map(String::as_str);

@@ -2,6 +2,8 @@
 
 use brickline_crds::{PipelineStage, ReleasePipeline};
 
+use crate::graph;
+
 /// The stages that depend on no other.
 pub(crate) fn roots(pipeline: &ReleasePipeline) -> impl Iterator<Item = &PipelineStage> {
     pipeline.spec.stages.iter().filter(|stage| stage.depends_on.is_empty())
@@ -22,26 +24,8 @@ pub(crate) fn stage<'a>(pipeline: &'a ReleasePipeline, name: &str) -> Option<&'a
 
 /// Stages that wait for each other, as `staging -> production -> staging`; none if every stage can begin.
 pub(crate) fn cycle(stages: &[PipelineStage]) -> Option<String> {
-    let mut waiting: Vec<&PipelineStage> = stages.iter().collect();
-    loop {
-        let before = waiting.len();
-        let names: Vec<&str> = waiting.iter().map(|stage| stage.name.as_str()).collect();
-        waiting.retain(|stage| stage.depends_on.iter().any(|name| names.contains(&name.as_str())));
-        if waiting.len() == before {
-            break;
-        }
-    }
-    // Each stage that is left waits for another one that is left: following them comes back.
-    let mut path: Vec<&PipelineStage> = vec![waiting.first()?];
-    loop {
-        let last = path.last()?;
-        let next = waiting.iter().find(|stage| last.depends_on.contains(&stage.name))?;
-        if let Some(begin) = path.iter().position(|stage| stage.name == next.name) {
-            let names = path.iter().skip(begin).chain([next]).map(|stage| stage.name.as_str());
-            return Some(names.collect::<Vec<_>>().join(" -> "));
-        }
-        path.push(next);
-    }
+    let stages: Vec<_> = stages.iter().map(|stage| (stage.name.as_str(), stage.depends_on.as_slice())).collect();
+    graph::cycle(&stages)
 }
 
 #[cfg(test)]

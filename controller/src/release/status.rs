@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use super::decide::current;
 use crate::phase::finish::{result, was_not_due};
 
+/// The longest message of a phase's condition, in characters: all of them together must leave room in the status.
+const PHASE_MESSAGE: usize = 512;
+
 /// Brings the derived parts of `status` up to date with its phases.
 pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksReleaseStatus, now: Timestamp) {
     status.observed_generation = release.metadata.generation.unwrap_or(0);
@@ -68,7 +71,9 @@ fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, no
     };
     let reason = phase.reason.unwrap_or(Reason::Progressing);
     let generation = status.observed_generation;
-    condition::set(&mut status.conditions, phase.name.condition(), holds, reason, &phase.message, generation, now);
+    // The whole text is in the phase, and of the phase that counts in `Ready`.
+    let message = condition::truncate(&phase.message, PHASE_MESSAGE);
+    condition::set(&mut status.conditions, phase.name.condition(), holds, reason, &message, generation, now);
 }
 
 /// `Ready` and its kstatus companions, and `Succeeded`.

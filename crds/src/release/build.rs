@@ -29,11 +29,12 @@ const QUANTITIES_MESSAGE: &str = "quantities are numbers with a unit, such as 50
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": job::COPIES, "message": job::COPIES_MESSAGE},
-    {"rule": job::ORDER, "message": job::ORDER_MESSAGE},
+    {"rule": job::OTHERS, "message": job::OTHERS_MESSAGE},
     {"rule": job::ARTIFACT, "message": job::ARTIFACT_MESSAGE},
 ]))]
 pub struct Build {
     /// The image the steps run in: Python with `venv`, and Java for Spark tests. Default: the chart's `images.build`.
+    /// Example: `registry.example.com/build:3.11`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": IMAGE, "message": IMAGE_MESSAGE}]))]
@@ -48,19 +49,21 @@ pub struct Build {
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": PYTHON, "message": PYTHON_MESSAGE}]))]
     pub python_version: Option<String>,
-    /// Files of the repository that go into the artifact, as globs. Default: all.
+    /// Files of the repository that go into the artifact, as globs. Default: all. Example: `[notebooks/**, conf/**]`.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include: Vec<String>,
-    /// Files that don't, as globs.
+    /// Files that don't, as globs. Default: none. Example: `["**/*.md"]`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub exclude: Vec<String>,
-    /// Folders to build wheels from. Default: every folder with `setup.py` or a buildable `pyproject.toml`.
+    /// Folders to build wheels from. Default: every folder with `setup.py` or a buildable `pyproject.toml`. Example:
+    /// `[libraries/python/dbxdemo]`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub wheels: Vec<String>,
     /// Requirement files to install before the tests. Default: `requirements*.txt` at the root and beside wheels.
+    /// Example: `[requirements-dev.txt]`.
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub requirements: Vec<String>,
@@ -75,15 +78,16 @@ pub struct Build {
     /// CPU and memory of the steps, as a container's `resources`. Example: `{requests: {memory: 1Gi}}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Further jobs, each in a pod of its own, beside the one that makes the artifact. The release goes on when all have
-    /// ended well.
+    /// Further jobs, each in a pod of its own, beside the one that makes the artifact. The release goes on when all
+    /// have ended well. Default: none. Example: `[{name: lint, steps: [{name: ruff, run: ruff check .}]}]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 12))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub jobs: Vec<BuildJob>,
-    /// Jobs that must have ended well before the artifact is made. Default: none, so that all begin at once.
+    /// Jobs that must have ended well before the artifact is made. Default: none, so that all begin at once. Example:
+    /// `[lint]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 20)))]
+    #[schemars(length(min = 1, max = 12), inner(length(min = 1, max = 20)))]
     pub depends_on: Vec<String>,
 }
 
@@ -111,12 +115,13 @@ impl Default for Build {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BuildOnly {
-    /// A changed file must match one of these globs, else the release ends `Skipped` with `PathsNotMatched`. Empty: any.
+    /// A changed file must match one of these globs, else the release ends `Skipped` with `PathsNotMatched`. Empty:
+    /// any. Example: `["libraries/**"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include_paths: Vec<String>,
-    /// Changed files that match these globs don't count. Example: `["**/*.md"]`.
+    /// Changed files that match these globs don't count. Example: `["**/*.md"]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
@@ -129,11 +134,11 @@ pub struct BuildOnly {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resources {
-    /// What the scheduler reserves. Example: `{cpu: 500m, memory: 1Gi}`.
+    /// What the scheduler reserves. Example: `{cpu: 500m, memory: 1Gi}`. Default: nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}), extend("x-kubernetes-validations" = [{"rule": QUANTITIES, "message": QUANTITIES_MESSAGE}]))]
     pub requests: BTreeMap<String, String>,
-    /// What the kubelet enforces.
+    /// What the kubelet enforces. Default: no limits. Example: `{memory: 2Gi}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8), extend("additionalProperties" = {"type": "string", "maxLength": 32}), extend("x-kubernetes-validations" = [{"rule": QUANTITIES, "message": QUANTITIES_MESSAGE}]))]
     pub limits: BTreeMap<String, String>,
@@ -143,11 +148,12 @@ pub struct Resources {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BuildTests {
-    /// Test files or folders. Default: every tracked `test*.py` and `*_test.py`.
+    /// Test files or folders. Default: every tracked `test*.py` and `*_test.py`. Example:
+    /// `[libraries/python/dbxdemo/tests]`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub paths: Vec<String>,
-    /// Further arguments for pytest. Example: `["-m", "not slow"]`.
+    /// Further arguments for pytest. Example: `["-m", "not slow"]`. Default: none.
     #[schemars(length(max = 50), inner(length(max = 512)))]
     pub args: Vec<String>,
     /// JUnit reports that the tests leave, as globs. Default: `**/TEST-*.xml`.

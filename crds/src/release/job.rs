@@ -17,14 +17,13 @@ const VARIABLES_MESSAGE: &str =
 
 /// Every job is bounded, and so are all of them: each copy is a line of the release's status.
 pub(super) const COPIES: &str =
-    "!has(self.jobs) || self.jobs.map(j, has(j.strategy) ? size(j.strategy.matrix) : 1).sum() <= 16";
+    "!has(self.jobs) || self.jobs.map(j, has(j.strategy) ? size(j.strategy.matrix) : 1).sum() <= 12";
 /// What a user reads who has more.
-pub(super) const COPIES_MESSAGE: &str = "build.jobs has at most 16 jobs, each copy of a matrix counted";
-/// A job comes after the jobs that it depends on, so that none waits for itself.
-pub(super) const ORDER: &str = "!has(self.jobs) || self.jobs.all(j, !has(j.dependsOn) || j.dependsOn.all(d, self.jobs.exists(k, k.name == d) && \
-     self.jobs.map(k, k.name).indexOf(d) < self.jobs.map(k, k.name).indexOf(j.name)))";
-/// What a user reads whose jobs stand in another order.
-pub(super) const ORDER_MESSAGE: &str = "dependsOn names jobs of build.jobs that stand above it in the list";
+pub(super) const COPIES_MESSAGE: &str = "build.jobs has at most 12 jobs, each copy of a matrix counted";
+/// A job depends on others that there are. That none waits for itself in a circle is found out by the controller.
+pub(super) const OTHERS: &str = "!has(self.jobs) || self.jobs.all(j, !has(j.dependsOn) || j.dependsOn.all(d, d != j.name && self.jobs.exists(k, k.name == d)))";
+/// What a user reads whose jobs depend on something else.
+pub(super) const OTHERS_MESSAGE: &str = "dependsOn names other jobs of build.jobs";
 /// The artifact's own job depends on jobs that there are.
 pub(super) const ARTIFACT: &str =
     "!has(self.dependsOn) || (has(self.jobs) && self.dependsOn.all(d, self.jobs.exists(k, k.name == d)))";
@@ -42,22 +41,23 @@ pub struct BuildJob {
     #[x_kube(validation = Rule::new(pattern::WORD).message("a job's name is a lower-case word of a-z, 0-9 and '-', at most 20 characters"))]
     #[x_kube(validation = Rule::new("self != 'artifact'").message("artifact is the job that makes the artifact: give this one another name"))]
     pub name: String,
-    /// The image its steps run in. Default: `build.image`.
+    /// The image its steps run in. Default: `build.image`. Example: `registry.example.com/node:22`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_MESSAGE))]
     pub image: Option<String>,
-    /// The pool whose slots it takes, one for each copy. Default: `build.pool`.
+    /// The pool whose slots it takes, one for each copy. Default: `build.pool`. Example: `large`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new(pattern::WORD).message("pool is one of the chart's builds.pools: a lower-case word of a-z, 0-9 and '-'"))]
     pub pool: Option<String>,
     /// The Python version that its image must have, as major.minor. None: whatever the image has, if it has one.
+    /// Example: `"3.11"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new(PYTHON).message(PYTHON_MESSAGE))]
     pub python_version: Option<String>,
-    /// Environment variables of all its steps. Example: `{BRANCH: $(release.branch)}`.
+    /// Environment variables of all its steps. Example: `{BRANCH: $(release.branch)}`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
     #[x_kube(validation = Rule::new(VARIABLES).message(VARIABLES_MESSAGE))]
@@ -65,8 +65,7 @@ pub struct BuildJob {
     /// Runs it several times, differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,
-    /// Jobs that must have ended before it begins; they stand above it in the list. Default: none, so that it begins at
-    /// once.
+    /// Other jobs that must have ended before it begins. Default: none, so that it begins at once. Example: `[lint]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 20)))]
     pub depends_on: Vec<String>,
@@ -75,7 +74,7 @@ pub struct BuildJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub condition: Option<String>,
-    /// What it does, in order.
+    /// What it does, in order. Example: `[{name: ruff, run: ruff check .}]`.
     #[schemars(length(min = 1, max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub steps: Vec<BuildStep>,
@@ -85,7 +84,7 @@ pub struct BuildJob {
     #[schemars(length(max = 20), inner(length(min = 1, max = 512)))]
     #[x_kube(validation = Rule::new(pattern::GLOBS).message(pattern::GLOBS_MESSAGE))]
     pub reports: Vec<String>,
-    /// How long it may take. Default: `timeouts.buildAttempt`, or `timeouts.build`.
+    /// How long it may take. Default: `timeouts.buildAttempt`, or `timeouts.build`. Example: `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
     /// Its failure is an issue and fails nothing. Default: false.
@@ -104,13 +103,14 @@ fn reports() -> Vec<String> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Strategy {
-    /// Its copies, each a pod and a build slot of its own.
-    #[schemars(length(min = 1, max = 16))]
+    /// Its copies, each a pod and a build slot of its own. Example: `[{name: py310, pythonVersion: "3.10"}, {name:
+    /// py311, pythonVersion: "3.11"}]`.
+    #[schemars(length(min = 1, max = 12))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub matrix: Vec<MatrixCopy>,
-    /// How many of them run at the same time. Default: all, as slots allow.
+    /// How many of them run at the same time. Default: all, as slots allow. Example: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 16))]
+    #[schemars(range(min = 1, max = 12))]
     pub max_parallel: Option<u32>,
 }
 
@@ -122,17 +122,17 @@ pub struct MatrixCopy {
     #[schemars(length(min = 1, max = 20))]
     #[x_kube(validation = Rule::new(pattern::WORD).message("a copy's name is a lower-case word of a-z, 0-9 and '-', at most 20 characters"))]
     pub name: String,
-    /// The image of this copy. Default: the job's.
+    /// The image of this copy. Default: the job's. Example: `registry.example.com/build:3.10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_MESSAGE))]
     pub image: Option<String>,
-    /// The Python version of this copy. Default: the job's.
+    /// The Python version of this copy. Default: the job's. Example: `"3.10"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new(PYTHON).message(PYTHON_MESSAGE))]
     pub python_version: Option<String>,
-    /// Environment variables of this copy; they win over the job's.
+    /// Environment variables of this copy; they win over the job's. Default: none. Example: `{SUITE: slow}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
     #[x_kube(validation = Rule::new(VARIABLES).message(VARIABLES_MESSAGE))]
@@ -152,12 +152,12 @@ pub struct BuildStep {
     /// `pip install ruff && ruff check .`.
     #[schemars(length(min = 1, max = 4096))]
     pub run: String,
-    /// The folder of the repository that it runs in. Default: the root.
+    /// The folder of the repository that it runs in. Default: the root. Example: `libraries/python`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("workingDirectory is a folder of the repository, without a leading '/' and without '..'"))]
     pub working_directory: Option<String>,
-    /// Environment variables of this step; they win over the job's.
+    /// Environment variables of this step; they win over the job's. Default: none. Example: `{LEVEL: all}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
     #[x_kube(validation = Rule::new(VARIABLES).message(VARIABLES_MESSAGE))]
@@ -165,7 +165,7 @@ pub struct BuildStep {
     /// Whether it runs, by the steps before it. Default: `Succeeded`.
     #[serde(default)]
     pub condition: StepCondition,
-    /// How long it may take. Default: as long as the job.
+    /// How long it may take. Default: as long as the job. Example: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
     /// Its failure does not fail the job; the log tells of it. Default: false.

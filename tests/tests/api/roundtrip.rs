@@ -160,6 +160,11 @@ fn build() -> Value {
         "retryAt": TIME,
         "reason": "RunnerLost",
         "message": "the node is gone",
+        "jobs": [
+            {"name": "artifact", "state": "Running", "attempts": 2, "startTime": TIME},
+            {"name": "unit.py311", "state": "Failed", "attempts": 1, "startTime": TIME, "completionTime": TIME,
+             "reason": "TestsFailed", "message": "1 of 9 tests failed"},
+        ],
         "stopping": {"state": "TimedOut", "reason": "TimedOut", "message": "after 1h", "since": TIME, "teardown": TIME, "asked": true},
     })
 }

@@ -27,8 +27,10 @@ fn many(count: usize, item: impl Fn(usize) -> Value) -> Vec<Value> {
 fn status() -> Value {
     let kinds =
         ["Ready", "Reconciling", "Stalled", "Succeeded", "Built", "Deployed", "Installed", "Tested", "Operated"];
+    // A phase's condition has the beginning of what the phase says.
     let conditions = kinds.map(|kind| {
-        json!({"type": kind, "status": "False", "reason": "ProgressingWithRetry", "message": text(1024),
+        let message = text(if kind.ends_with("ed") && kind != "Stalled" && kind != "Succeeded" { 512 } else { 1024 });
+        json!({"type": kind, "status": "False", "reason": "ProgressingWithRetry", "message": message,
                "lastTransitionTime": TIME, "observedGeneration": 3})
     });
     let phases = ["Build", "Deploy", "Install", "Test", "Operate"].map(|name| {
@@ -66,9 +68,9 @@ fn status() -> Value {
         "traceId": "0af7651916cd43dd8448eb211c80319c",
         "conditions": conditions,
     });
-    status["phases"][0]["jobs"] = json!(many(17, |n| {
+    status["phases"][0]["jobs"] = json!(many(13, |n| {
         json!({"name": format!("{}.{n}", text(38)), "state": "SucceededWithIssues", "attempts": 20, "startTime": TIME,
-               "completionTime": TIME, "reason": "TestsFailed", "message": text(128)})
+               "completionTime": TIME, "reason": "TestsFailed", "message": text(64)})
     }));
     status["phases"][3]["ticket"] = json!({
         "notebooks": 5000,

@@ -25,7 +25,7 @@ use crate::condition::ReleaseView;
 use crate::queue::Slots;
 
 /// The longest message of a job in the status, in characters.
-const MESSAGE: usize = 128;
+const MESSAGE: usize = 64;
 /// The most issues that a status names.
 const ISSUES: usize = 20;
 
@@ -176,8 +176,8 @@ impl<'a> Round<'a> {
 
     /// Ends the jobs that will never begin, and those that depend on them.
     fn settle_pending(&mut self) {
-        // Whatever a job depends on stands above it; the artifact, which stands first, needs one more round.
-        for _ in 0..2 {
+        // What ends may end others that depend on it.
+        for _ in 0..self.planned.len() {
             for planned in self.planned.clone() {
                 if !self.jobs().iter().any(|job| job.name == planned.name && job.state == PhaseState::Pending) {
                     continue;

@@ -41,7 +41,7 @@ pub struct PhaseStatus {
     pub message: String,
     /// Build: its jobs, if there are further ones beside the artifact's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 17))]
+    #[schemars(length(max = 13))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub jobs: Vec<BuildJobStatus>,
     /// How the phase finds work it already started.
@@ -117,7 +117,7 @@ pub struct BuildJobStatus {
     pub reason: Option<Reason>,
     /// The same for people. The first failure is in the phase's message at full length.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     pub message: String,
 }
 
