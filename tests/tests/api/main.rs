@@ -1,6 +1,7 @@
 //! The API as users and the controller meet it: every rule, default, selector and column, tried on a real API server.
 
 mod approval;
+mod argo;
 mod change;
 mod chart;
 mod columns;
@@ -44,6 +45,7 @@ fn main() -> anyhow::Result<ExitCode> {
     strictness::add(&mut suite);
     defaults::add(&mut suite);
     examples::add(&mut suite);
+    argo::add(&mut suite);
     contract::add(&mut suite);
     status::add(&mut suite);
     roundtrip::add(&mut suite);

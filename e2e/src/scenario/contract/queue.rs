@@ -1,7 +1,9 @@
 //! Queues and locks: who goes first, who waits for what, and who need not go at all.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, ensure};
-use brickline_crds::{DatabricksRelease, Phase, Reason, ReleasePipeline, ReleaseResult};
+use brickline_crds::{DatabricksRelease, Phase, Reason, ReleasePipeline, ReleaseResult, labels};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
@@ -34,9 +36,22 @@ async fn queued_releases_go_one_by_one(setting: &Setting) -> anyhow::Result<()> 
     let second = push(setting, branch, "second").await?;
     let waits = setting.waits(&second, Reason::WaitingForSlot).await?;
     ensure!(begin(&waits).is_none(), "it waits and has begun");
+    stands_in_line(setting, branch, &[&first, &second]).await?;
     let first = setting.ended(&first, ReleaseResult::Succeeded).await?;
     let second = setting.ended(&second, ReleaseResult::Succeeded).await?;
     ensure!(end(&first)? <= begin(&second).context("it never began")?, "they went at the same time");
+    Ok(())
+}
+
+/// A place in the line is what its reader counts: the unfinished releases of the pipeline, the oldest first.
+async fn stands_in_line(setting: &Setting, pipeline: &str, expected: &[&str]) -> anyhow::Result<()> {
+    let label = format!("{}={pipeline}", labels::PIPELINE);
+    let look = ["get", "dbrel", "-o", "name", "--field-selector", "status.result=", "-l", &label];
+    let shown = setting.kubectl(&[&look[..], &["--sort-by=.metadata.creationTimestamp"]].concat()).await?;
+    let line: Vec<&str> = shown.lines().filter_map(|line| line.rsplit('/').next()).collect();
+    // Those of one second stand there in any order.
+    let [sorted, wanted] = [line.as_slice(), expected].map(|names| BTreeSet::from_iter(names.iter().copied()));
+    ensure!(sorted == wanted, "the line is {line:?}, not {expected:?}");
     Ok(())
 }
 
