@@ -32,17 +32,17 @@ pub struct ReleaseApprovalSpec {
     /// The release it is about.
     pub release_ref: ReleaseRef,
     /// The artifact the approver looked at, as in the release's `status.artifact.digest`. For another one the approval
-    /// doesn't count.
+    /// doesn't count. Example: `sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`.
     #[schemars(length(min = 71, max = 71))]
     #[x_kube(validation = Rule::new("self.matches('^sha256:[0-9a-f]{64}$')").message("artifactDigest is status.artifact.digest of the release: sha256: and 64 hex characters"))]
     pub artifact_digest: String,
     /// Yes or no. The first no ends the release.
     pub decision: Decision,
     /// Who decides, as Kubernetes knows them (`kubectl auth whoami`). The admission policy takes nothing but the
-    /// caller's own name.
+    /// caller's own name. Example: `ana@example.com`.
     #[schemars(length(min = 1, max = 320))]
     pub approver: String,
-    /// Why, for those who read it later.
+    /// Why, for those who read it later. Default: none. Example: `checked with finance`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub comment: String,

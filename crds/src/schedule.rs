@@ -33,17 +33,18 @@ pub struct Schedule {
     #[schemars(length(min = 6, max = 100))]
     #[x_kube(validation = Rule::new(CRON).message(CRON_MESSAGE))]
     pub cron: String,
-    /// Whose clock: a name of the IANA time zone database. Example: `Europe/Lisbon`.
+    /// Whose clock: a name of the IANA time zone database. Example: `Europe/Lisbon`. Default: `UTC`.
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new(pattern::ZONE).message(pattern::ZONE_MESSAGE))]
     pub time_zone: String,
     /// The branch whose newest commit is released. None: the first of the trigger's branches that is no pattern.
+    /// Example: `release`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new(BRANCH).message(BRANCH_MESSAGE))]
     pub branch: Option<String>,
-    /// Stops this schedule. Times that pass meanwhile are not made up for.
+    /// Stops this schedule. Times that pass meanwhile are not made up for. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }

@@ -54,7 +54,7 @@ pub struct DatabricksWorkspaceSpec {
     /// As whom the controller speaks to the workspace: exactly one way.
     #[x_kube(validation = Rule::new("[has(self.federation), has(self.oauth), has(self.azure), has(self.token)].filter(x, x).size() == 1").message("auth needs exactly one of federation, oauth, azure or token"))]
     pub auth: Auth,
-    /// Clusters by the name releases use for them. Example: `main: {id: 0123-456789-abc}`.
+    /// Clusters by the name releases use for them. Example: `main: {id: 0123-456789-abc}`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'))").message("cluster names are lower-case words of a-z, 0-9 and '-', at most 63 characters"))]
@@ -71,7 +71,8 @@ pub struct DatabricksWorkspaceSpec {
     /// write to a branch that is built, or create releases, can use these credentials, before anybody approved anything.
     #[serde(default)]
     pub databricks_connect: ConnectSessions,
-    /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value: main_staging}`.
+    /// Values by the name releases use for them: `$(workspace.vars.catalog)`. Example: `catalog: {value:
+    /// main_staging}`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))").message("variable names are letters, digits and '_', begin with no digit, and have at most 63 characters"))]
@@ -139,7 +140,7 @@ pub struct ConnectSessions {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.value) != has(self.secretRef)").message("a variable needs exactly one of value or secretRef"))]
 pub struct Variable {
-    /// The value itself. Example: `main_staging`.
+    /// The value itself. Example: `main_staging`. None: it is in a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub value: Option<String>,

@@ -65,13 +65,15 @@ pub struct ReleasePipelineSpec {
     #[serde(default)]
     pub concurrency: Concurrency,
     /// Where to release to. None: releases end after Build. The artifact is built once, in the first stage (or on its
-    /// own, if several stages depend on none), and promoted to the others by its digest.
+    /// own, if several stages depend on none), and promoted to the others by its digest. Example: `[{name: staging,
+    /// workspaceRef: {name: staging}}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[x_kube(validation = Rule::new("self.all(stage, !has(stage.dependsOn) || stage.dependsOn.all(name, name != stage.name && self.exists(other, other.name == name)))").message("dependsOn names other stages of this pipeline"))]
     pub stages: Vec<PipelineStage>,
-    /// Values that releases are given: typed, with defaults, used as `$(params.NAME)`.
+    /// Values that releases are given: typed, with defaults, used as `$(params.NAME)`. Default: none. Example: `[{name:
+    /// env, enum: [staging, production], default: staging}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -82,7 +84,7 @@ pub struct ReleasePipelineSpec {
     /// What the forge is told.
     #[serde(default)]
     pub reporting: Reporting,
-    /// Stops new releases; webhooks are answered 503 so that a forge that retries does.
+    /// Stops new releases; webhooks are answered 503 so that a forge that retries does. Default: false.
     #[serde(default)]
     pub suspend: bool,
     /// A release's spec without source and workspace, and labels for every release.

@@ -17,6 +17,7 @@ pub struct PullRequests {
     pub workspace_ref: Option<LocalRef>,
     /// The folder there that each pull request has a folder of its own in: what the template deploys to
     /// `/Shared/dbxdemo` goes to `<target>/<number>/<pipeline>/Shared/dbxdemo`. Default: `/Shared/.pull-requests`.
+    /// Example: `/Shared/.pull-requests`.
     #[schemars(length(min = 2, max = 200))]
     #[schemars(extend("x-kubernetes-validations" = [{
         "rule": "self.matches('^/(Shared|Workspace|Users|Repos)(/[^/$]+)+$') && !self.matches('/[.][.]?(/|$)')",

@@ -14,7 +14,8 @@ pub struct Repository {
     #[schemars(length(min = 8, max = 1024))]
     #[x_kube(validation = Rule::new(clone_url::RULE).message(clone_url::MESSAGE))]
     pub url: String,
-    /// The forge's kind: decides how webhooks are authenticated and read, and how commit statuses are sent.
+    /// The forge's kind: decides how webhooks are authenticated and read, and how commit statuses are sent. Default:
+    /// `generic`.
     #[serde(default)]
     pub provider: Provider,
     /// A Secret for the checkout and the commit status, keys `username` and `password`, or `token`, or `identity`

@@ -19,7 +19,8 @@ pub struct PipelineStage {
     pub name: String,
     /// The workspace to release to.
     pub workspace_ref: LocalRef,
-    /// The stages that must have ended before this one begins. Default: none, it begins with the merge.
+    /// The stages that must have ended before this one begins. Default: none, it begins with the merge. Example:
+    /// `[staging]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 15), inner(length(min = 1, max = 40)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -33,7 +34,7 @@ pub struct PipelineStage {
     /// Approvals beyond those that the workspace asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<ExtraApprovals>,
-    /// Values of the pipeline's parameters for this stage.
+    /// Values of the pipeline's parameters for this stage. Default: the pipeline's. Example: `{env: production}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
@@ -77,8 +78,10 @@ pub struct Overrides {
     /// Instead of `template.spec.retries`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
-    /// Instead of `template.spec.onFailure`.
+    /// Instead of `template.spec.onFailure`. None: that one.
+    // The field's own words, not those of its type.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnFailure")]
     pub on_failure: Option<OnFailure>,
 }
 
@@ -95,16 +98,17 @@ pub struct Parameter {
     /// What values it takes. Default: `string`.
     #[serde(default, rename = "type")]
     pub type_: ParameterType,
-    /// The only values it takes. Empty: any of its type.
+    /// The only values it takes. Empty: any of its type. Example: `[staging, production]`.
     #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 256)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub enum_: Vec<String>,
     /// Its value where a stage or a release gives none. None: a release without a value for it ends `InvalidSpec`.
+    /// Example: `staging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub default: Option<String>,
-    /// What it is for.
+    /// What it is for. Default: none. Example: `Which environment is released to`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub description: String,
@@ -129,7 +133,7 @@ pub enum ParameterType {
 pub struct Concurrency {
     /// What becomes of releases beyond the limit. Default: `Queue`.
     pub policy: ConcurrencyPolicy,
-    /// How many go on at the same time. Default: 1.
+    /// How many go on at the same time. Default: 1. Example: 1.
     #[schemars(range(min = 1, max = 100))]
     pub limit: u32,
     /// For `Supersede`: cancel a running release even after its Deploy began. It goes on to its end otherwise. Default: false.

@@ -22,7 +22,7 @@ pub struct ReleaseTemplate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TemplateMetadata {
-    /// Labels. Those of `brickline.dev` are set by the controller. Example: `{team: data}`.
+    /// Labels. Those of `brickline.dev` are set by the controller. Example: `{team: data}`. Default: none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}), extend("x-kubernetes-validations" = [{
         "rule": pattern::KEYS,
@@ -32,7 +32,7 @@ pub struct TemplateMetadata {
         "message": "label values are letters, digits, '-', '_' and '.', and begin and end with a letter or digit",
     }]))]
     pub labels: BTreeMap<String, String>,
-    /// Annotations. Example: `{example.com/contact: data@example.com}`.
+    /// Annotations. Example: `{example.com/contact: data@example.com}`. Default: none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 1024}))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::KEYS, "message": pattern::KEYS_MESSAGE}]))]
@@ -62,7 +62,8 @@ pub struct TemplateSpec {
     pub retries: Retries,
     /// What follows when a release fails after Deploy began. Default: `None`.
     pub on_failure: OnFailure,
-    /// Words to find the releases by: each becomes a label `tags.brickline.dev/<tag>`.
+    /// Words to find the releases by: each becomes a label `tags.brickline.dev/<tag>`. Default: none. Example:
+    /// `[nightly]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{"rule": "self.all(tag, tag.matches('^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$'))", "message": "tags are words of letters, digits, '-', '_' and '.', at most 63 characters"}]))]

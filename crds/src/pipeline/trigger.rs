@@ -21,11 +21,15 @@ pub struct Trigger {
     /// Asks the repository itself for what a webhook did not say. None: only the webhook. Needs an https URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<Poll>,
-    /// Times at which the branch's newest commit is released, whether it moved or not. Needs an https URL.
+    /// Times at which the branch's newest commit is released, whether it moved or not. Needs an https URL. Default:
+    /// none. Example: `[{cron: "0 3 * * 1-5", timeZone: Europe/Lisbon}]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
+    // One time may be for several branches, and a branch may be left out: the list is replaced as a whole.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub schedules: Vec<Schedule>,
-    /// Pipelines of this namespace whose good releases start one here, with the artifact they built.
+    /// Pipelines of this namespace whose good releases start one here, with the artifact they built. Default: none.
+    /// Example: `[{pipeline: libs}]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["pipeline"]))]
@@ -59,7 +63,7 @@ impl Default for Trigger {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Poll {
-    /// How often. Default: `5m`; at least `30s`.
+    /// How often. Default: `5m`; at least `30s`. Example: `1m`.
     #[schemars(extend("x-kubernetes-validations" = [
         {"rule": duration::RULE, "message": duration::MESSAGE},
         {"rule": "duration(self) >= duration('30s')", "message": "poll.interval is at least 30s"},
@@ -81,7 +85,7 @@ pub struct ArtifactTrigger {
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub pipeline: String,
-    /// Its branches that count, as names or globs. Empty: all of its own.
+    /// Its branches that count, as names or globs. Empty: all of its own. Example: `[release]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
     #[x_kube(validation = Rule::new(pattern::BRANCHES).message(pattern::BRANCHES_MESSAGE))]
@@ -98,7 +102,7 @@ pub struct Paths {
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]
     pub include: Vec<String>,
-    /// Files that don't count. Example: `["**/*.md"]`.
+    /// Files that don't count. Example: `["**/*.md"]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::GLOBS, "message": pattern::GLOBS_MESSAGE}]))]

@@ -23,13 +23,13 @@ pub struct Bundle {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_$(][A-Za-z0-9_.$()-]*$')").message("bundle.target is the name of a target in databricks.yml: letters, digits, '-', '_' and '.'"))]
     pub target: String,
     /// The image with the Databricks CLI as `databricks`. The workspace's `bundles.images` must allow it. Default: the
-    /// chart's `images.bundle`.
+    /// chart's `images.bundle`. Example: `registry.example.com/databricks-cli:0.270`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_MESSAGE))]
     pub image: Option<String>,
-    /// Values of the bundle's variables, by name: each becomes `BUNDLE_VAR_<name>`. Example:
-    /// `catalog: $(workspace.vars.catalog)`.
+    /// Values of the bundle's variables, by name: each becomes `BUNDLE_VAR_<name>`. Example: `catalog:
+    /// $(workspace.vars.catalog)`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))").message("names of bundle.variables are words of letters, digits and '_', at most 63 characters"))]

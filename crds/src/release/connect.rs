@@ -25,7 +25,7 @@ pub struct DatabricksConnect {
     #[schemars(length(min = 1, max = 16))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": VERSION, "message": VERSION_MESSAGE}]))]
     pub version: String,
-    /// The cluster of the sessions, by the workspace's name for it. None: serverless.
+    /// The cluster of the sessions, by the workspace's name for it. None: serverless. Example: `main`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": pattern::WORD, "message": pattern::CLUSTERS_MESSAGE}]))]

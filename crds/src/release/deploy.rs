@@ -12,9 +12,11 @@ use super::Bundle;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Deploy {
-    /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`; none with a `bundle`.
+    /// Files of the artifact and their targets. Default: notebooks of `notebooks/**` to `/Shared`; none with a
+    /// `bundle`. Example: `[{from: "conf/**", to: /Workspace/Shared/dbxdemo/conf, kind: File}]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["from", "to"]))]
     pub items: Option<Vec<DeployItem>>,
     /// An asset bundle of the repository (`databricks.yml`), deployed after all else by the Databricks CLI, in a pod of its
     /// own that has the workspace's credentials. The workspace must allow it: `bundles` in its spec. Default: none.
@@ -77,7 +79,8 @@ pub struct DeployItem {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("from is a glob relative to the repository's root, without '..'"))]
     pub from: String,
-    /// The target folder in the workspace. Example: `/Shared/dbxdemo`, or `/Shared/$(params.team)/dbxdemo`.
+    /// The target folder in the workspace. Example: `/Shared/dbxdemo`, or `/Shared/$(params.team)/dbxdemo`. DBFS takes
+    /// libraries alone: what lies there has no permissions, and no state of who put it there.
     #[schemars(length(min = 2, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^(/(Shared|Workspace|Users|Repos|Volumes)|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)])(/[^/]+)*$') && !self.matches('/[.][.]?(/|$)')").message("to is an absolute path below /Shared, /Workspace, /Users, /Repos or /Volumes, without trailing slash or '..'"))]
     pub to: String,
@@ -111,13 +114,14 @@ pub enum ItemKind {
 #[serde(rename_all = "camelCase", default)]
 pub struct DeployLibraries {
     /// The root folder. A wheel goes to `<to>/<distribution>/<first 12 of its SHA-256>/<file>` and is never
-    /// overwritten. Default: `/Workspace/Shared/.brickline/libraries`. `/Volumes/...` is advised where Unity Catalog
-    /// is on; `dbfs:/...` only works for runtimes up to 14.3.
+    /// overwritten. Default: `/Workspace/Shared/.brickline/libraries`. `/Volumes/...` is advised where Unity Catalog is
+    /// on; `dbfs:/...` only works for runtimes up to 14.3. Example: `/Volumes/main/release/libs`.
     #[schemars(length(min = 2, max = 512))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.matches('^((/(Workspace|Volumes)|dbfs:)(/[^/]+)+|[$][(](params|workspace[.]vars)[.][A-Za-z0-9_]+[)](/[^/]+)*)$') && !self.matches('/[.][.]?(/|$)')", "message": "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'"}]))]
     pub to: String,
     /// Files of the repository that go there besides the wheels, as globs: jars, requirement files. One goes to
-    /// `<to>/<its name without extension>/<first 12 of its SHA-256>/<file>`. Example: `[libraries/*.jar]`.
+    /// `<to>/<its name without extension>/<first 12 of its SHA-256>/<file>`. Example: `[libraries/*.jar]`. Default:
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     pub include: Vec<String>,

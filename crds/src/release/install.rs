@@ -10,12 +10,15 @@ use crate::{GoDuration, pattern};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Install {
-    /// Clusters by the workspace's names. Empty: nothing is installed. Default: `[main]`.
+    /// Clusters by the workspace's names. Empty: nothing is installed. Default: `[main]`. Example: `[main, etl]`.
     #[schemars(length(max = 8), inner(length(min = 1, max = 63)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{"rule": pattern::CLUSTERS, "message": pattern::CLUSTERS_MESSAGE}]))]
     pub clusters: Vec<String>,
-    /// What is installed on each of them, and on clusters that are made for a test's run. Default: the artifact's wheels.
+    /// What is installed on each of them, and on clusters that are made for a test's run. Default: the artifact's
+    /// wheels. Example: `[{wheelsFromArtifact: true}, {pypi: {package: "great-expectations==1.2"}}]`.
     #[schemars(length(max = 32))]
+    // Each is one of several kinds, so there is nothing to tell them apart by: the list is replaced as a whole.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub libraries: Vec<InstallLibrary>,
     /// When a cluster is restarted. Default: `IfNeeded`.
     pub restart: Restart,
@@ -42,8 +45,9 @@ impl Default for Install {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WhenIdle {
-    /// The longest wait until no run is left on the clusters to restart; then the phase fails and names the runs. The wait
-    /// doesn't count as active time. Notebooks that people run by hand are not seen. Default: `30m`.
+    /// The longest wait until no run is left on the clusters to restart; then the phase fails and names the runs. The
+    /// wait doesn't count as active time. Notebooks that people run by hand are not seen. Default: `30m`. Example:
+    /// `30m`.
     pub timeout: GoDuration,
 }
 
@@ -68,7 +72,7 @@ const REPO_MESSAGE: &str = "repo is an address such as https://index.example.com
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[self.wheelsFromArtifact, has(self.fromArtifact), has(self.whl), has(self.jar), has(self.pypi), has(self.maven), has(self.cran), has(self.requirements)].filter(x, x).size() == 1").message("each of install.libraries is exactly one of wheelsFromArtifact: true, fromArtifact, whl, jar, pypi, maven, cran or requirements"))]
 pub struct InstallLibrary {
-    /// Every wheel of the artifact.
+    /// Every wheel of the artifact. None: this is another kind.
     #[serde(default)]
     pub wheels_from_artifact: bool,
     /// What `deploy.libraries.include` brings of the repository, by its path there, as a glob: jars (`.jar`), wheels (`.whl`)
@@ -80,12 +84,14 @@ pub struct InstallLibrary {
     #[x_kube(validation = Rule::new("self.matches('[.](jar|whl|txt)$')").message("fromArtifact ends in .jar, .whl or .txt: that tells what kind of library it is"))]
     pub from_artifact: Option<String>,
     /// A wheel's file. Another content needs another path. Example: `/Volumes/main/libs/tools-1.2-py3-none-any.whl`.
+    /// None: this is another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 512))]
     #[x_kube(validation = Rule::new(FILE).message(FILE_MESSAGE))]
     #[x_kube(validation = Rule::new("self.endsWith('.whl')").message("whl ends in .whl"))]
     pub whl: Option<String>,
-    /// A jar's file. Another content needs another path. Example: `/Volumes/main/libs/etl-1.2.jar`.
+    /// A jar's file. Another content needs another path. Example: `/Volumes/main/libs/etl-1.2.jar`. None: this is
+    /// another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 512))]
     #[x_kube(validation = Rule::new(FILE).message(FILE_MESSAGE))]
@@ -100,7 +106,7 @@ pub struct InstallLibrary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cran: Option<PackageLibrary>,
     /// A requirements file, for runtimes from 15.0 on. Another content needs another path. Example:
-    /// `/Volumes/main/libs/2026-11/requirements.txt`.
+    /// `/Volumes/main/libs/2026-11/requirements.txt`. None: this is another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 512))]
     #[x_kube(validation = Rule::new(FILE).message(FILE_MESSAGE))]
@@ -115,7 +121,7 @@ pub struct PackageLibrary {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(NAME).message(NAME_MESSAGE))]
     pub package: String,
-    /// The index's address. Default: the cluster's.
+    /// The index's address. Default: the cluster's. Example: `https://pypi.example.com/simple`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(REPO).message(REPO_MESSAGE))]
@@ -130,12 +136,13 @@ pub struct MavenLibrary {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[!-9;-~]+:[!-9;-~]+:[!-9;-~]+$') || self.startsWith('$(')").message("coordinates are group:artifact:version"))]
     pub coordinates: String,
-    /// The repository's address. Default: Maven Central and Spark Packages.
+    /// The repository's address. Default: Maven Central and Spark Packages. Example:
+    /// `https://maven.example.com/releases`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(REPO).message(REPO_MESSAGE))]
     pub repo: Option<String>,
-    /// Dependencies left out, as `group:artifact`. Example: `[log4j:log4j]`.
+    /// Dependencies left out, as `group:artifact`. Example: `[log4j:log4j]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 256)))]
     pub exclusions: Vec<String>,

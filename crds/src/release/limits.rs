@@ -22,10 +22,10 @@ pub struct Timeouts {
     pub test: GoDuration,
     /// Operate. Default: `10m`.
     pub operate: GoDuration,
-    /// One attempt of Build: its Job's deadline. Default: that of `build`.
+    /// One attempt of Build: its Job's deadline. Default: that of `build`. Example: `20m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_attempt: Option<GoDuration>,
-    /// One attempt of Deploy; the next one goes on with what is missing. Default: that of `deploy`.
+    /// One attempt of Deploy; the next one goes on with what is missing. Default: that of `deploy`. Example: `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_attempt: Option<GoDuration>,
     /// From asking a cluster to start or restart until it runs. Default: `10m`.
@@ -121,23 +121,24 @@ impl Default for Retries {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PhaseRetries {
-    /// Further attempts of Build.
+    /// Further attempts of Build. None: `retries.limit`. Example: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub build: Option<u32>,
-    /// Further attempts of Deploy.
+    /// Further attempts of Deploy. None: `retries.limit`. Example: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub deploy: Option<u32>,
-    /// Further attempts of Install.
+    /// Further attempts of Install. None: `retries.limit`. Example: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub install: Option<u32>,
-    /// Further attempts of Test. A failed test is not a fault: see `test.retryFailed`.
+    /// Further attempts of Test. A failed test is not a fault: see `test.retryFailed`. None: `retries.limit`.
+    /// Example: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub test: Option<u32>,
-    /// Further attempts of Operate.
+    /// Further attempts of Operate. None: `retries.limit`. Example: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub operate: Option<u32>,

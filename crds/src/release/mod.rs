@@ -93,7 +93,7 @@ pub struct DatabricksReleaseSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("source is immutable: create another release"))]
     #[x_kube(validation = Rule::new("[has(self.git), has(self.artifactFrom), has(self.artifact)].filter(x, x).size() == 1").message("source needs exactly one of git (a repository, ref and commit to build), artifactFrom (releases whose artifacts are deployed) or artifact (the url and digest of one that was built elsewhere)"))]
     pub source: Source,
-    /// The pipeline's stage it releases to.
+    /// The pipeline's stage it releases to. None: it belongs to no stage. Example: `staging`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new(pattern::WORD).message("stage is a lower-case word of a-z, 0-9 and '-'"))]
@@ -107,19 +107,20 @@ pub struct DatabricksReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("cause is immutable"))]
     pub cause: Option<Cause>,
-    /// Words to find releases by: each becomes a label `tags.brickline.dev/<tag>`. Example: `[nightly]`.
+    /// Words to find releases by: each becomes a label `tags.brickline.dev/<tag>`. Example: `[nightly]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("tags are immutable"))]
     #[x_kube(validation = Rule::new("self.all(tag, tag.matches('^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$'))").message("tags are words of letters, digits, '-', '_' and '.', at most 63 characters"))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub tags: Vec<String>,
-    /// Who created it, as Kubernetes knows them. The admission policy takes nothing but the caller's own name.
+    /// Who created it, as Kubernetes knows them. The admission policy takes nothing but the caller's own name. None:
+    /// the controller, on somebody's merge. Example: `ana@example.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("requestedBy is immutable"))]
     pub requested_by: Option<String>,
-    /// Who merged or pushed, as the forge knows them.
+    /// Who merged or pushed, as the forge knows them. None: nobody is known. Example: `ana@example.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("requestedFor is immutable"))]
@@ -128,14 +129,17 @@ pub struct DatabricksReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("workspaceRef is immutable: create another release"))]
     pub workspace_ref: Option<LocalRef>,
-    /// Values for `$(params.NAME)` in the strings of this spec. What is missing has the pipeline's default.
+    /// Values for `$(params.NAME)` in the strings of this spec. What is missing has the pipeline's default. Example:
+    /// `{env: staging}`. Default: none of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("parameters are immutable: create another release"))]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z_][A-Za-z0-9_]{0,62}$'))").message("parameter names are words of letters, digits and '_', at most 63 characters"))]
     pub parameters: BTreeMap<String, String>,
     /// The phase to begin with; the ones before it are skipped. Default: the first. For running a release again from
-    /// one phase on, with the artifact it built before.
+    /// one phase on, with the artifact it built before. Example: `Test`.
+    // The field's own words, not those of its type.
+    #[schemars(with = "Phase")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("startAt is immutable: create another release"))]
     #[x_kube(validation = Rule::new("self in ['Deploy', 'Install', 'Test', 'Operate']").message("startAt is Deploy, Install, Test or Operate"))]
@@ -184,10 +188,10 @@ pub struct DatabricksReleaseSpec {
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == oldSelf").message("onFailure is immutable: create another release"))]
     pub on_failure: OnFailure,
-    /// Starts no new phase while true; work under way goes on.
+    /// Starts no new phase while true; work under way goes on. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// Asks the work to stop. Can't be taken back.
+    /// Asks the work to stop. Can't be taken back. Default: false.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self || !oldSelf").message("cancel can't be taken back: create another release"))]
     pub cancel: bool,

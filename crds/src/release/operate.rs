@@ -40,6 +40,7 @@ const DAYS_MESSAGE: &str = "Databricks' schedules have a day of the month or a d
 #[serde(rename_all = "camelCase", default)]
 pub struct Operate {
     /// Jobs that are created, or set right if they are there already, once the tests have passed. Default: none.
+    /// Example: `[{name: nightly, tasks: [{key: load, notebook: {path: notebooks/load.py}}]}]`.
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub jobs: Vec<DatabricksJob>,
@@ -66,7 +67,7 @@ pub struct DatabricksJob {
     /// Its name, in Databricks too. It is found again by it: another name is another job. Example: `dbxdemo nightly`.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
-    /// What it runs.
+    /// What it runs. Example: `[{key: load, notebook: {path: notebooks/load.py}}]`.
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     #[x_kube(validation = Rule::new(DEPENDS).message(DEPENDS_MESSAGE))]
@@ -77,24 +78,26 @@ pub struct DatabricksJob {
     /// When it runs by itself. None: when somebody starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<JobSchedule>,
-    /// Parameters that all its tasks can read: in notebooks with `dbutils.widgets.get`.
+    /// Parameters that all its tasks can read: in notebooks with `dbutils.widgets.get`. Default: none. Example: `{env:
+    /// $(params.env)}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     #[x_kube(validation = Rule::new(PARAMETERS).message(PARAMETERS_MESSAGE))]
     pub parameters: BTreeMap<String, String>,
-    /// Tags, which the clusters made for its runs have too. Example: `{team: data}`.
+    /// Tags, which the clusters made for its runs have too. Example: `{team: data}`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20), extend("additionalProperties" = {"type": "string", "maxLength": 255}))]
     #[x_kube(validation = Rule::new(TAGS).message(TAGS_MESSAGE))]
     pub tags: BTreeMap<String, String>,
-    /// How many of its runs go on at the same time; further ones wait in the queue of Databricks. Default: 1.
+    /// How many of its runs go on at the same time; further ones wait in the queue of Databricks. Default: 1. Example:
+    /// 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_concurrent_runs: u32,
-    /// When Databricks ends a run. None: never.
+    /// When Databricks ends a run. None: never. Example: `2h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
-    /// Whom Databricks writes to when a run did not succeed. Example: `[data@example.com]`.
+    /// Whom Databricks writes to when a run did not succeed. Example: `[data@example.com]`. Default: nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), inner(length(min = 3, max = 320)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -110,22 +113,23 @@ fn one() -> u32 {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [{"rule": Runs::RULE, "message": Runs::MESSAGE}]))]
 pub struct JobTask {
-    /// Its name in the job.
+    /// Its name in the job. Example: `load`.
     #[schemars(length(min = 1, max = 63))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": KEY, "message": KEY_MESSAGE}]))]
     pub key: String,
-    /// The tasks that must have succeeded before it begins, by their keys.
+    /// The tasks that must have succeeded before it begins, by their keys. Default: none, it begins with the job.
+    /// Example: `[load]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub depends_on: Vec<String>,
-    /// What it runs.
+    /// What it runs. Example: `[{key: load, notebook: {path: notebooks/load.py}}]`.
     #[serde(flatten)]
     pub runs: Runs,
     /// What it runs on, if that is not what the others run on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<Compute>,
-    /// When Databricks ends it. None: never.
+    /// When Databricks ends it. None: never. Example: `1h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
 }

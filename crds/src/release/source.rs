@@ -14,7 +14,8 @@ pub struct Source {
     /// One commit of a git repository, which the release builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<GitSource>,
-    /// What other releases of this namespace built: exactly those artifacts are deployed, and nothing is built.
+    /// What other releases of this namespace built: exactly those artifacts are deployed, and nothing is built. None: a
+    /// commit is built. Example: `[{release: dbxdemo-4f2c91d0a7be, digest: "sha256:2c26..."}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["release"]))]
@@ -37,7 +38,8 @@ pub struct ArtifactFrom {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub release: String,
-    /// The artifact's digest, as in that release's `status.artifact.digest`.
+    /// The artifact's digest, as in that release's `status.artifact.digest`. Example:
+    /// `sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`.
     #[schemars(length(min = 71, max = 71))]
     #[x_kube(validation = Rule::new("self.matches('^sha256:[0-9a-f]{64}$')").message("digest is status.artifact.digest of that release: sha256: and 64 hex characters"))]
     pub digest: String,
@@ -56,11 +58,12 @@ pub struct GitSource {
     #[schemars(length(min = 6, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^refs/((heads|tags)/[^[:space:]~^:?*]+|(pull|merge-requests)/[1-9][0-9]{0,17}/head)$') && !self.contains('[') && !self.contains('\\\\') && !self.contains('..')").message("ref is a full ref such as refs/heads/release, refs/tags/v1 or refs/pull/12/head"))]
     pub reference: String,
-    /// The commit's full id, 40 hex characters (64 for SHA-256 repositories).
+    /// The commit's full id, 40 hex characters (64 for SHA-256 repositories). Example:
+    /// `9b1c0de4a1f25c3e7d6b8a9f0c1d2e3f4a5b6c7d`.
     #[schemars(length(min = 40, max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9a-f]{40}|[0-9a-f]{64})$')").message("commit is the full commit id in lower case: 40 hex characters (git rev-parse HEAD)"))]
     pub commit: String,
-    /// The forge's kind, for the commit status.
+    /// The forge's kind, for the commit status. Default: `generic`, which tells nobody.
     #[serde(default)]
     pub provider: Provider,
     /// A Secret for the checkout and the commit status, as in `ReleasePipeline.spec.repository.credentialsRef`.
@@ -98,11 +101,11 @@ pub enum ReleaseReason {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// Its name, in the same namespace.
+    /// Its name, in the same namespace. Example: `dbxdemo-4f2c91d0a7be`.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub release: String,
-    /// What happened to it. Example: `Test failed: InnerTestsFailed`.
+    /// What happened to it. Example: `Test failed: InnerTestsFailed`. None: nothing but its name is known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub message: String,

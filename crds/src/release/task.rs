@@ -40,7 +40,7 @@ pub struct NotebookSource {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(FILE).message("path is a notebook relative to the repository's root, without '..'"))]
     pub path: String,
-    /// Parameters, read in the notebook with `dbutils.widgets.get`.
+    /// Parameters, read in the notebook with `dbutils.widgets.get`. Default: none. Example: `{env: $(params.env)}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
@@ -54,14 +54,14 @@ pub struct PythonWheel {
     /// The wheel's distribution. Example: `dbxdemo`.
     #[schemars(length(min = 1, max = 128))]
     pub package: String,
-    /// The entry point: the name of a console script, or of a function of the package.
+    /// The entry point: the name of a console script, or of a function of the package. Example: `load`.
     #[schemars(length(min = 1, max = 128))]
     pub entry_point: String,
-    /// Arguments in order, read with `sys.argv`.
+    /// Arguments in order, read with `sys.argv`. Default: none. Example: `[--env, $(params.env)]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub parameters: Vec<String>,
-    /// Arguments by name, given as `--name=value`.
+    /// Arguments by name, given as `--name=value`. Default: none. Example: `{env: $(params.env)}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("minProperties" = 1), extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub named_parameters: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ pub struct SparkPython {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(FILE).message("file is a Python file relative to the repository's root, without '..'"))]
     pub file: String,
-    /// Arguments in order, read with `sys.argv`.
+    /// Arguments in order, read with `sys.argv`. Default: none. Example: `[--env, $(params.env)]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub parameters: Vec<String>,

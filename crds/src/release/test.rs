@@ -19,14 +19,20 @@ pub struct Test {
     pub allow_other_cluster: bool,
     /// Where the files of the tests come from. Default: `Workspace`.
     pub source: TestSource,
-    /// Databricks' name for the forge, where `source` is `Git` and the repository's host is not one that everybody knows.
+    /// Databricks' name for the forge, where `source` is `Git` and the repository's host is not one that everybody
+    /// knows. None: what the repository's host says.
+    // The field's own words, not those of its type.
+    #[schemars(with = "GitProvider")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git_provider: Option<GitProvider>,
-    /// Which notebooks are run. Each pattern must select one. Empty: none. Default: `notebooks/**`.
+    /// Which notebooks are run. Each pattern must select one. Empty: none. Default: `notebooks/**`. Example: `[{match:
+    /// "notebooks/tests/**"}]`.
     #[schemars(length(max = 50))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["match"]))]
     pub notebooks: Vec<NotebookTest>,
-    /// Single tasks that are run besides: entry points of wheels, Python files, notebooks. They pass as notebooks do, by
-    /// how the run ended and by what they printed.
+    /// Single tasks that are run besides: entry points of wheels, Python files, notebooks. They pass as notebooks do,
+    /// by how the run ended and by what they printed. Default: none. Example: `[{name: load, pythonWheel: {package:
+    /// dbxdemo, entryPoint: load}}]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -39,14 +45,14 @@ pub struct Test {
     /// A notebook that runs after all tests; also if they or the setup failed, were canceled or took too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Fixture>,
-    /// How many run at the same time, if the workspace's `limits.runs` has room for them beside those of other releases.
-    /// Default: 4.
+    /// How many run at the same time, if the workspace's `limits.runs` has room for them beside those of other
+    /// releases. Default: 4. Example: 4.
     #[schemars(range(min = 1, max = 50))]
     pub max_parallel: u32,
     /// The tests that are looked for inside of notebooks and tasks.
     pub inner_tests: InnerTests,
-    /// How often a test that failed is run again. One that passes then is flaky: the release ends
-    /// `SucceededWithIssues` and names it. Default: 0.
+    /// How often a test that failed is run again. One that passes then is flaky: the release ends `SucceededWithIssues`
+    /// and names it. Default: 0. Example: 1.
     #[schemars(range(min = 0, max = 5))]
     pub retry_failed: u32,
     /// A failed test is an issue and not a failure: the release goes on and ends `SucceededWithIssues`. Default: false.
@@ -127,12 +133,12 @@ const LIMITS_MESSAGE: &str = "maxDuration must be at most timeout: the run is st
 #[schemars(extend("x-kubernetes-validations" = [{"rule": LIMITS, "message": LIMITS_MESSAGE}]))]
 pub struct NotebookTest {
     /// Notebooks by their path in the repository, as a glob. Example: `notebooks/tests/**`. Of several patterns that
-    /// select a notebook, the first says how it is run.
+    /// select a notebook, the first says how it is run. Default: `notebooks/**`.
     #[serde(rename = "match")]
     #[schemars(length(min = 1, max = 512))]
     #[schemars(extend("x-kubernetes-validations" = [{"rule": "!self.startsWith('/') && !self.contains('..')", "message": "match is a glob relative to the repository's root, without '..'"}]))]
     pub pattern: String,
-    /// Parameters, read in the notebook with `dbutils.widgets.get`.
+    /// Parameters, read in the notebook with `dbutils.widgets.get`. Default: none. Example: `{env: $(params.env)}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
@@ -172,11 +178,11 @@ pub struct Fixture {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("path is a notebook relative to the repository's root, without '..'"))]
     pub path: String,
-    /// Parameters, read in the notebook with `dbutils.widgets.get`.
+    /// Parameters, read in the notebook with `dbutils.widgets.get`. Default: none. Example: `{env: $(params.env)}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
-    /// When Databricks stops it. A teardown has this time besides `timeouts.test`. Default: `10m`.
+    /// When Databricks stops it. A teardown has this time besides `timeouts.test`. Default: `10m`. Example: `10m`.
     #[serde(default = "fixture_timeout")]
     pub timeout: GoDuration,
 }
@@ -190,7 +196,8 @@ fn fixture_timeout() -> GoDuration {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [{"rule": "!self.required || size(self.frameworks) > 0", "message": "innerTests.required needs innerTests.frameworks: without them no test is looked for"}]))]
 pub struct InnerTests {
-    /// The frameworks whose verdicts count. Empty: only how the run ended counts. Default: all.
+    /// The frameworks whose verdicts count. Empty: only how the run ended counts. Default: all. Example: `[unittest,
+    /// pytest]`.
     #[schemars(length(max = 4))]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub frameworks: Vec<Framework>,

@@ -35,27 +35,27 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FamilyLimits {
-    /// `workspace/import`: notebooks. Published: 30.
+    /// `workspace/import`: notebooks. Published: 30. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub import: Option<u32>,
-    /// `workspace/export`: looks at what notebooks hold. Published: 60.
+    /// `workspace/export`: looks at what notebooks hold. Published: 60. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub export: Option<u32>,
-    /// `dbfs`: files and wheels below `dbfs:/`. Published: 30.
+    /// `dbfs`: files and wheels below `dbfs:/`. Published: 30. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub dbfs: Option<u32>,
-    /// `fs/files`: files and wheels in volumes. Published: 100.
+    /// `fs/files`: files and wheels in volumes. Published: 100. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub files: Option<u32>,
-    /// `jobs/runs/submit`: starts of notebooks. Published: 35.
+    /// `jobs/runs/submit`: starts of notebooks. Published: 35. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub runs_submit: Option<u32>,
-    /// `jobs/runs/get`: looks at runs. Published: 100.
+    /// `jobs/runs/get`: looks at runs. Published: 100. Default: what is published. Example: 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub runs_get: Option<u32>,

@@ -45,13 +45,36 @@ pub fn add(suite: &mut Suite, tables: &[Table], changes: &[Change]) {
     });
 }
 
-/// Fields without a word on what they are.
+/// Whether a description says what holds if the field is left out.
+fn says_default(text: &str) -> bool {
+    ["Default", "None:", "Empty:", "Left out:"].iter().any(|word| text.contains(word))
+}
+
+/// Whether a reader knows what a value looks like: by an example, a default, or because the schema lists them all.
+fn says_example(field: &Value, text: &str) -> bool {
+    let shown = |text: &str| text.starts_with('`') || text.starts_with(|c: char| c.is_ascii_digit());
+    let default = text.split("Default: ").nth(1).is_some_and(shown);
+    text.contains("Example") || default || field["enum"].is_array() || field["type"] == "boolean"
+}
+
+/// Fields without a word on what they are; in specs also those without a default, or without an example of what to write.
 fn unexplained(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
+        let text = field["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
         // `kind` and `apiVersion` are explained by Kubernetes itself, and so is `metadata`.
-        if field["description"].as_str().is_none_or(|text| text.len() < 4) && !path.ends_with(".metadata") {
+        if text.len() < 4 && !path.ends_with(".metadata") {
             found.push(path.clone());
+        }
+        if path.contains(".spec.") && !field["properties"].is_object() {
+            let (default, example) = (says_default(&text), says_example(field, &text));
+            if !default && !required.contains(&name.as_str()) {
+                found.push(format!("{path}: what holds without it?"));
+            }
+            if !example {
+                found.push(format!("{path}: an example?"));
+            }
         }
         unexplained(field, &path, found);
     }

@@ -235,11 +235,15 @@ fn deploy(table: &mut Table, at: &str) {
         .field(item("kind"))
         .takes(["Notebook", "File"].map(Value::from))
         .refuses("supported values: \"Notebook\", \"File\"", [json!("notebook")]);
-    let items = |count| vec![json!({"from": "a", "to": "/Shared/a"}); count];
+    let items = |count| (0..count).map(|n| json!({"from": "a", "to": format!("/Shared/a{n}")})).collect::<Vec<_>>();
     table
         .field(format!("{at}.deploy.items"))
         .takes([json!([]), json!(items(100))])
-        .refuses("must have at most 100 items", [json!(items(101))]);
+        .refuses("must have at most 100 items", [json!(items(101))])
+        .refuses(
+            "Duplicate value",
+            [json!([{"from": "a", "to": "/Shared/a"}, {"from": "a", "to": "/Shared/a", "kind": "File"}])],
+        );
 }
 
 fn bundle(table: &mut Table, at: &str) {

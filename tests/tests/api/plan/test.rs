@@ -31,11 +31,12 @@ pub fn examples(table: &mut Table, at: &str) {
         .takes(["notebooks/**", "notebooks/a.py"].map(Value::from))
         .refuses(MATCH, ["/Shared/x", "../x"].map(Value::from))
         .refuses(EMPTY, [json!("")]);
-    let notebooks = |count| vec![json!({"match": "a"}); count];
+    let notebooks = |count| (0..count).map(|n| json!({"match": format!("a{n}")})).collect::<Vec<_>>();
     table
         .field(format!("{at}.test.notebooks"))
         .takes([json!([]), json!(notebooks(50))])
-        .refuses("must have at most 50 items", [json!(notebooks(51))]);
+        .refuses("must have at most 50 items", [json!(notebooks(51))])
+        .refuses("Duplicate value", [json!([{"match": "a"}, {"match": "a", "timeout": "2h"}])]);
     table
         .field(format!("{at}.test.notebooks.0.parameters"))
         .takes([json!({"env": "staging"})])
