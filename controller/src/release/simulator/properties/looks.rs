@@ -1,0 +1,253 @@
+//! Anything that may be seen outside, and anything that may have become of an effect.
+
+use brickline_crds::{Artifact, Build as BuildSpec, FirstFailure, Reason, TestCounts};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::super::super::decide::Observed;
+use super::super::clusters::{CLUSTER, OLD_WHEEL, WHEEL, installed};
+use super::super::jobs::{Build, handed_in};
+use super::super::locks;
+use super::releases::{any_time, time};
+use crate::artifact::Fetched;
+use crate::databricks::clusters::ClusterState;
+use crate::databricks::libraries::{InstallState, Library};
+use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
+use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, job, operate, test};
+use crate::queue::{Newer, Slots};
+
+pub(super) fn any_observed() -> impl Strategy<Value = Observed> {
+    (proptest::option::of(any_outcome()), any_view(), any_newer()).prop_map(|(outcome, view, newer)| Observed {
+        outcome,
+        view,
+        newer,
+    })
+}
+
+fn any_trouble() -> impl Strategy<Value = Trouble> {
+    let reasons = vec![Reason::WorkspaceUnreachable, Reason::DeployFailed, Reason::Suspended, Reason::InternalError];
+    (select(reasons), ".{0,40}", any::<bool>()).prop_map(|(reason, message, transient)| Trouble {
+        reason,
+        message,
+        transient,
+    })
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Done),
+        Just(Outcome::Unlocked),
+        any::<bool>().prop_map(|sent| Outcome::Told { sent }),
+        ".{0,12}".prop_map(|run| Outcome::Resolved(Box::new(begin::Resolved { run, ..begin::Resolved::default() }))),
+        select(passages()).prop_map(Outcome::Gate),
+        any_changes().prop_map(|changes| Outcome::Operated { jobs: changes.keep.clone(), changes }),
+        Just(Outcome::Deployed(deploy::Deployed::default())),
+        Just(Outcome::Planned(deploy::Planned::default())),
+        Just(Outcome::Read),
+        any_fetched().prop_map(|fetched| Outcome::Fetched(Box::new(fetched))),
+        any_slots().prop_map(Outcome::Slots),
+        (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
+        (0..9_u32, any_collected()).prop_map(|(index, one)| Outcome::Collected { index, collected: Box::new(one) }),
+        ".{0,40}".prop_map(|uri| Outcome::Published { uri }),
+        any_trouble().prop_map(Outcome::Trouble),
+    ]
+}
+
+fn any_fetched() -> impl Strategy<Value = Fetched> {
+    (".{0,12}", any::<i64>(), ".{0,40}").prop_map(|(digest, size, message)| Fetched {
+        artifact: Artifact { digest, size, uri: String::new() },
+        message,
+    })
+}
+
+fn any_slots() -> impl Strategy<Value = Slots> {
+    let names = vec![BuildSpec::ARTIFACT, "lint", "unit.py311", "nobody's"];
+    let granted = proptest::collection::vec(select(names).prop_map(str::to_owned), 0..4);
+    (granted, proptest::option::of(".{0,20}")).prop_map(|(granted, waiting)| Slots { granted, waiting })
+}
+
+fn any_collected() -> impl Strategy<Value = test::Collected> {
+    (0..9_u32, ".{0,40}", any::<bool>()).prop_map(|(failed, message, fails)| test::Collected {
+        counts: TestCounts { total: 9, passed: 9 - failed, failed, skipped: 0 },
+        failures: vec![FirstFailure { name: message.clone(), message: message.clone(), page: None }; failed as usize],
+        verdict: fails.then_some((Reason::InnerTestsFailed, message)),
+    })
+}
+
+fn any_view() -> impl Strategy<Value = View> {
+    prop_oneof![
+        Just(View::Nothing),
+        any_gate().prop_map(|view| View::Gate(Box::new(view))),
+        proptest::collection::vec(".{0,9}", 0..3).prop_map(View::Alive),
+        any_ebb().prop_map(View::Ebb),
+        any_trouble().prop_map(View::Trouble),
+        any_build().prop_map(|view| View::Build(Box::new(view))),
+        proptest::option::of(any_bundle()).prop_map(View::Deploy),
+        any_cluster().prop_map(View::Install),
+        any_runs().prop_map(View::Test),
+        any_jobs().prop_map(View::Operate),
+    ]
+}
+
+fn any_ebb() -> impl Strategy<Value = test::Ebb> {
+    let run = proptest::option::of((any::<i64>(), Just(test::Sight::Gone)));
+    let owed = (0..9_u32, run).prop_map(|(index, run)| test::Owed { index, run });
+    (proptest::collection::vec(".{0,9}", 0..3), proptest::option::of(owed), any::<bool>())
+        .prop_map(|(alive, teardown, place)| test::Ebb { alive, teardown, place })
+}
+
+fn passages() -> Vec<gate::Passage> {
+    use gate::Passage;
+    let held = |leftover| Passage::Held { message: "held by data/other".to_owned(), leftover };
+    let no_turn = Passage::NoTurn("one at a time".to_owned());
+    vec![Passage::Turn, no_turn, Passage::Aside, Passage::Locked, held(true), held(false)]
+}
+
+fn any_newer() -> impl Strategy<Value = Option<Newer>> {
+    let flags = any::<[bool; 3]>();
+    proptest::option::weighted(
+        0.2,
+        flags.prop_map(|[supersedes, after_deploy, has_artifact]| Newer {
+            name: "dbxdemo-newer".to_owned(),
+            supersedes,
+            after_deploy,
+            has_artifact,
+        }),
+    )
+}
+
+fn any_gate() -> impl Strategy<Value = gate::View> {
+    let until = any_time().prop_map(|time| time.map(|time| time.0));
+    let verdicts = vec![
+        gate::Verdict::Approved,
+        gate::Verdict::Waiting { message: "of 1 approval".to_owned(), until: time(60).0 },
+        gate::Verdict::Rejected("no".to_owned()),
+        gate::Verdict::TimedOut("too late".to_owned()),
+    ];
+    (any::<[bool; 3]>(), select(verdicts), until).prop_map(|([refused, newer, locks], verdict, closed_until)| {
+        gate::View {
+            refusal: refused.then(|| (Reason::NotAuthorized, "may not".to_owned())),
+            newer_deployed: newer.then(|| "dbxdemo-newer".to_owned()),
+            approvals: gate::Approvals { verdict, ..gate::Approvals::default() },
+            closed_until,
+            locks: if locks { locks::wanted() } else { std::collections::BTreeSet::new() },
+        }
+    })
+}
+
+fn any_job() -> impl Strategy<Value = job::State> {
+    let failed = ".{0,20}".prop_map(|reason| job::State::Failed { reason, message: "failed".to_owned() });
+    prop_oneof![Just(job::State::Missing), Just(job::State::Active), Just(job::State::Complete), failed]
+}
+
+fn any_bundle() -> impl Strategy<Value = deploy::bundle::View> {
+    use deploy::bundle::{Ended, Pod, View};
+    let ended = (any::<i32>(), ".{0,20}", ".{0,40}").prop_map(|(exit_code, why, said)| Ended { exit_code, why, said });
+    let ended = (proptest::option::of(ended.clone()), proptest::option::of(ended));
+    let words = (proptest::option::of(".{0,20}"), proptest::option::of(".{0,20}"));
+    let pod = (any::<bool>(), ended, words).prop_map(|(alive, (fetch, bundle), (waiting, disrupted))| Pod {
+        alive,
+        waiting,
+        fetch,
+        bundle,
+        disrupted,
+    });
+    (any_job(), proptest::option::of(pod)).prop_map(|(job, pod)| View { job, pod })
+}
+
+fn any_build() -> impl Strategy<Value = build::View> {
+    let look = || proptest::option::weighted(0.8, any_look());
+    let names = [BuildSpec::ARTIFACT, "lint", "unit.py310", "unit.py311"];
+    (look(), look(), look(), look()).prop_map(move |(a, b, c, d)| {
+        let looks = names.into_iter().zip([a, b, c, d]).filter_map(|(name, look)| Some((name.to_owned(), look?)));
+        build::View(looks.collect())
+    })
+}
+
+fn any_look() -> impl Strategy<Value = build::Look> {
+    let results =
+        [Build::Succeeds, Build::Fails, Build::TestsFail, Build::LeavesNothing].map(|build| handed_in(build, 0));
+    let pod = (proptest::option::of(".{0,20}"), proptest::option::of(".{0,20}"));
+    (any_job(), select(results.to_vec()), proptest::option::of(pod)).prop_map(|(job, result, pod)| build::Look {
+        job,
+        result,
+        pod: pod.map(|(waiting, disrupted)| build::Pod { waiting, disrupted, ..build::Pod::default() }),
+    })
+}
+
+fn any_cluster() -> impl Strategy<Value = install::View> {
+    let states = vec![
+        ClusterState::Pending,
+        ClusterState::Running,
+        ClusterState::Restarting,
+        ClusterState::Terminated,
+        ClusterState::Error,
+        ClusterState::Unknown,
+    ];
+    let installs =
+        vec![InstallState::Installed, InstallState::Failed, InstallState::UninstallOnRestart, InstallState::Unknown];
+    let library = (select(vec![WHEEL, OLD_WHEEL, "not a wheel"]), select(installs));
+    let libraries = proptest::collection::vec(library, 0..4);
+    (select(states), select(vec!["1", "2", ""]), libraries, 0..3_usize).prop_map(
+        |(state, context, libraries, count)| {
+            let cluster = install::Cluster {
+                id: CLUSTER.to_owned(),
+                state,
+                message: String::new(),
+                context: context.to_owned(),
+                runtime: String::new(),
+                libraries: libraries.into_iter().map(|(path, state)| installed(path, state)).collect(),
+            };
+            let desired = vec![Library::Whl(WHEEL.to_owned())];
+            install::View { desired, clusters: vec![cluster; count], runs: Vec::new() }
+        },
+    )
+}
+
+fn any_changes() -> impl Strategy<Value = operate::Changes> {
+    let known = |name: &str, id| operate::Operated { name: name.to_owned(), id };
+    let jobs = (select(vec!["nightly", "hourly", "other"]), any::<i64>(), any::<bool>());
+    proptest::collection::vec(jobs, 0..4).prop_map(move |jobs| operate::Changes {
+        keep: jobs.iter().filter(|(.., right)| *right).map(|(name, id, _)| known(name, *id)).collect(),
+        create: jobs.iter().filter(|(.., right)| !right).map(|(name, ..)| (*name).to_owned()).collect(),
+        ..operate::Changes::default()
+    })
+}
+
+fn any_jobs() -> impl Strategy<Value = operate::View> {
+    let text = || select(vec!["nightly", "hourly", "other", ""]);
+    let found = proptest::collection::vec((any::<i64>(), text(), text(), text(), any::<i64>()), 0..5);
+    let wanted = proptest::collection::vec((text(), text()), 0..3);
+    (wanted, found).prop_map(|(wanted, found)| operate::View {
+        wanted: wanted
+            .into_iter()
+            .map(|(key, digest)| operate::Wanted {
+                name: key.to_owned(),
+                key: key.to_owned(),
+                digest: digest.to_owned(),
+            })
+            .collect(),
+        found: found
+            .into_iter()
+            .map(|(id, key, digest, creator, created)| {
+                let [key, digest, creator] = [key, digest, creator].map(str::to_owned);
+                operate::Found { id, key, digest, creator, created }
+            })
+            .collect(),
+        us: "other".to_owned(),
+    })
+}
+
+fn any_runs() -> impl Strategy<Value = test::View> {
+    let cycles = vec![LifeCycle::Running, LifeCycle::Terminated, LifeCycle::InternalError, LifeCycle::Unknown];
+    let results = vec![None, Some(RunResult::Success), Some(RunResult::Failed), Some(RunResult::Unknown)];
+    let runs = proptest::collection::btree_map(0..9_u32, (any::<i64>(), select(cycles), select(results)), 0..4);
+    (0..9_usize, any::<bool>(), runs).prop_map(|(notebooks, place, runs)| {
+        let item = test::samples::notebook("notebooks/one.py");
+        let run = |(index, (run_id, life_cycle_state, result_state))| {
+            let state = RunState { life_cycle_state, result_state, ..RunState::default() };
+            (index, test::Sight::Run(Box::new(Run { run_id, state, ..Run::default() })))
+        };
+        test::View { items: vec![item; notebooks], place, runs: runs.into_iter().map(run).collect() }
+    })
+}
