@@ -13,6 +13,7 @@ pub mod git;
 pub mod jobs;
 pub mod libraries;
 pub mod limits;
+mod newest;
 mod pace;
 mod reply;
 pub mod runs;
@@ -42,6 +43,7 @@ pub use upload::{Parts, Upload};
 
 use auth::Credentials;
 use limits::HostLimits;
+use newest::Newest;
 
 /// What a call does when it is sent twice (the three ways an outside call may be crash-proof).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,7 @@ struct Inner {
     http: reqwest::Client,
     timings: Timings,
     limits: HostLimits,
+    newest: Arc<Newest>,
     observer: Arc<dyn Observer>,
 }
 
@@ -107,10 +110,18 @@ impl Client {
     /// [`Error::Protocol`] if the host is not an `http(s)` address of a machine, has a path, a query or embedded credentials.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let host = check_host(config.host)?;
+        let newest = Newest::shared(&host);
         let limits = HostLimits::shared(&host, config.limits);
         let credentials = Credentials::new(config.auth);
-        let inner =
-            Inner { host, credentials, http: config.http, timings: config.timings, limits, observer: config.observer };
+        let inner = Inner {
+            host,
+            credentials,
+            http: config.http,
+            timings: config.timings,
+            limits,
+            newest,
+            observer: config.observer,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -1,6 +1,7 @@
 //! Runs: notebooks executed once. API page: "Jobs", runs (`/api/2.2/jobs/runs`).
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use secrecy::SecretString;
@@ -317,11 +318,16 @@ impl Client {
     }
 
     /// `GET jobs/runs/list`: the newest runs of the workspace, whoever submitted them, without their tasks; as many as one
-    /// page holds, and none that can't be read: ask for it by its id. Harmless when repeated.
+    /// page holds, and none that can't be read: ask for it by its id. The list is up to a second old: all clients of a
+    /// host share it. Harmless when repeated.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn newest_runs(&self) -> Result<Vec<Run>, Error> {
+    pub async fn newest_runs(&self) -> Result<Arc<[Run]>, Error> {
+        self.inner.newest.get(Instant::now(), self.list_runs()).await
+    }
+
+    async fn list_runs(&self) -> Result<Vec<Run>, Error> {
         let call = Call::get("jobs/runs/list", Family::Runs, "/api/2.2/jobs/runs/list");
         match self.read::<Runs>(call.query("run_type", "SUBMIT_RUN").query("limit", PAGE)).await {
             Err(error @ Error::Protocol { .. }) => {

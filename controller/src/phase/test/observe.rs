@@ -1,6 +1,7 @@
 //! Looks at the runs of the ticket, all at the same time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, Phase, Reason};
 use futures::future::try_join_all;
@@ -55,10 +56,9 @@ pub(crate) async fn plan_of(
 
 /// Several runs are looked at with one listing; those that are not on its page, one by one.
 async fn sights(client: &Client, submitted: &[(u32, i64)]) -> Result<BTreeMap<u32, Sight>, Trouble> {
-    let listed = if submitted.len() > 1 { client.newest_runs().await? } else { Vec::new() };
-    let mut listed: BTreeMap<i64, Run> = listed.into_iter().map(|run| (run.run_id, run)).collect();
+    let listed: Arc<[Run]> = if submitted.len() > 1 { client.newest_runs().await? } else { Arc::default() };
     let looks = submitted.iter().map(|(index, run_id)| {
-        let seen = listed.remove(run_id);
+        let seen = listed.iter().find(|run| run.run_id == *run_id).cloned();
         async move {
             let sight = match seen {
                 Some(run) => Sight::Run(Box::new(run)),
