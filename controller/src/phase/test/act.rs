@@ -80,6 +80,7 @@ pub(super) async fn submit(
     let attempt = status.phase(Phase::Test).map_or(1, |phase| phase.attempts);
     let timeout = item.timeout.as_secs();
     let libraries = || travelling(&release.spec, &manifest);
+    tell::without_libraries(release, &item, &manifest, &context.log);
     let (task, environments) =
         placed(&release.spec.test.compute, work, timeout, libraries, |name| connection.cluster(name))?;
     let submit = Submit {

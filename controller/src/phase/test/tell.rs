@@ -1,9 +1,12 @@
 //! What Test tells of each run in its log: its submission, the states it was seen in, its inner tests, its end.
 
-use brickline_crds::{DatabricksRelease, Phase};
+use brickline_artifact::Manifest;
+use brickline_crds::{ComputeKind, DatabricksRelease, DatabricksReleaseSpec, Phase};
 
-use super::{Sight, View};
+use super::plan::travelling;
+use super::{Item, Sight, View};
 use crate::databricks::runs::Run;
+use crate::databricks::tasks::Work;
 use crate::log::Logs;
 use crate::verdict::{NotebookVerdict, Outcome, TestCase, Verdict};
 
@@ -14,6 +17,24 @@ const TOLD: usize = 200;
 pub(super) fn submitted(release: &DatabricksRelease, path: &str, (run_id, try_): (i64, u32), logs: &Logs) {
     let again = if try_ == 0 { String::new() } else { format!(", try {}", try_ + 1) };
     logs.line(release, Phase::Test, format_args!("{path}: run {run_id} was submitted{again}"));
+}
+
+/// Databricks takes no environment for a notebook on serverless compute: of the release's libraries it gets none.
+pub(super) fn without_libraries(release: &DatabricksRelease, item: &Item, manifest: &Manifest, logs: &Logs) {
+    if let Some(line) = missing(&release.spec, item, manifest) {
+        logs.line(release, Phase::Test, format_args!("{line}"));
+    }
+}
+
+/// What a run lacks, in words.
+pub(super) fn missing(spec: &DatabricksReleaseSpec, item: &Item, manifest: &Manifest) -> Option<String> {
+    let is_serverless = matches!(spec.test.compute.kind(), ComputeKind::Serverless(_));
+    let is_notebook = matches!(item.work, Work::NotebookTask(_));
+    let libraries = travelling(spec, manifest).ok().filter(|_| is_serverless && is_notebook)?.len();
+    (libraries > 0).then(|| {
+        let path = &item.path;
+        format!("{path}: a notebook on serverless gets none of the release's {libraries} libraries: %pip in its first cell does")
+    })
 }
 
 /// What a look showed, as far as it is news.

@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::super::plan::{plan, travelling, unmatched};
+use super::super::tell::missing;
 use super::super::{Item, Role};
 use crate::databricks::libraries::Library;
 use crate::databricks::tasks::Work;
@@ -148,4 +149,17 @@ fn wheels_travel_from_where_deploy_has_put_them() {
     let mut without = spec(&json!({}));
     without.install.libraries.clear();
     assert_eq!(travelling(&without, &manifest()), Ok(Vec::new()));
+}
+
+/// Databricks gives a notebook on serverless no environment; what runs otherwise or elsewhere gets everything.
+#[rstest]
+#[case::notebook(json!({"compute": {"serverless": {}}}), Some("none of the release's 1 libraries"))]
+#[case::wheel(json!({"compute": {"serverless": {}}, "notebooks": [], "tasks": [{"name": "t", "pythonWheel": {"package": "dbxdemo", "entryPoint": "e"}}]}), None)]
+#[case::on_a_cluster(json!({}), None)]
+fn a_notebook_without_the_libraries_is_told(#[case] test: Value, #[case] told: Option<&str>) {
+    let spec = spec(&test);
+    let item = plan(&spec, &manifest()).expect("a plan").swap_remove(0);
+    let line = missing(&spec, &item, &manifest());
+    assert_eq!(line.is_some(), told.is_some(), "{line:?}");
+    assert!(line.unwrap_or_default().contains(told.unwrap_or_default()));
 }
