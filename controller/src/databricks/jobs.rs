@@ -84,18 +84,19 @@ pub struct JobCluster {
 }
 
 /// When a job runs by itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CronSchedule {
     /// Seconds, minutes, hours, day of the month, month and day of the week, as Quartz reads them: `0 0 3 ? * MON-FRI`.
     pub quartz_cron_expression: String,
     /// A time zone that Java knows, such as `Europe/Lisbon`.
     pub timezone_id: String,
     /// Whether it counts.
+    #[serde(default)]
     pub pause_status: PauseStatus,
 }
 
 /// Whether a schedule counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PauseStatus {
     /// It does.
@@ -149,6 +150,13 @@ pub struct Listed {
     /// Its tags.
     #[serde(deserialize_with = "super::tolerant::map")]
     pub tags: BTreeMap<String, String>,
+    /// When it runs by itself; none also for what can't be read.
+    #[serde(deserialize_with = "schedule")]
+    pub schedule: Option<CronSchedule>,
+}
+
+fn schedule<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<CronSchedule>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
 #[derive(Deserialize)]

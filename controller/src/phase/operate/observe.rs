@@ -6,7 +6,7 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, DatabricksWorks
 use kube::ResourceExt;
 
 use super::plan::plan;
-use super::{Changes, Owner, View, Wanted};
+use super::{Changes, Owner, View, Wanted, owner};
 use crate::context::Context;
 use crate::databricks::jobs::JobSettings;
 use crate::trouble::Trouble;
@@ -19,13 +19,14 @@ pub(crate) async fn observe(
     context: &Context,
 ) -> Result<View, Trouble> {
     let Planned { connection, owner, jobs } = planned(release, status, context).await?;
-    let wanted: Vec<Wanted> = jobs.into_iter().map(|(wanted, _)| wanted).collect();
+    let wanted: Vec<Wanted> = jobs.iter().map(|(wanted, _)| wanted.clone()).collect();
     let there = connection.client.jobs().await?;
     let mut found = owner.own(&there);
     // Those of an installation that is no more.
     if let Some(before) = connection.workspace.annotations().get(TAKE_OVER_FROM) {
         found.extend(owner.inherited(before, &there, &wanted));
     }
+    owner::mark_changed(&mut found, &there, &jobs);
     let view = View { wanted, found, us: us(&connection.workspace) };
     for job in Changes::between(&view, release.spec.operate.prune).keep {
         let line = format_args!("job {}: unchanged, id {}", job.name, job.id);

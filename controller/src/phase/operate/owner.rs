@@ -104,6 +104,20 @@ impl Owner {
     }
 }
 
+/// Takes the digest off jobs whose name or schedule is not the one that was set: somebody changed them by hand, and the tag
+/// is as it was. A listing shows no more than that of a job's settings.
+pub(super) fn mark_changed(found: &mut [Found], there: &[Job], asked: &[(Wanted, JobSettings)]) {
+    for one in found {
+        let listed = there.iter().find(|job| job.job_id == one.id).map(|job| &job.settings);
+        let wanted = asked.iter().find(|(wanted, _)| wanted.key == one.key).map(|(_, settings)| settings);
+        if let (Some(listed), Some(wanted)) = (listed, wanted)
+            && (listed.name != wanted.name || listed.schedule != wanted.schedule)
+        {
+            one.digest.clear();
+        }
+    }
+}
+
 /// For people: `pipeline data/dbxdemo, stage staging`.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
+use super::super::owner::mark_changed;
 use super::super::{Changes, Operated, Owner, View};
 use super::{owner, planned, with};
 use crate::databricks::jobs::{Job, JobSettings, Listed};
 
 /// What a workspace lists after the job of `tags` was created.
 fn listed(tags: &BTreeMap<String, String>) -> Job {
-    let settings = Listed { name: "renamed by hand".to_owned(), tags: tags.clone() };
+    let settings = Listed { name: "renamed by hand".to_owned(), tags: tags.clone(), schedule: None };
     Job { job_id: 7, creator_user_name: "sp".to_owned(), created_time: 5, settings }
 }
 
@@ -22,6 +24,26 @@ fn a_job_is_found_again_whatever_its_name() {
     let [found] = &found[..] else { panic!("one is ours: {found:?}") };
     assert_eq!((found.id, &found.key, &found.digest), (7, &wanted.key, &wanted.digest));
     assert_eq!((found.creator.as_str(), found.created), ("sp", 5));
+}
+
+/// The tags say what a job was set to, not what it is.
+#[rstest]
+#[case::as_it_was_set(json!({}), true)]
+#[case::without_what_is_the_default(json!({"schedule": {"quartz_cron_expression": "0 0 3 * * ?", "timezone_id": "Etc/UTC"}}), true)]
+#[case::renamed(json!({"name": "mine"}), false)]
+#[case::paused(json!({"schedule": {"quartz_cron_expression": "0 0 3 * * ?", "timezone_id": "Etc/UTC", "pause_status": "PAUSED"}}), false)]
+#[case::at_another_time(json!({"schedule": {"quartz_cron_expression": "0 0 4 * * ?", "timezone_id": "Etc/UTC"}}), false)]
+#[case::in_words_nobody_knows(json!({"schedule": {"pause_status": 7}}), false)]
+#[case::never(json!({"schedule": null}), false)]
+fn what_was_changed_by_hand_is_set_right(#[case] changed: Value, #[case] same: bool) {
+    let release = with(&json!({"schedule": {"cron": "0 3 * * *", "timeZone": "Etc/UTC"}}));
+    let jobs = planned(&release).unwrap();
+    let mut settings = serde_json::to_value(&jobs[0].1).unwrap();
+    settings.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+    let there: Vec<Job> = vec![serde_json::from_value(json!({"job_id": 7, "settings": settings})).unwrap()];
+    let mut found = owner(&release).own(&there);
+    mark_changed(&mut found, &there, &jobs);
+    assert_eq!(found[0].digest == jobs[0].0.digest, same, "{settings}");
 }
 
 /// The schedule must not run twice after a move to another installation.
