@@ -32,7 +32,7 @@ async fn tell(progress: &Progress, cluster: &Cluster) -> anyhow::Result<String> 
     let settle = Team::settle(&stage, &system);
     let team = progress.step("Set a team up: repository, workspace, pipeline, webhook", settle).await?;
     let story = Story { team, progress: progress.clone(), aloud: true };
-    let told = story.play().await;
+    let told = Box::pin(story.play()).await;
     if told.is_err() {
         return Err(told.err().context("no error")?.context(stage.picture().await));
     }

@@ -75,9 +75,9 @@ pub struct InstallLibrary {
     /// Every wheel of the artifact. None: this is another kind.
     #[serde(default)]
     pub wheels_from_artifact: bool,
-    /// What `deploy.libraries.include` brings of the repository, by its path there, as a glob: jars (`.jar`), wheels (`.whl`)
-    /// and requirement files (`.txt`). They are installed from where Deploy puts them, so another content takes the place
-    /// of the one before. Example: `libraries/*.jar`.
+    /// What `deploy.libraries.include` brings of the repository, by its path there, as a glob: jars (`.jar`), wheels
+    /// (`.whl`) and requirement files (`.txt`). They are installed from where Deploy puts them, so another content
+    /// takes the place of the one before. Example: `libraries/*.jar`. None: this is another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.contains('..')").message("fromArtifact is a glob relative to the repository's root, without '..'"))]

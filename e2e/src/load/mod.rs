@@ -74,12 +74,12 @@ impl Benchmark {
         println!("machine: {}", figures::machine()?);
         match self {
             Self::Deploy => deploy::measure(progress).await,
-            Self::Handoff { releases } => handoff::measure(progress, *releases).await,
-            Self::Idle { seconds } => idle::measure(progress, Duration::from_secs(*seconds)).await,
+            Self::Handoff { releases } => Box::pin(handoff::measure(progress, *releases)).await,
+            Self::Idle { seconds } => Box::pin(idle::measure(progress, Duration::from_secs(*seconds))).await,
             Self::Quiet { releases, seconds } => {
-                quiet::measure(progress, *releases, Duration::from_secs(*seconds)).await
+                Box::pin(quiet::measure(progress, *releases, Duration::from_secs(*seconds))).await
             }
-            Self::Requests => requests::measure(progress).await,
+            Self::Requests => Box::pin(requests::measure(progress)).await,
             Self::Sizes => sizes::measure(progress).await,
             Self::Tests => test_phase::measure(progress).await,
         }

@@ -29,7 +29,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let progress = Progress::default();
     let system = System::up(&stage.cluster, &progress).await?;
     let team = Team::settle(&stage, &system).await?;
-    Story { team, progress, aloud: false }.play().await
+    Box::pin(Story { team, progress, aloud: false }.play()).await
 }
 
 /// The story, as far as it has come.

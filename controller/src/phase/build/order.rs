@@ -77,12 +77,11 @@ fn skipped(planned: &PlannedJob, before: &[(&str, Option<PhaseState>)], jobs: &[
     let said = |(name, state): &(&str, Option<PhaseState>)| {
         format!("{name} {}", state.map(|state| state.to_string()).unwrap_or_default())
     };
-    let message = match planned.job.and_then(|job| job.condition.as_ref()) {
-        Some(_) => format!("its condition doesn't hold: {}", before.iter().map(said).collect::<Vec<_>>().join(", ")),
-        None => {
-            let bad = before.iter().filter(|(_, state)| !state.is_some_and(PhaseState::is_good));
-            format!("it depends on {}", bad.map(said).collect::<Vec<_>>().join(", "))
-        }
+    let message = if planned.job.is_some_and(|job| job.condition.is_some()) {
+        format!("its condition doesn't hold: {}", before.iter().map(said).collect::<Vec<_>>().join(", "))
+    } else {
+        let bad = before.iter().filter(|(_, state)| !state.is_some_and(PhaseState::is_good));
+        format!("it depends on {}", bad.map(said).collect::<Vec<_>>().join(", "))
     };
     Ending { state: PhaseState::Skipped, reason: Reason::DependencyNotReady, message }
 }

@@ -34,8 +34,9 @@ pub(super) fn job(
     let mut job = parts::job(release, name, deadline(release, planned), pod);
     let label = || (labels::JOB.to_owned(), planned.name.clone());
     job.metadata.labels.get_or_insert_default().extend([label()]);
-    let pod = job.spec.as_mut().and_then(|spec| spec.template.metadata.as_mut());
-    pod.into_iter().for_each(|pod| pod.labels.get_or_insert_default().extend([label()]));
+    if let Some(pod) = job.spec.as_mut().and_then(|spec| spec.template.metadata.as_mut()) {
+        pod.labels.get_or_insert_default().extend([label()]);
+    }
     job
 }
 

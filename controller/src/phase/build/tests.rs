@@ -127,7 +127,9 @@ fn a_commit_that_is_not_due_ends_all_with_the_checkouts_word() {
     let mut build = jobs();
     build["dependsOn"] = json!(["lint"]);
     let release = release(&build);
-    let Fate::Ends(ending) = fate(&release.spec.build.planned()[0], &[told.clone()], &ReleaseView::default()) else {
+    let Fate::Ends(ending) =
+        fate(&release.spec.build.planned()[0], std::slice::from_ref(&told), &ReleaseView::default())
+    else {
         panic!("it runs")
     };
     let (reason, message) = (Some(ending.reason), ending.message);

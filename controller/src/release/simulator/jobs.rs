@@ -42,7 +42,7 @@ pub(crate) struct Jobs {
     /// How often each name was created.
     pub(crate) created: BTreeMap<String, usize>,
     /// Which job of the build each name is of.
-    jobs: BTreeMap<String, String>,
+    work: BTreeMap<String, String>,
     /// What is built, if several releases must be told apart by it.
     pub(crate) zip: Option<Vec<u8>>,
     /// Somebody deletes the next one that there is.
@@ -54,7 +54,7 @@ pub(crate) struct Jobs {
 impl Jobs {
     /// Creating one that exists is a conflict, and no second Job.
     pub(super) fn create(&mut self, name: &str, job: &str, now: Timestamp) {
-        self.jobs.insert(name.to_owned(), job.to_owned());
+        self.work.insert(name.to_owned(), job.to_owned());
         if !self.alive.contains_key(name) {
             self.alive.insert(name.to_owned(), now);
             *self.created.entry(name.to_owned()).or_default() += 1;
@@ -122,7 +122,7 @@ impl Jobs {
     }
 
     fn job_of(&self, name: &str) -> &str {
-        self.jobs.get(name).map_or(BuildSpec::ARTIFACT, String::as_str)
+        self.work.get(name).map_or(BuildSpec::ARTIFACT, String::as_str)
     }
 
     fn build_of(&self, name: &str, script: &Script) -> Build {

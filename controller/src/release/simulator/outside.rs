@@ -169,7 +169,9 @@ impl Outside {
         let status = release.status.clone().unwrap_or_default();
         match phase {
             Phase::Build => {
-                building(release).iter().for_each(|running| self.jobs.delete(&running.name));
+                for running in building(release) {
+                    self.jobs.delete(&running.name);
+                }
             }
             Phase::Test => {
                 for run in test::to_stop(release, &status) {

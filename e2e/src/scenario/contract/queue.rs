@@ -50,7 +50,7 @@ async fn stands_in_line(setting: &Setting, pipeline: &str, expected: &[&str]) ->
     let shown = setting.kubectl(&[&look[..], &["--sort-by=.metadata.creationTimestamp"]].concat()).await?;
     let line: Vec<&str> = shown.lines().filter_map(|line| line.rsplit('/').next()).collect();
     // Those of one second stand there in any order.
-    let [sorted, wanted] = [line.as_slice(), expected].map(|names| BTreeSet::from_iter(names.iter().copied()));
+    let [sorted, wanted] = [line.as_slice(), expected].map(|names| names.iter().copied().collect::<BTreeSet<_>>());
     ensure!(sorted == wanted, "the line is {line:?}, not {expected:?}");
     Ok(())
 }

@@ -99,7 +99,7 @@ fn scripts_of_jobs_keep_what_only_their_shell_knows() {
     let stored = with(release.clone(), scoped(&release).unwrap());
     let step = super::super::effective(&stored).spec.build.jobs[0].steps[0].clone();
     assert_eq!(step.run, "cd $(mktemp -d) && echo $(whoami) staging");
-    assert_eq!(step.variables["B"], "release");
+    assert_eq!(step.variables["B"], "release/1.2");
     let wrong =
         json!({"jobs": [{"name": "lint", "variables": {"A": "$(whoami)"}, "steps": [{"name": "a", "run": "true"}]}]});
     let errors = scoped(&super::release(&json!({"build": wrong}))).unwrap_err();
