@@ -23,7 +23,8 @@ pub struct RemoteArtifact {
     #[x_kube(validation = Rule::new(URL).message(URL_MESSAGE))]
     pub url: String,
     /// The digest of the zip: `status.artifact.digest` of the release that built it, or `sha256:` and what `sha256sum`
-    /// prints. Whatever else lies at the URL is refused.
+    /// prints. Whatever else lies at the URL is refused. Example:
+    /// `sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`.
     #[schemars(length(min = 71, max = 71))]
     #[x_kube(validation = Rule::new("self.matches('^sha256:[0-9a-f]{64}$')").message("artifact.digest is that of the zip: sha256: and 64 hex characters in lower case (sha256sum)"))]
     pub digest: String,
