@@ -5,14 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use brickline_crds::{DatabricksRelease, ReleaseApproval};
+use brickline_crds::{DatabricksRelease, Reason, ReleaseApproval};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use crate::trouble::Trouble;
 use crate::workspace::protection::Approval;
 
 /// How long a list holds while the watch tells of no change: as long as one walk through a gate may take.
 const HOLDS: Duration = Duration::from_secs(10);
+
+/// How many approvals one request lists, and how many requests there are at most. People who may approve may write as many
+/// as they like; a list that was not read to its end could miss a rejection.
+const PAGE: u32 = 500;
+const PAGES: usize = 20;
 
 /// Shared by all gates. An approval that comes or goes makes every list be read again.
 #[derive(Clone, Default)]
@@ -41,11 +47,7 @@ impl Given {
     }
 
     /// What people said of the release.
-    pub(crate) async fn of(
-        &self,
-        release: &DatabricksRelease,
-        kube: &Client,
-    ) -> Result<Arc<Vec<Approval>>, kube::Error> {
+    pub(crate) async fn of(&self, release: &DatabricksRelease, kube: &Client) -> Result<Arc<Vec<Approval>>, Trouble> {
         let uid = release.uid().unwrap_or_default();
         let changes = self.0.changes.load(Ordering::SeqCst);
         if let Some(listed) = self.lists().get(&uid).filter(|listed| listed.holds(changes)) {
@@ -56,6 +58,11 @@ impl Given {
         lists.retain(|_, listed| listed.holds(changes));
         lists.insert(uid, Listed { changes, at: Instant::now(), approvals: Arc::clone(&approvals) });
         Ok(approvals)
+    }
+
+    /// The next look at this release's reads them anew.
+    pub(crate) fn forget(&self, release: &DatabricksRelease) {
+        self.lists().remove(&release.uid().unwrap_or_default());
     }
 
     fn lists(&self) -> MutexGuard<'_, HashMap<String, Listed>> {
@@ -69,10 +76,9 @@ impl Listed {
     }
 }
 
-async fn list(release: &DatabricksRelease, kube: &Client) -> Result<Vec<Approval>, kube::Error> {
+async fn list(release: &DatabricksRelease, kube: &Client) -> Result<Vec<Approval>, Trouble> {
     let approvals: Api<ReleaseApproval> = Api::namespaced(kube.clone(), &release.namespace().unwrap_or_default());
-    let ours = ListParams::default().fields(&format!("spec.releaseRef.name={}", release.name_any()));
-    let listed = approvals.list(&ours).await?;
+    let mut ours = ListParams::default().fields(&format!("spec.releaseRef.name={}", release.name_any())).limit(PAGE);
     let read = |approval: ReleaseApproval| Approval {
         created: approval.creation_timestamp().map(|time| time.0).unwrap_or_default(),
         approver: approval.spec.approver,
@@ -81,7 +87,17 @@ async fn list(release: &DatabricksRelease, kube: &Client) -> Result<Vec<Approval
         uid: approval.spec.release_ref.uid,
         digest: approval.spec.artifact_digest,
     };
-    Ok(listed.items.into_iter().map(read).collect())
+    let mut found = Vec::new();
+    for _ in 0..PAGES {
+        let page = approvals.list(&ours).await?;
+        found.extend(page.items.into_iter().map(read));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => ours = ours.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
+    let why = format!("release {} has more than {} approvals: delete some", release.name_any(), found.len());
+    Err(Trouble::passing(Reason::DependencyNotReady, why))
 }
 
 #[cfg(test)]
@@ -97,7 +113,7 @@ mod tests {
         let asked = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&asked);
         let service = tower::service_fn(move |request: Request<Body>| {
-            assert_eq!(request.uri().query(), Some("&fieldSelector=spec.releaseRef.name%3Done"));
+            assert_eq!(request.uri().query(), Some("&fieldSelector=spec.releaseRef.name%3Done&limit=500"));
             count.fetch_add(1, Ordering::SeqCst);
             let list = json!({"kind": "ReleaseApprovalList", "apiVersion": "brickline.dev/v1alpha1", "metadata": {}, "items": []});
             async move { Ok::<_, std::convert::Infallible>(Response::new(Body::from(list.to_string().into_bytes()))) }
@@ -114,5 +130,25 @@ mod tests {
             assert_eq!(*given.of(&release, &kube).await.unwrap(), []);
             assert_eq!(asked.load(Ordering::SeqCst), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn however_many_there_are_all_are_read_or_none_counts() {
+        let endless = |pages: u32| {
+            let asked = Arc::new(AtomicU64::new(0));
+            let service = tower::service_fn(move |_: Request<Body>| {
+                let page = asked.fetch_add(1, Ordering::SeqCst) + 1;
+                let more = if page < u64::from(pages) { "more" } else { "" };
+                let list = json!({"kind": "ReleaseApprovalList", "apiVersion": "brickline.dev/v1alpha1", "metadata": {"continue": more}, "items": [{
+                    "metadata": {"name": "a"},
+                    "spec": {"releaseRef": {"name": "one", "uid": "uid"}, "artifactDigest": "sha256:a", "approver": "ana", "decision": "Approved"},
+                }]});
+                async move { Ok::<_, std::convert::Infallible>(Response::new(Body::from(list.to_string().into_bytes()))) }
+            });
+            Client::new(service, "default")
+        };
+        let release = DatabricksRelease::new("one", brickline_crds::DatabricksReleaseSpec::default());
+        assert_eq!(list(&release, &endless(3)).await.unwrap().len(), 3);
+        assert_eq!(list(&release, &endless(u32::MAX)).await.unwrap_err().reason, Reason::DependencyNotReady);
     }
 }

@@ -41,9 +41,19 @@ impl Trouble {
     }
 }
 
-/// Kubernetes did not answer, or not as it should. Its client has already retried.
+/// Kubernetes did not answer, or not as it should: its client has already retried. What it refuses is said apart from its
+/// silence: a right may be given, and what it finds invalid it finds so again.
 impl From<kube::Error> for Trouble {
     fn from(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if status.is_forbidden() => {
+                return Self::passing(Reason::NotAuthorized, format!("Kubernetes refuses the controller: {error}"));
+            }
+            kube::Error::Api(status) if status.is_invalid() => {
+                return Self::lasting(Reason::InternalError, format!("Kubernetes takes it for invalid: {error}"));
+            }
+            _ => {}
+        }
         Self::passing(Reason::InternalError, format!("Kubernetes did not answer as it should: {error}"))
     }
 }
@@ -90,5 +100,29 @@ impl From<Error> for Trouble {
 impl From<NotServerless> for Trouble {
     fn from(refusal: NotServerless) -> Self {
         Self::lasting(Reason::InvalidSpec, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(403, "Forbidden", Reason::NotAuthorized, true)]
+    #[case(422, "Invalid", Reason::InternalError, false)]
+    #[case(500, "InternalError", Reason::InternalError, true)]
+    #[case(404, "NotFound", Reason::InternalError, true)]
+    fn what_kubernetes_refuses_is_told_apart_from_its_silence(
+        #[case] code: u16,
+        #[case] said: &str,
+        #[case] reason: Reason,
+        #[case] transient: bool,
+    ) {
+        let status = Status::failure("no", said).with_code(code).boxed();
+        let trouble = Trouble::from(kube::Error::Api(status));
+        assert_eq!((trouble.reason, trouble.transient), (reason, transient));
     }
 }

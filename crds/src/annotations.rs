@@ -1,6 +1,6 @@
 //! Annotations: what a user says to the controller without changing a spec.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::condition::truncate;
 
@@ -28,6 +28,10 @@ pub const ARRIVED: &str = "brickline.dev/arrived";
 /// The commit that the branch was at before that push, as the forge told it. Set by the controller.
 pub const BEFORE: &str = "brickline.dev/before";
 
+/// Who asked for the releases that led to this one, as a JSON list of names: their approvals don't count on it. Set by the
+/// controller.
+pub const REQUESTERS: &str = "brickline.dev/requesters";
+
 /// The most characters of the token that are compared and echoed.
 pub const MAX_REQUESTED_AT: usize = 128;
 
@@ -35,6 +39,12 @@ pub const MAX_REQUESTED_AT: usize = 128;
 #[must_use]
 pub fn requested_at(annotations: &BTreeMap<String, String>) -> Option<String> {
     annotations.get(REQUESTED_AT).map(|token| truncate(token, MAX_REQUESTED_AT))
+}
+
+/// The names in [`REQUESTERS`]; none if the annotation is missing or no list of names.
+#[must_use]
+pub fn requesters(annotations: &BTreeMap<String, String>) -> BTreeSet<String> {
+    annotations.get(REQUESTERS).and_then(|names| serde_json::from_str(names).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -47,5 +57,14 @@ mod tests {
         assert_eq!(requested_at(&BTreeMap::new()), None);
         assert_eq!(requested_at(&with("2026-11-21T10:00:00Z")).as_deref(), Some("2026-11-21T10:00:00Z"));
         assert_eq!(requested_at(&with(&"é".repeat(500))).unwrap().chars().count(), MAX_REQUESTED_AT);
+    }
+
+    #[test]
+    fn only_a_list_of_names_names_anybody() {
+        let with = |names: &str| requesters(&BTreeMap::from([(REQUESTERS.to_owned(), names.to_owned())]));
+        assert_eq!(with(r#"["eve","ana","eve"]"#).into_iter().collect::<Vec<_>>(), ["ana", "eve"]);
+        for other in ["", "eve", "{}", "[1]"] {
+            assert_eq!(with(other), BTreeSet::new(), "{other}");
+        }
     }
 }

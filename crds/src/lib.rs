@@ -39,7 +39,7 @@ pub use release::{
     PhaseStatus, PlannedJob, PythonWheel, Regression, ReleaseReason, ReleaseResult, ReleaseState, RemoteArtifact,
     Required, Resources, Restart, RestartTicket, Retries, Rules, RunTicket, Runs, RuntimeEngine, Select, Serverless,
     Source, SparkPython, StartTicket, StepCondition, Stopping, Strategy, TaskTest, Test, TestCounts, TestSource,
-    TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waiting, WhenIdle,
+    TestVerdict, Tests, Ticket, Timeouts, WaitLimits, Waited, Waiting, WhenIdle,
 };
 pub use schedule::Schedule;
 pub use workspace::{

@@ -86,8 +86,8 @@ pub struct Approvals {
     pub required: u32,
     /// How long a release waits for them before it ends `TimedOut`. Default: `72h`.
     pub timeout: GoDuration,
-    /// Whether the approvals of those who asked for the release (`requestedBy` and `requestedFor`) don't count. Their
-    /// rejection always does. Default: true.
+    /// Whether the approvals of those who asked for the release, or for one that led to it (`requestedBy` and `requestedFor`),
+    /// don't count. Their rejection always does. Default: true.
     pub not_requester: bool,
 }
 

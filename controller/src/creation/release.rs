@@ -1,6 +1,6 @@
 //! A release to be: what a pipeline makes of an occasion. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brickline_crds::{
     Build, BuildOnly, Cause, DatabricksRelease, DatabricksReleaseSpec, GitSource, OnFailure, PipelineStage,
@@ -29,6 +29,8 @@ pub(crate) struct Occasion {
     pub(crate) cause: Option<Cause>,
     /// Who merged or pushed.
     pub(crate) requested_for: Option<String>,
+    /// Everybody who asked for the releases that this one follows from.
+    pub(crate) requesters: BTreeSet<String>,
     /// What tells apart releases of one commit to one stage: empty for a push and a poll.
     pub(crate) trigger: String,
     /// The release that built the artifacts. None: this one builds.
@@ -89,6 +91,7 @@ impl Occasion {
             reason: ReleaseReason::Push,
             cause: None,
             requested_for: None,
+            requesters: BTreeSet::new(),
             trigger: String::new(),
             root: None,
             pull_request: None,
@@ -224,7 +227,9 @@ impl Draft {
         };
         let told = self.occasion.told.as_ref().map(told).into_iter().flatten();
         let told = told.filter_map(|(key, value)| Some((key, value?)));
-        let own = self.occasion.root.as_ref().map(root).into_iter().flatten().chain(told);
+        let names = Some(&self.occasion.requesters).filter(|names| !names.is_empty());
+        let requesters = names.and_then(|names| Some((annotations::REQUESTERS, serde_json::to_string(names).ok()?)));
+        let own = self.occasion.root.as_ref().map(root).into_iter().flatten().chain(told).chain(requesters);
         let own = own.map(|(key, value)| (key.to_owned(), value));
         foreign(&pipeline.spec.template.metadata.annotations).chain(own).collect()
     }

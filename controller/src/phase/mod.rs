@@ -28,7 +28,7 @@ use brickline_crds::labels::FINALIZER;
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseSpec, DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Ticket,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use crate::artifact::Fetched;
@@ -154,6 +154,16 @@ pub(crate) enum Step {
 /// Whether the release has our finalizer: Kubernetes keeps it until what was begun is cleaned up.
 pub(crate) fn is_ours(release: &DatabricksRelease) -> bool {
     release.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// How long the work of a deleted release may hold its namespace up, whatever its own spec says: what has not stopped by
+/// then, and locks that could not be given back, are given up.
+const LET_GO: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether what has gone on since then no longer holds a release that was deleted. Both times are this controller's: its
+/// clock may be another than the API server's.
+pub(crate) fn is_let_go(release: &DatabricksRelease, since: Timestamp, now: Timestamp) -> bool {
+    release.metadata.deletion_timestamp.is_some() && now.duration_since(since) > LET_GO
 }
 
 /// One turn of a phase: what its `decide` may look at.

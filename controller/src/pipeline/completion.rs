@@ -13,7 +13,7 @@ use brickline_crds::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::lineage::{Releases, digest, git, is_good, result};
+use super::lineage::{Releases, digest, git, is_good, requesters, result};
 use super::promotion::release_view;
 use super::stage::{first_seen, nothing_yet};
 use super::trust::{counts, is_branch_wanted};
@@ -93,8 +93,9 @@ fn draft(
         source: Source { artifact_from: vec![from], ..Source::default() },
         origin: git(release).cloned(),
         reason: ReleaseReason::BuildCompletion,
-        cause: Some(Cause { release: name.clone(), message }),
+        cause: Some(Cause { release: name.clone(), uid: release.uid(), message }),
         requested_for: release.spec.requested_for.clone(),
+        requesters: requesters(other.releases, release),
         trigger: format!("{digest} of {name}"),
         root: Some(other.releases.root(release).root),
         pull_request: None,

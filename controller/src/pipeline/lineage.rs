@@ -1,6 +1,6 @@
 //! The releases of a pipeline: which artifact each one has, who built it, and which of two is newer. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use brickline_crds::{
     DatabricksRelease, GitSource, Phase, ReleaseResult, ReleaseState, StoredArtifact, annotations, labels,
@@ -152,6 +152,12 @@ pub(super) fn is_good(release: &DatabricksRelease) -> bool {
 pub(super) fn has_deployed(release: &DatabricksRelease) -> bool {
     let deploy = release.status.as_ref().and_then(|status| status.phase(Phase::Deploy));
     deploy.is_some_and(|deploy| deploy.start_time.is_some())
+}
+
+/// Everybody who asked for the release, or for the one that built what it releases.
+pub(super) fn requesters(releases: Releases, release: &DatabricksRelease) -> BTreeSet<String> {
+    let root = releases.root(release).release.requesters();
+    release.requesters().into_iter().chain(root).collect()
 }
 
 /// The digest of the artifact it built or releases.

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use brickline_crds::{DatabricksRelease, ReleasePipeline, RunCounter, labels};
+use brickline_crds::{DatabricksRelease, Reason, ReleasePipeline, RunCounter, labels};
 use jiff::{Timestamp, tz::TimeZone};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 
 use crate::context::Context;
+use crate::trouble::Trouble;
 
 /// How often a number is tried again when somebody else wrote the pipeline's status at the same time.
 const TRIES: usize = 5;
 
 /// The next number of the release's pipeline; empty without one. A crash after it skips a number, which harms nobody.
-pub(crate) async fn number(release: &DatabricksRelease, context: &Context) -> Result<String, kube::Error> {
+pub(crate) async fn number(release: &DatabricksRelease, context: &Context) -> Result<String, Trouble> {
     let Some(name) = release.labels().get(labels::PIPELINE) else { return Ok(String::new()) };
     let pipelines: Api<ReleasePipeline> =
         Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
@@ -36,14 +37,17 @@ pub(crate) async fn number(release: &DatabricksRelease, context: &Context) -> Re
         match pipelines.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(_) => return Ok(format!("{}.{}", next.date, next.last)),
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(String::new())
+    let message =
+        format!("pipeline {name} changed under each of {TRIES} attempts to number the release; it is tried again");
+    Err(Trouble::passing(Reason::InternalError, message))
 }
 
 fn after(last: &RunCounter, now: Timestamp) -> RunCounter {
-    let date = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string();
+    // A clock that was set back must not give the numbers of a day again.
+    let date = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string().max(last.date.clone());
     let number = if last.date == date { last.last.saturating_add(1) } else { 1 };
     RunCounter { date, last: number }
 }
@@ -58,5 +62,12 @@ mod tests {
         let first = after(&RunCounter { date: "20261120".into(), last: 7 }, morning);
         assert_eq!(first, RunCounter { date: "20261121".into(), last: 1 });
         assert_eq!(after(&first, morning).last, 2);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_over_midnight_gives_no_number_twice() {
+        let night: Timestamp = "2026-11-20T23:59:58Z".parse().unwrap();
+        let last = RunCounter { date: "20261121".into(), last: 2 };
+        assert_eq!(after(&last, night), RunCounter { date: "20261121".into(), last: 3 });
     }
 }

@@ -93,10 +93,13 @@ impl Run<'_> {
             None => found.iter().all(|release| is_good(release)),
             Some(condition) => condition::holds(condition, &views(&before, &found), &release_view(first))?,
         };
-        Ok(lets.then(|| self.promotion(stage, first, artifact)))
+        Ok(lets.then(|| self.promotion(stage, &found, artifact)).flatten())
     }
 
-    fn promotion(&self, stage: &PipelineStage, first: &DatabricksRelease, artifact: &str) -> Promotion {
+    fn promotion(&self, stage: &PipelineStage, found: &[&DatabricksRelease], artifact: &str) -> Option<Promotion> {
+        let first = found.first()?;
+        let requesters = found.iter().map(|release| release.requesters());
+        let requesters = requesters.chain([self.lineage.release.requesters()]).flatten().collect();
         let root = &self.lineage.root;
         let origin = git(first).or_else(|| git(self.lineage.release)).cloned();
         let place = first.spec.stage.as_deref().unwrap_or("the build");
@@ -104,15 +107,20 @@ impl Run<'_> {
             source: Source { artifact_from: vec![from(first, artifact)], ..Source::default() },
             origin,
             reason: ReleaseReason::Promotion,
-            cause: Some(Cause { release: first.name_any(), message: format!("{place} ended {}", result(first)) }),
+            cause: Some(Cause {
+                release: first.name_any(),
+                uid: first.uid(),
+                message: format!("{place} ended {}", result(first)),
+            }),
             requested_for: self.lineage.release.spec.requested_for.clone(),
+            requesters,
             trigger: format!("{artifact} of {}", root.name),
             root: Some(root.clone()),
             pull_request: None,
             told: None,
         };
         let draft = Draft { stage: Some(stage.clone()), occasion };
-        Promotion { draft, promoted: self.lineage.stored(artifact) }
+        Some(Promotion { draft, promoted: self.lineage.stored(artifact) })
     }
 }
 

@@ -10,7 +10,7 @@ use brickline_crds::{
 };
 use kube::ResourceExt;
 
-use super::lineage::{Releases, git, has_deployed, result};
+use super::lineage::{Releases, created, git, has_deployed, requesters, result};
 use crate::creation::{Draft, Occasion, Root, stages};
 
 /// The longest text of a cause, as in the schema.
@@ -32,10 +32,8 @@ fn rollback<'a>(
 ) -> Option<(Draft, &'a DatabricksRelease)> {
     let (deployed, good) = (known.deployed.as_ref()?, known.last_good.as_ref()?);
     let failed = releases.get(&deployed.release).filter(|release| is_to_roll_back(release))?;
-    let done = |release: &DatabricksRelease| {
-        let cause = release.spec.cause.as_ref().map(|cause| cause.release.as_str());
-        release.spec.reason == ReleaseReason::Rollback && cause == Some(&deployed.release)
-    };
+    let done =
+        |release: &DatabricksRelease| release.spec.reason == ReleaseReason::Rollback && follows_from(release, failed);
     if good.artifact == deployed.artifact || releases.iter().any(done) {
         return None;
     }
@@ -43,14 +41,27 @@ fn rollback<'a>(
         source: Source { artifact_from: vec![from(good)], ..Source::default() },
         origin: origin(pipeline, releases, good),
         reason: ReleaseReason::Rollback,
-        cause: Some(Cause { release: failed.name_any(), message: why(failed) }),
+        cause: Some(Cause { release: failed.name_any(), uid: failed.uid(), message: why(failed) }),
         requested_for: failed.spec.requested_for.clone(),
+        requesters: requesters(releases, failed),
         trigger: format!("rollback of {} {}", failed.name_any(), failed.uid().unwrap_or_default()),
         root: root(releases, good),
         pull_request: None,
         told: None,
     };
     Some((Draft { stage: stages::stage(pipeline, &known.name).cloned(), occasion }, failed))
+}
+
+/// Whether `failed` is the cause of `release`, and not another one that had its name before. A cause without a uid, as
+/// people write it, speaks of whoever had the name then.
+fn follows_from(release: &DatabricksRelease, failed: &DatabricksRelease) -> bool {
+    let Some(cause) = release.spec.cause.as_ref().filter(|cause| cause.release == failed.name_any()) else {
+        return false;
+    };
+    match &cause.uid {
+        Some(uid) => failed.uid().as_ref() == Some(uid),
+        None => created(release) >= created(failed),
+    }
 }
 
 /// A release by hand is rolled back as well if it asks for it; a rollback never asks.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::lineage::{Releases, has_deployed, is_good, stored};
+use super::lineage::{Releases, digest, has_deployed, is_good, stored};
 use crate::creation::stages::entry;
 
 /// The status of every stage, as the releases tell it.
@@ -18,11 +18,21 @@ pub(super) fn stages(pipeline: &ReleasePipeline, releases: Releases, now: Timest
     let since = first_seen(pipeline, now);
     let of_stage = |stage: &PipelineStage| {
         let known = known(pipeline, &stage.name);
+        let before = known.deployed.clone();
+        // One that began after Deploy says something of the stage only if what it tested was there.
+        let has = |release: &DatabricksRelease| {
+            let older = |stored: &StoredArtifact| releases.age_of(stored) < releases.age(release);
+            let there = deployed(stage, releases).chain(before.clone()).filter(older);
+            let there = there.max_by_key(|stored| releases.age_of(stored));
+            there.is_some_and(|there| digest(release) == Some(there.artifact.as_str()))
+        };
         let promoted = known.promoted.clone().or_else(|| Some(nothing_yet(since)));
         StageStatus {
             name: stage.name.clone(),
             deployed: newest(stage, releases, known.deployed, has_deployed),
-            last_good: newest(stage, releases, known.last_good, is_good),
+            last_good: newest(stage, releases, known.last_good, |release| {
+                is_good(release) && (has_deployed(release) || has(release))
+            }),
             promoted: promoted.filter(|_| begin != Some(&stage.name)),
         }
     };
@@ -46,16 +56,23 @@ fn known(pipeline: &ReleasePipeline, stage: &str) -> StageStatus {
     stages.iter().find(|known| known.name == stage).cloned().unwrap_or_default()
 }
 
+fn here<'a>(stage: &PipelineStage, releases: Releases<'a>) -> impl Iterator<Item = &'a DatabricksRelease> {
+    releases.iter().filter(|release| {
+        release.spec.stage.as_ref() == Some(&stage.name)
+            && release.spec.workspace_ref.as_ref() == Some(&stage.workspace_ref)
+    })
+}
+
+fn deployed(stage: &PipelineStage, releases: Releases) -> impl Iterator<Item = StoredArtifact> {
+    here(stage, releases).filter(|release| has_deployed(release)).filter_map(stored)
+}
+
 fn newest(
     stage: &PipelineStage,
     releases: Releases,
     known: Option<StoredArtifact>,
-    wanted: fn(&DatabricksRelease) -> bool,
+    wanted: impl Fn(&DatabricksRelease) -> bool,
 ) -> Option<StoredArtifact> {
-    let here = |release: &&DatabricksRelease| {
-        release.spec.stage.as_ref() == Some(&stage.name)
-            && release.spec.workspace_ref.as_ref() == Some(&stage.workspace_ref)
-    };
-    let found = releases.iter().filter(here).filter(|release| wanted(release)).filter_map(stored);
+    let found = here(stage, releases).filter(|release| wanted(release)).filter_map(stored);
     found.chain(known).max_by_key(|stored| releases.age_of(stored))
 }

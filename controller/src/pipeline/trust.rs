@@ -6,6 +6,8 @@
 //! the stage that should have tested it. A rollback never counts: what was promoted once is not promoted again. Neither does
 //! a release of a pull request, nor what people make of its artifact: nobody has merged it.
 
+use std::collections::BTreeSet;
+
 use brickline_crds::{DatabricksRelease, DatabricksReleaseSpec, Phase, ReleasePipeline, ReleaseReason, labels};
 
 use super::lineage::{Releases, digest};
@@ -36,6 +38,7 @@ fn is_faithful(pipeline: &ReleasePipeline, releases: Releases, release: &Databri
         reason: spec.reason,
         cause: None,
         requested_for: None,
+        requesters: BTreeSet::new(),
         trigger: String::new(),
         root: None,
         pull_request: None,

@@ -6,6 +6,7 @@ use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, GoDuration, Pha
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::timeout;
 use crate::context::Context;
 use crate::phase::{self, Effect, Outcome};
 use crate::trouble::Trouble;
@@ -59,7 +60,7 @@ async fn cut_off(
             "the deployment was cut off",
         ),
     };
-    let left = left(status, phase, whole);
+    let left = left(release, status, phase, whole);
     let left = attempt.map_or(left, |attempt| left.min(attempt.get()));
     tokio::select! {
         () = tokio::time::sleep(left) => Trouble::passing(Reason::TimedOut, late),
@@ -73,16 +74,17 @@ async fn in_time(
     status: &DatabricksReleaseStatus,
     work: impl Future<Output = Result<Outcome, Trouble>>,
 ) -> Result<Outcome, Trouble> {
-    let left = left(status, Phase::Operate, release.spec.timeouts.operate);
+    let left = left(release, status, Phase::Operate, release.spec.timeouts.operate);
     let late = || Trouble::passing(Reason::TimedOut, "the change of jobs was cut off by timeouts.operate");
     tokio::time::timeout(left, work).await.unwrap_or_else(|_| Err(late()))
 }
 
-/// How long the phase may still work.
-fn left(status: &DatabricksReleaseStatus, phase: Phase, limit: GoDuration) -> Duration {
-    let started = status.phase(phase).and_then(|phase| phase.start_time.as_ref()).map(|time| time.0);
-    let elapsed = started.and_then(|started| Duration::try_from(Timestamp::now().duration_since(started)).ok());
-    limit.get().saturating_sub(elapsed.unwrap_or_default())
+/// How long the phase may still work: by its own timeout, and by the release's.
+fn left(release: &DatabricksRelease, status: &DatabricksReleaseStatus, phase: Phase, limit: GoDuration) -> Duration {
+    let now = Timestamp::now();
+    let worked = status.phase(phase).map(|phase| timeout::worked(phase, now)).unwrap_or_default();
+    let all = timeout::active(status, now);
+    limit.get().saturating_sub(worked).min(release.spec.timeouts.release.get().saturating_sub(all))
 }
 
 /// Asks a phase's work to stop. Of Deploy only an asset bundle goes on by itself; Install and Operate have nothing that

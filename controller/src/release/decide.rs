@@ -16,7 +16,7 @@ use kube::ResourceExt;
 use strum::IntoEnumIterator;
 
 use super::status::derive;
-use super::{retry, timeout};
+use super::{retry, size, timeout};
 use crate::phase::test::Ebb;
 use crate::phase::{self, Effect, Ending, Outcome, Step, Trouble, Turn, View, begin, finish, gate};
 use crate::queue::Newer;
@@ -53,6 +53,11 @@ pub(crate) fn current(status: &DatabricksReleaseStatus) -> Option<&PhaseStatus> 
 /// What the release needs next.
 pub(crate) fn decide(release: &DatabricksRelease, observed: &Observed, now: Timestamp) -> Decision {
     let status = release.status.clone().unwrap_or_default();
+    if status.state != ReleaseState::Finished
+        && let Some(asked) = asked_again(release, &status)
+    {
+        return record(release, asked, now);
+    }
     match status.state {
         ReleaseState::Finished => Decision::Done,
         ReleaseState::Finishing => {
@@ -87,9 +92,6 @@ fn advance(
     let Some(phase) = current(status) else { return record(release, finishing(status), now) };
     let (outcome, newer) = (observed.outcome.as_ref(), observed.newer.as_ref());
     let turn = Turn { release, status, phase, outcome, newer, now };
-    if let Some(asked) = asked_again(&turn) {
-        return record(release, asked, now);
-    }
     if phase.state == PhaseState::Pending {
         return settle(&turn, enter(&turn, &observed.view));
     }
@@ -109,12 +111,17 @@ fn advance(
 }
 
 /// A new `requestedAt` ends the pause before another attempt; the status says that it was heard.
-fn asked_again(turn: &Turn) -> Option<Box<DatabricksReleaseStatus>> {
-    let token = annotations::requested_at(turn.release.annotations())?;
-    if token == turn.status.last_handled_requested_at {
+fn asked_again(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> Option<Box<DatabricksReleaseStatus>> {
+    let token = annotations::requested_at(release.annotations())?;
+    // Before it is ours a release has no status of ours either.
+    if token == status.last_handled_requested_at || (status.phases.is_empty() && !phase::is_ours(release)) {
         return None;
     }
-    let mut status = turn.with_phase(|phase| phase.retry_at = None);
+    let mut status = Box::new(status.clone());
+    let current = current(&status).map(|phase| phase.name);
+    if let Some(phase) = current.and_then(|name| status.phase_mut(name)) {
+        phase.retry_at = None;
+    }
     status.last_handled_requested_at = token;
     Some(status)
 }
@@ -287,6 +294,7 @@ fn ended(mut status: DatabricksReleaseStatus, name: Phase, ending: &Ending, now:
     // A phase that was planned and then not due ends the release as well as one that failed.
     let road_ends = !ending.state.lets_pass() || ending.state == PhaseState::Skipped;
     status.waiting = None;
+    status.waited.clear();
     for phase in &mut status.phases {
         if phase.name == name {
             phase.state = ending.state;
@@ -310,28 +318,6 @@ fn finishing(status: &DatabricksReleaseStatus) -> Box<DatabricksReleaseStatus> {
 }
 
 fn record(release: &DatabricksRelease, mut status: Box<DatabricksReleaseStatus>, now: Timestamp) -> Decision {
-    bound(&mut status);
-    derive(release, &mut status, now);
+    size::fit(&mut status, |status| derive(release, status, now));
     Decision::Record(status)
-}
-
-/// What comes from outside is cut to what the schema takes: a refused write would lose all of it.
-fn bound(status: &mut DatabricksReleaseStatus) {
-    for phase in &mut status.phases {
-        phase.message = truncate(&phase.message, MAX_MESSAGE);
-    }
-    if let Some(waiting) = &mut status.waiting {
-        waiting.message = truncate(&waiting.message, MAX_MESSAGE);
-    }
-    for failure in &mut status.tests.first_failures {
-        failure.name = truncate(&failure.name, 512);
-        failure.message = truncate(&failure.message, 1024);
-    }
-    for issue in &mut status.issues {
-        issue.name = truncate(&issue.name, 512);
-        issue.message = truncate(&issue.message, 1024);
-    }
-    for approval in &mut status.approvals {
-        approval.comment = truncate(&approval.comment, 1024);
-    }
 }

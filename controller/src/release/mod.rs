@@ -9,6 +9,7 @@ mod recall;
 mod retry;
 #[cfg(test)]
 mod simulator;
+mod size;
 mod status;
 mod timeout;
 pub(crate) mod variables;
@@ -33,6 +34,9 @@ use world::{World, is_gone};
 /// Steps in one reconcile before other releases get their turn.
 const STEPS: usize = 50;
 
+/// When to come again if what was decided is what is stored.
+const SAME: Duration = Duration::from_secs(1);
+
 /// Walks the release as far as it goes without waiting.
 ///
 /// A release that is gone needs nothing more.
@@ -54,7 +58,8 @@ async fn walk(mut release: DatabricksRelease, world: &impl World) -> Result<Opti
     for _ in 0..STEPS {
         let now = world.now();
         match next(&release, outcome.take(), world, now).await {
-            // Deciding the same again would go round for ever: read what the API server holds.
+            // Deciding the same again would go round for ever: read what the API server holds, once.
+            Decision::Record(status) if fresh && release.status.as_ref() == Some(&*status) => return Ok(Some(SAME)),
             Decision::Record(status) if release.status.as_ref() == Some(&*status) => {
                 (release, fresh) = (world.stored(&release).await?, true);
             }

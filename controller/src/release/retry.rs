@@ -28,6 +28,10 @@ pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
         let [first, last] = UNCOUNTED;
         let longest = if trouble.reason == Reason::AuthenticationFailed { last } else { first };
         let pause = worked(turn.phase, turn.now).clamp(first, longest);
+        // It is written down once: what lasts costs no writes.
+        if turn.phase.reason == Some(trouble.reason) && turn.phase.retry_at.is_some() {
+            return Step::Wait(Some(pause));
+        }
         return Step::Record(turn.with_phase(|phase| {
             phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
             phase.reason = Some(trouble.reason);
@@ -47,6 +51,7 @@ pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
     let message = format!("{}; attempt {} of {} follows", trouble.message, faults + 1, limit + 1);
     Step::Record(turn.with_phase(|phase| {
         phase.faults = faults;
+        phase.retries = phase.retries.saturating_add(1);
         phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
         phase.reason = Some(Reason::ProgressingWithRetry);
         phase.message = message;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use brickline_crds::{DatabricksReleaseStatus, Phase, PhaseState, PhaseStatus, Reason, Stopping};
 use jiff::Timestamp;
 
-use crate::phase::{Ending, Turn, build, idle};
+use crate::phase::{Ending, Turn, build, idle, is_let_go};
 
 /// What a Job may take beyond its own deadline, which tells more than ours.
 const BEYOND: Duration = Duration::from_mins(5);
@@ -77,5 +77,5 @@ fn timed_out(turn: &Turn, what: &str) -> Ending {
 pub(super) fn grace_is_over(turn: &Turn, stopping: &Stopping) -> bool {
     let since = stopping.since.as_ref().map_or(turn.now, |since| since.0);
     let waited = Duration::try_from(turn.now.duration_since(since)).unwrap_or_default();
-    waited > turn.spec().timeouts.cancel_grace_period.get()
+    waited > turn.spec().timeouts.cancel_grace_period.get() || is_let_go(turn.release, since, turn.now)
 }

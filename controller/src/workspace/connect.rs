@@ -84,13 +84,31 @@ impl Clients {
     }
 }
 
+/// Where a workspace is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// As the watch last saw it, which costs nothing.
+    ByWatch,
+    /// As the API server has it.
+    Stored,
+}
+
 /// Connects to the workspace a release names.
 pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> Result<Connection, Trouble> {
+    connect_by(release, Known::ByWatch, context).await
+}
+
+/// The same, with a say in where the workspace is looked up.
+pub(crate) async fn connect_by(
+    release: &DatabricksRelease,
+    from: Known,
+    context: &Context,
+) -> Result<Connection, Trouble> {
     let namespace = release.namespace().unwrap_or_default();
     let Some(reference) = &release.spec.workspace_ref else {
         return Err(Trouble::lasting(Reason::InvalidSpec, "the release names no workspace"));
     };
-    let workspace = find(&namespace, &reference.name, context).await?.ok_or_else(|| {
+    let workspace = find(&namespace, &reference.name, from, context).await?.ok_or_else(|| {
         let message = format!("DatabricksWorkspace {namespace}/{} does not exist", reference.name);
         Trouble::passing(Reason::DependencyNotReady, message)
     })?;
@@ -103,8 +121,14 @@ pub(crate) async fn connect(release: &DatabricksRelease, context: &Context) -> R
 }
 
 /// The workspace as the watch last saw it. Whether one is missing only the API server knows.
-async fn find(namespace: &str, name: &str, context: &Context) -> Result<Option<Arc<DatabricksWorkspace>>, kube::Error> {
-    if let Some(workspace) = context.workspaces.get(&ObjectRef::new(name).within(namespace)) {
+async fn find(
+    namespace: &str,
+    name: &str,
+    from: Known,
+    context: &Context,
+) -> Result<Option<Arc<DatabricksWorkspace>>, kube::Error> {
+    let seen = context.workspaces.get(&ObjectRef::new(name).within(namespace));
+    if let Some(workspace) = seen.filter(|_| from == Known::ByWatch) {
         return Ok(Some(workspace));
     }
     let workspaces: Api<DatabricksWorkspace> = Api::namespaced(context.kube.clone(), namespace);

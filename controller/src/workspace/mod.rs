@@ -8,5 +8,5 @@ pub(crate) mod protection;
 mod reconcile;
 mod references;
 
-pub(crate) use connect::{Clients, Connection, cluster, connect};
+pub(crate) use connect::{Clients, Connection, Known, cluster, connect, connect_by};
 pub(crate) use reconcile::reconcile;

@@ -53,9 +53,9 @@ impl Default for Timeouts {
 }
 
 /// The rule that the release's timeout covers its phases, and a phase's its attempts.
-const ADD_UP: &str = "duration(self.release) >= duration(self.build) + duration(self.deploy) + duration(self.install) + duration(self.test) && (!has(self.buildAttempt) || duration(self.buildAttempt) <= duration(self.build)) && (!has(self.deployAttempt) || duration(self.deployAttempt) <= duration(self.deploy)) && duration(self.restart) <= duration(self.install)";
+const ADD_UP: &str = "duration(self.release) >= duration(self.build) + duration(self.deploy) + duration(self.install) + duration(self.test) + duration(self.operate) && (!has(self.buildAttempt) || duration(self.buildAttempt) <= duration(self.build)) && (!has(self.deployAttempt) || duration(self.deployAttempt) <= duration(self.deploy)) && duration(self.restart) <= duration(self.install)";
 /// What a user reads when it does not hold.
-const ADD_UP_MESSAGE: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt at most build, deployAttempt at most deploy, restart at most install";
+const ADD_UP_MESSAGE: &str = "timeouts don't add up: release must be at least build + deploy + install + test + operate together, buildAttempt at most build, deployAttempt at most deploy, restart at most install";
 
 /// How long a release waits for what others hold; afterwards it ends `TimedOut`. Waiting doesn't count as active time.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,9 +66,10 @@ pub struct WaitLimits {
     pub slot: GoDuration,
     /// For the clusters and target folders that another release works on. Default: `4h`.
     pub cluster: GoDuration,
-    /// For a workspace, a Secret or an artifact that is missing or does not answer. Default: `10m`.
+    /// For a workspace, a Secret, a right or an artifact that is missing or does not answer. Default: `10m`.
     pub dependency: GoDuration,
-    /// For a release window of the workspace to open. Default: `168h`.
+    /// For those who keep the workspace: for its next window, for its end of `suspend`, or for credentials that Databricks
+    /// takes. Default: `168h`.
     pub window: GoDuration,
 }
 

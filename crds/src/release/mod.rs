@@ -17,12 +17,12 @@ mod status;
 mod task;
 mod test;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExtraApprovals, LocalRef, Phase, Reporting, pattern};
+use crate::{ExtraApprovals, LocalRef, Phase, Reporting, annotations, pattern};
 
 pub use artifact::RemoteArtifact;
 pub use build::{Build, BuildOnly, BuildTests, Required, Resources};
@@ -39,7 +39,7 @@ pub use source::{ArtifactFrom, Cause, GitSource, ReleaseReason, Source};
 pub use status::{
     ApprovalRecord, Artifact, BuildJobStatus, BundleTicket, Changes, DatabricksReleaseStatus, DeployTicket,
     FirstFailure, Issue, JobStatus, LockTicket, PhaseStatus, ReleaseResult, ReleaseState, RestartTicket, RunTicket,
-    StartTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waiting,
+    StartTicket, Stopping, TestCounts, TestVerdict, Tests, Ticket, Waited, Waiting,
 };
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select, TaskTest, Test, TestSource};
@@ -205,6 +205,13 @@ impl DatabricksRelease {
             return Some("the release was deleted");
         }
         self.spec.cancel.then_some("canceled by spec.cancel")
+    }
+
+    /// Everybody who asked for it: for this release, and for those that led to it.
+    #[must_use]
+    pub fn requesters(&self) -> BTreeSet<String> {
+        let before = self.metadata.annotations.as_ref().map(annotations::requesters).unwrap_or_default();
+        [&self.spec.requested_by, &self.spec.requested_for].into_iter().flatten().cloned().chain(before).collect()
     }
 }
 

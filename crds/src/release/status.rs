@@ -2,6 +2,7 @@
 
 mod phase;
 mod ticket;
+mod waited;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::{Decision, GoDuration, Phase, Reason};
 
 pub use phase::{BuildJobStatus, PhaseStatus, Stopping};
 pub use ticket::{BundleTicket, DeployTicket, RestartTicket, RunTicket, StartTicket, TestVerdict, Ticket};
+pub use waited::Waited;
 
 /// A release's status. Small by design: counts, first failures, digests and places; the rest is in the artifact store.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,12 @@ pub struct DatabricksReleaseStatus {
     /// What it waits for; absent while it works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// How long it has waited for other things at the same gate: no limit of `spec.waiting` begins anew after an
+    /// interruption.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reason"]))]
+    pub waited: Vec<Waited>,
     /// The phase under way, or the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
@@ -112,6 +120,7 @@ impl Default for DatabricksReleaseStatus {
             run: String::new(),
             state: ReleaseState::default(),
             waiting: None,
+            waited: Vec::new(),
             phase: None,
             result: ReleaseResult::default(),
             start_time: None,
@@ -214,13 +223,13 @@ impl ReleaseResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// `WaitingForSlot`, `WaitingForCluster`, `WaitingForApproval`, `WaitingForWindow`, `Suspended` or
-    /// `DependencyNotReady`.
+    /// `WaitingForSlot`, `WaitingForCluster`, `WaitingForApproval`, `WaitingForWindow`, `Suspended`,
+    /// `DependencyNotReady`, `NotAuthorized`, `AuthenticationFailed` or `InternalError`.
     pub reason: Reason,
     /// The same for people. Example: `cluster main, held by data/dbxdemo-99a2f1c0de42`.
     #[schemars(length(max = 4096))]
     pub message: String,
-    /// Since when: `spec.waiting` counts from here.
+    /// Since when: `spec.waiting` counts from here. Earlier waits for the same at this gate move it back.
     pub since: Time,
     /// When it ends without anybody's doing: a window opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -134,6 +134,7 @@ fn is_taken(#[case] source: &Value, #[case] fields: Value) {
 #[case(&git(), json!({"tags": ["a b"]}), "tags are words")]
 #[case(&git(), json!({"parameters": {"a-b": "x"}}), "parameter names are words")]
 #[case(&git(), json!({"timeouts": {"release": "1h"}}), "timeouts don't add up")]
+#[case(&git(), json!({"timeouts": {"operate": "2h1s"}}), "timeouts don't add up")]
 #[case(&git(), json!({"install": {"clusters": ["etl"]}}), "test.compute.cluster is none of install.clusters")]
 #[case(&git(), json!({"test": {"compute": {"cluster": "etl"}}}), "is none of install.clusters")]
 #[case(&git(), json!({"install": {"libraries": [{}]}}), "each of install.libraries is exactly one of")]

@@ -40,8 +40,8 @@ const REPO: &str = "repo is an address such as https://index.example.com/simple,
 /// What is said of tests on a cluster that nothing is installed on.
 pub const OTHER_CLUSTER: &str = "test.compute.cluster is none of install.clusters: on another cluster the tests would meet other \
                                  libraries; add it there, test on one of them, or set test.allowOtherCluster: true";
-const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test together, buildAttempt \
-                      at most build, deployAttempt at most deploy, restart at most install";
+const ADD_UP: &str = "timeouts don't add up: release must be at least build + deploy + install + test + operate together, \
+                      buildAttempt at most build, deployAttempt at most deploy, restart at most install";
 const BACKOFF: &str = "backoff.initial must be at most backoff.max";
 const TAGS: &str = "tags are words of letters, digits, '-', '_' and '.', at most 63 characters";
 const EMPTY: &str = "should be at least 1 chars long";
@@ -108,19 +108,21 @@ fn durations(table: &mut Table, at: &str) {
     table.field(format!("{at}.timeouts.release")).takes([json!("10h")]).refuses(DURATION, [json!("2d")]);
 }
 
-/// The defaults are 6h for 1h + 30m + 30m + 2h.
+/// The defaults are 6h for 1h + 30m + 30m + 2h + 10m.
 fn timeouts(table: &mut Table, at: &str) {
     let good = [
         json!({}),
-        json!({"release": "4h"}),
-        json!({"build": "3h"}),
+        json!({"release": "4h10m"}),
+        json!({"build": "2h50m"}),
+        json!({"operate": "2h"}),
         json!({"build": "10s", "buildAttempt": "10s", "deploy": "10s", "deployAttempt": "5s"}),
         json!({"install": "10m", "restart": "10m"}),
-        json!({"release": "40s", "build": "10s", "deploy": "10s", "install": "10s", "test": "10s", "restart": "10s"}),
+        json!({"release": "50s", "build": "10s", "deploy": "10s", "install": "10s", "test": "10s", "operate": "10s", "restart": "10s"}),
     ];
     let bad = [
-        json!({"release": "3h59m"}),
-        json!({"build": "3h1s"}),
+        json!({"release": "4h9m"}),
+        json!({"build": "2h50m1s"}),
+        json!({"operate": "2h1s"}),
         json!({"build": "10m", "buildAttempt": "11m"}),
         json!({"buildAttempt": "2h"}),
         json!({"deploy": "10m", "deployAttempt": "11m"}),

@@ -218,7 +218,10 @@ fn what_for(table: &mut Table) {
         .field("spec.cause")
         .takes([json!({"release": "dbxdemo-4f2c91d0a7be", "message": "Test failed: InnerTestsFailed"})])
         .refuses(pipeline::OBJECT, [json!({"release": "data/dbxdemo"})])
+        .takes([json!({"release": "a", "uid": "6a2f41c3-a54c-fce8-32d2-0324e1c32e22"})])
         .refuses("may not be more than 1024", [json!({"release": "a", "message": "a".repeat(1025)})])
+        .refuses("may not be more than 64", [json!({"release": "a", "uid": "a".repeat(65)})])
+        .refuses("should be at least 1 chars long", [json!({"release": "a", "uid": ""})])
         .refuses("Required value", [json!({})]);
     let named = |name: &str| Value::Object(Map::from_iter([(name.to_owned(), json!("staging"))]));
     let many = |count: u32| (0..count).map(|n| (format!("p{n}"), json!("a"))).collect::<Map<_, _>>();

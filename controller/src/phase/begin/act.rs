@@ -47,9 +47,17 @@ async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resol
         Ok(None) => {}
         Ok(Some((origin, artifact))) => (resolved.origin, resolved.artifact) = (origin, Some(artifact)),
     }
-    let spec: Option<&ReleasePipelineSpec> = pipeline.as_ref().map(|pipeline| &pipeline.spec);
     let workspace = workspace.as_ref().map(|workspace| &workspace.spec);
-    match variables::scope(release, resolved.origin.as_ref(), &resolved.run, spec, workspace) {
+    let scope = |pipeline: Option<&ReleasePipeline>| {
+        let spec: Option<&ReleasePipelineSpec> = pipeline.map(|pipeline| &pipeline.spec);
+        variables::scope(release, resolved.origin.as_ref(), &resolved.run, spec, workspace)
+    };
+    let variables = match scope(pipeline.as_deref()) {
+        // The watch may not have told yet what was written right before the release.
+        Err(_) if pipeline.is_some() => scope(stored(release, context).await?.as_deref()),
+        variables => variables,
+    };
+    match variables {
         Ok(variables) => resolved.variables = variables,
         // The first refusal tells the cause: without an artifact nothing is known of its commit.
         Err(_) if resolved.refusal.is_some() => {}
@@ -60,8 +68,14 @@ async fn resolve(release: &DatabricksRelease, context: &Context) -> Result<Resol
 
 /// The release's pipeline: as the watch knows it, or as it is stored, since a watch may lag behind a new one.
 async fn pipeline(release: &DatabricksRelease, context: &Context) -> Result<Option<Arc<ReleasePipeline>>, Trouble> {
-    let known = context.pipeline_of(release);
-    let Some(name) = release.labels().get(labels::PIPELINE).filter(|_| known.is_none()) else { return Ok(known) };
+    match context.pipeline_of(release) {
+        None => stored(release, context).await,
+        known => Ok(known),
+    }
+}
+
+async fn stored(release: &DatabricksRelease, context: &Context) -> Result<Option<Arc<ReleasePipeline>>, Trouble> {
+    let Some(name) = release.labels().get(labels::PIPELINE) else { return Ok(None) };
     let pipelines: Api<ReleasePipeline> =
         Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
     Ok(pipelines.get_opt(name).await?.map(Arc::new))

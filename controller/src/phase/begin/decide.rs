@@ -53,6 +53,7 @@ fn begun(
     let mut status = Box::new(status.clone());
     status.state = ReleaseState::Running;
     status.waiting = None;
+    status.waited.clear();
     status.run.clone_from(&resolved.run);
     status.variables.clone_from(&resolved.variables);
     status.origin.clone_from(&resolved.origin);

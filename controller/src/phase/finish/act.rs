@@ -44,7 +44,9 @@ fn work(release: &DatabricksRelease) -> Work {
     let runs = tickets.iter().flat_map(|ticket| &ticket.in_flight);
     // One without an id may have been submitted: its answer was lost, and it could not be asked for again.
     let id = |run: &RunTicket| run.run_id.map_or_else(|| UNKNOWN.to_owned(), |id| id.to_string());
-    Work { runs: runs.map(id).collect(), job: tickets.iter().find_map(|ticket| ticket.job.clone()) }
+    // Whoever holds locks is past its build: the Job that goes on is the asset bundle's.
+    let job = tickets.iter().find_map(|ticket| ticket.bundle.as_ref()).map(|bundle| bundle.job.clone());
+    Work { runs: runs.map(id).collect(), job }
 }
 
 /// The result as a label, for `kubectl get dbrel -l brickline.dev/result=failed`; and nothing is owed any more.

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use brickline_crds::{DatabricksRelease, DatabricksReleaseStatus, OnFailure, Phase, PhaseState, Reason, ReleaseState};
+use brickline_crds::{
+    DatabricksRelease, DatabricksReleaseStatus, OnFailure, Phase, PhaseState, Reason, ReleaseState, labels,
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
 use super::Effect;
 use super::report;
 use crate::forge::ReportState;
-use crate::phase::{Effect as AnyEffect, Outcome, Step};
+use crate::phase::{Effect as AnyEffect, Outcome, Step, is_let_go, is_ours};
 
 /// The pause before Kubernetes is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -46,18 +49,34 @@ pub(crate) fn decide(
         }
         Some(Outcome::Unlocked) if untold => act(Effect::Report(verdict)),
         Some(Outcome::Unlocked) if is_locked => Step::Record(unlocked(status, keep)),
+        // Whoever wants the locks of a release that is gone takes them over.
+        Some(Outcome::Trouble(_)) if is_locked && is_let_go(release, ended(status, now), now) => {
+            Step::Record(unlocked(status, keep))
+        }
         // Kubernetes does not answer: until it does, nothing could be written down either.
         Some(Outcome::Trouble(_)) => Step::Wait(Some(AGAIN)),
         _ if is_locked => act(Effect::Unlock { keep }),
         _ if untold => act(Effect::Report(verdict)),
-        Some(Outcome::Done) => {
+        Some(Outcome::Done) if is_settled(release) => {
             let mut status = Box::new(status.clone());
             status.state = ReleaseState::Finished;
             status.completion_time = Some(Time(now));
             Step::Record(status)
         }
+        // Somebody changed the release at that moment, and theirs was the newer version.
+        Some(Outcome::Done) => Step::Wait(Some(AGAIN)),
         _ => act(Effect::Settle),
     }
+}
+
+/// When the last of its phases was over.
+fn ended(status: &DatabricksReleaseStatus, now: Timestamp) -> Timestamp {
+    status.phases.iter().filter_map(|phase| Some(phase.completion_time.as_ref()?.0)).max().unwrap_or(now)
+}
+
+/// Whether the release has its label and is ours no more. Once it is finished nobody looks at it again.
+fn is_settled(release: &DatabricksRelease) -> bool {
+    !is_ours(release) && release.labels().contains_key(labels::RESULT)
 }
 
 fn act(effect: Effect) -> Step {

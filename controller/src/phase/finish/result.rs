@@ -27,3 +27,30 @@ pub(crate) fn result(status: &DatabricksReleaseStatus) -> ReleaseResult {
         ReleaseResult::Skipped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use brickline_crds::{Phase, Reason};
+    use rstest::rstest;
+
+    use super::*;
+
+    /// What was never asked for is neutral; what was, and turned out not to be due, says that nothing reached its stage.
+    #[rstest]
+    #[case(PhaseState::SucceededWithIssues, None, ReleaseResult::SucceededWithIssues)]
+    #[case(PhaseState::SucceededWithIssues, Some(Reason::OutOfDate), ReleaseResult::Skipped)]
+    #[case(PhaseState::Succeeded, None, ReleaseResult::Succeeded)]
+    #[case(PhaseState::Succeeded, Some(Reason::Superseded), ReleaseResult::Skipped)]
+    #[case(PhaseState::Canceled, Some(Reason::Superseded), ReleaseResult::Canceled)]
+    fn a_skipped_phase_decides_only_if_it_was_asked_for(
+        #[case] build: PhaseState,
+        #[case] skipped: Option<Reason>,
+        #[case] expected: ReleaseResult,
+    ) {
+        let mut status = DatabricksReleaseStatus::default();
+        status.phases.push(PhaseStatus { state: build, ..PhaseStatus::pending(Phase::Build) });
+        let deploy = PhaseStatus { state: PhaseState::Skipped, reason: skipped, ..PhaseStatus::pending(Phase::Deploy) };
+        status.phases.push(deploy);
+        assert_eq!(result(&status), expected);
+    }
+}

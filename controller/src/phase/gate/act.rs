@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use brickline_crds::{DatabricksRelease, ReleaseReason};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
 use super::{Effect, Kind, Passage, observe};
 use crate::context::Context;
@@ -44,7 +44,7 @@ async fn lock(release: &DatabricksRelease, context: &Context) -> Result<Passage,
     context.queue.wants(release, &names);
     let client = workspace::connect(release, context).await?.client;
     let witness = Outside { databricks: &client, kube: &context.kube };
-    let taken = Locks::of(context).take(&wanted, &holder(release, context).await?, &witness).await?;
+    let taken = Locks::of(context).take(&wanted, &holder(release), &witness).await?;
     Ok(match taken {
         Taken::All => {
             context.queue.wants_no_more(release);
@@ -54,18 +54,44 @@ async fn lock(release: &DatabricksRelease, context: &Context) -> Result<Passage,
     })
 }
 
-/// Who takes the locks. A rollback inherits those of the release it makes up for.
-async fn holder(release: &DatabricksRelease, context: &Context) -> Result<Holder, Trouble> {
-    let namespace = release.namespace().unwrap_or_default();
+/// Who takes the locks. A rollback inherits those of the release it makes up for, and of no other that has its name now.
+fn holder(release: &DatabricksRelease) -> Holder {
     // People sign their releases: only the controller's own rollback inherits.
     let is_own = release.spec.reason == ReleaseReason::Rollback && release.spec.requested_by.is_none();
     let cause = release.spec.cause.as_ref().filter(|_| is_own);
-    let inherits_from = match cause {
-        Some(cause) => {
-            let releases: Api<DatabricksRelease> = Api::namespaced(context.kube.clone(), &namespace);
-            releases.get_metadata_opt(&cause.release).await?.and_then(|release| release.metadata.uid)
-        }
-        None => None,
-    };
-    Ok(Holder { uid: release.uid().unwrap_or_default(), name: release.name_any(), namespace, inherits_from })
+    Holder {
+        uid: release.uid().unwrap_or_default(),
+        name: release.name_any(),
+        namespace: release.namespace().unwrap_or_default(),
+        inherits_from: cause.and_then(|cause| cause.uid.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brickline_crds::{Cause, DatabricksReleaseSpec};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::its_own(ReleaseReason::Rollback, None, Some("uid-failed"), Some("uid-failed"))]
+    #[case::of_a_person(ReleaseReason::Rollback, Some("eve"), Some("uid-failed"), None)]
+    #[case::of_a_name_alone(ReleaseReason::Rollback, None, None, None)]
+    #[case::no_rollback(ReleaseReason::Promotion, None, Some("uid-failed"), None)]
+    fn only_a_rollback_inherits_and_from_one_release_alone(
+        #[case] reason: ReleaseReason,
+        #[case] by: Option<&str>,
+        #[case] uid: Option<&str>,
+        #[case] from: Option<&str>,
+    ) {
+        let cause = Cause { release: "failed".to_owned(), uid: uid.map(str::to_owned), message: String::new() };
+        let spec = DatabricksReleaseSpec {
+            reason,
+            cause: Some(cause),
+            requested_by: by.map(str::to_owned),
+            ..DatabricksReleaseSpec::default()
+        };
+        assert_eq!(holder(&DatabricksRelease::new("back", spec)).inherits_from.as_deref(), from);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brickline_crds::condition::truncate;
 use brickline_crds::{ApprovalRecord, DatabricksReleaseStatus, LockTicket, Phase, PhaseState, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -9,6 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{Effect, Kind, Passage, Verdict, View, Wait, wait};
 use crate::forge::ReportState;
 use crate::phase::{Effect as AnyEffect, Ending, Outcome, Step, Turn, build, finish};
+
+/// The longest name of what is locked, in characters: its Lease has it whole.
+const TARGET: usize = 200;
 
 /// How often work that a holder left behind is looked for again.
 const LEFTOVER: Duration = Duration::from_secs(30);
@@ -119,8 +123,11 @@ fn is_written(turn: &Turn, view: &View) -> bool {
 }
 
 fn tickets(view: &View) -> Vec<LockTicket> {
-    let ticket =
-        |lock: &crate::lock::Lock| LockTicket { name: lock.name().to_owned(), target: lock.to_string(), kept: false };
+    let ticket = |lock: &crate::lock::Lock| LockTicket {
+        name: lock.name().to_owned(),
+        target: truncate(&lock.to_string(), TARGET),
+        kept: false,
+    };
     view.locks.iter().map(ticket).collect()
 }
 
@@ -165,6 +172,7 @@ fn begun(turn: &Turn) -> Box<DatabricksReleaseStatus> {
         }
     });
     status.waiting = None;
+    status.waited.clear();
     status
 }
 

@@ -4,6 +4,7 @@
 mod act;
 mod decide;
 mod observe;
+mod secrets;
 mod wait;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,8 @@ use crate::lock::Lock;
 
 pub(crate) use act::act;
 pub(crate) use decide::{begin, decide, kind};
+#[cfg(test)]
+pub(crate) use observe::COMMENT;
 pub(crate) use observe::observe;
 pub(crate) use wait::{Wait, hindered, wait};
 

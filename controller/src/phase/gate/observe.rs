@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use brickline_crds::condition::truncate;
 use brickline_crds::{
     ApprovalRecord, Bundle, ComputeKind, DatabricksRelease, DatabricksReleaseStatus, Phase, PhaseState, Reason,
     ReleaseReason, labels,
@@ -11,7 +12,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::{Approvals, Kind, Verdict, View};
+use super::wait::since;
+use super::{Approvals, Kind, Verdict, View, secrets};
 use crate::condition;
 use crate::context::Context;
 use crate::forge::origin;
@@ -21,13 +23,32 @@ use crate::phase::operate::{self, Owner};
 use crate::phase::{build, deploy, install};
 use crate::trouble::Trouble;
 use crate::workspace::protection::{self, Approval, Ask, Gate, Request, Standing};
-use crate::workspace::{self, Connection};
+use crate::workspace::{self, Connection, Known};
 
-/// The most approvals that a status holds.
+/// The most approvals that a status holds, and the longest comment of one, in characters: the approval itself has it whole.
 const RECORDS: usize = 16;
+pub(crate) const COMMENT: usize = 128;
 
-/// What the gate's `decide` needs to know.
+/// What the gate's `decide` needs to know. What ends the release is looked at again past every cache: a watch may not have
+/// told yet what was written right before the release.
 pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &Context) -> Result<View, Trouble> {
+    let seen = look(release, kind, Known::ByWatch, context).await;
+    if !ends(&seen) {
+        return seen;
+    }
+    context.given.forget(release);
+    look(release, kind, Known::Stored, context).await
+}
+
+/// Whether the release would end by what was seen.
+fn ends(seen: &Result<View, Trouble>) -> bool {
+    match seen {
+        Ok(view) => view.refusal.is_some() || matches!(view.approvals.verdict, Verdict::TimedOut(_)),
+        Err(trouble) => !trouble.transient,
+    }
+}
+
+async fn look(release: &DatabricksRelease, kind: Kind, from: Known, context: &Context) -> Result<View, Trouble> {
     let status = release.status.clone().unwrap_or_default();
     if let Some(refusal) = unbuildable(release, &status, context) {
         return Ok(View { refusal: Some(refusal), ..View::default() });
@@ -38,7 +59,7 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
     if release.spec.workspace_ref.is_none() {
         return Ok(View::default());
     }
-    let connection = workspace::connect(release, context).await?;
+    let connection = workspace::connect_by(release, from, context).await?;
     let wanted = Wanted::of(release, &status, &connection, kind, context).await?;
     if let Err(refusal) = authorise(release, &connection, &wanted) {
         return Ok(View { refusal: Some((Reason::NotAuthorized, refusal)), ..View::default() });
@@ -48,6 +69,9 @@ pub(crate) async fn observe(release: &DatabricksRelease, kind: Kind, context: &C
     }
     if wanted.connect.is_some() {
         build::session::credentials(&connection.workspace, &context.settings)?;
+    }
+    if secrets::are_due(&status, kind) {
+        secrets::check(release, &connection.workspace, &context.kube).await?;
     }
     if !kind.workspace {
         return Ok(View::default());
@@ -217,12 +241,11 @@ async fn approvals(
     };
     let given = context.given.of(release, &context.kube).await?;
     let digest = status.artifact.as_ref().map(|artifact| artifact.digest.clone()).unwrap_or_default();
-    let waits = status.waiting.as_ref().filter(|waiting| waiting.reason == Reason::WaitingForApproval);
     let now = Timestamp::now();
     let uid = release.uid().unwrap_or_default();
-    let requesters: Vec<&str> =
-        [&release.spec.requested_by, &release.spec.requested_for].into_iter().flatten().map(String::as_str).collect();
-    let since = waits.map_or(now, |waiting| waiting.since.0);
+    let requesters = release.requesters();
+    let requesters: Vec<&str> = requesters.iter().map(String::as_str).collect();
+    let since = since(status, Reason::WaitingForApproval, now);
     let ask = Ask { uid: &uid, digest: &digest, requesters: &requesters, since };
     let mut records: Vec<ApprovalRecord> =
         given.iter().filter(|one| one.uid == uid && one.digest == digest).map(record).collect();
@@ -236,7 +259,7 @@ fn record(approval: &Approval) -> ApprovalRecord {
     ApprovalRecord {
         approver: approval.approver.clone(),
         decision: approval.decision,
-        comment: approval.comment.clone(),
+        comment: truncate(&approval.comment, COMMENT),
         time: Time(approval.created),
     }
 }
@@ -255,5 +278,32 @@ fn verdict(standing: &Standing, release: &DatabricksRelease, digest: &str) -> Ve
             Verdict::Waiting { message, until: *until }
         }
         Standing::TimedOut => Verdict::TimedOut("nobody approved it in time".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn refused() -> View {
+        View { refusal: Some((Reason::NotAuthorized, "no".to_owned())), ..View::default() }
+    }
+
+    fn answered(verdict: Verdict) -> View {
+        View { approvals: Approvals { verdict, ..Approvals::default() }, ..View::default() }
+    }
+
+    /// A look costs requests: only what would end the release is worth another one.
+    #[rstest]
+    #[case::refused(Ok(refused()), true)]
+    #[case::an_unknown_cluster(Err(Trouble::lasting(Reason::InvalidSpec, "no cluster")), true)]
+    #[case::not_approved_in_time(Ok(answered(Verdict::TimedOut("nobody".to_owned()))), true)]
+    #[case::a_missing_workspace(Err(Trouble::passing(Reason::DependencyNotReady, "missing")), false)]
+    #[case::nobody_yet(Ok(answered(Verdict::Waiting { message: String::new(), until: Timestamp::MAX })), false)]
+    #[case::free(Ok(View::default()), false)]
+    fn only_what_ends_a_release_is_looked_at_twice(#[case] seen: Result<View, Trouble>, #[case] twice: bool) {
+        assert_eq!(ends(&seen), twice);
     }
 }

@@ -6,7 +6,7 @@ use brickline_crds::condition::{MAX_MESSAGE, truncate};
 use brickline_crds::{PhaseStatus, RunTicket, Stopping};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::super::{Effect as AnyEffect, Outcome, Step, Turn};
+use super::super::{Effect as AnyEffect, Outcome, Step, Turn, is_let_go};
 use super::decide::{ASK, FULL};
 use super::{Collected, Ebb, Effect, Owed, Sight};
 use crate::trouble::Trouble;
@@ -63,7 +63,7 @@ pub(crate) fn deadline_is_over(turn: &Turn, stopping: &Stopping) -> Option<bool>
     let since = stopping.teardown.as_ref()?.0;
     let limit = turn.spec().test.teardown.as_ref()?.timeout.get() + turn.spec().timeouts.cancel_grace_period.get();
     let ran = Duration::try_from(turn.now.duration_since(since)).unwrap_or_default();
-    Some(ran > limit)
+    Some(ran > limit || is_let_go(turn.release, since, turn.now))
 }
 
 fn began(phase: &mut PhaseStatus, turn: &Turn) {

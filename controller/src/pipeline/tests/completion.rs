@@ -42,6 +42,17 @@ fn a_good_release_starts_one_with_its_artifact() {
 }
 
 #[test]
+fn who_asked_for_the_other_pipelines_release_asked_for_this_one() {
+    let app = pipeline(&[("staging", &[])]);
+    let mut by_hand = good(built(&libs(), "l1", 1, 'a'));
+    by_hand.spec.reason = ReleaseReason::Manual;
+    by_hand.spec.requested_by = Some("eve".to_owned());
+    let found = look(&app, &[], &[by_hand]);
+    let release = found.drafts[0].release(&app, 12).unwrap();
+    assert_eq!(release.annotations()["brickline.dev/requesters"], r#"["ana@example.com","eve"]"#);
+}
+
+#[test]
 fn every_stage_that_begins_gets_one() {
     let app = pipeline(&[("eu", &[]), ("us", &[]), ("world", &["eu"])]);
     let found = look(&app, &[], &[good(built(&libs(), "l1", 1, 'a'))]);

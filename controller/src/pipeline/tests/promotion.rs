@@ -36,6 +36,23 @@ fn to(stage: &str, letter: char) -> (String, String) {
     (stage.to_owned(), digest(letter))
 }
 
+/// Whoever asked for anything on the way of an artifact asked for what follows: their approval counts nowhere on it.
+#[test]
+fn everybody_who_asked_on_the_way_has_asked_for_what_follows() {
+    let pipeline = seen(pipeline(&[("dev", &[]), ("staging", &["dev"]), ("production", &["staging"])]));
+    let mut root = good(built(&pipeline, "a", 1, 'a'));
+    root.spec.requested_for = Some("ana".to_owned());
+    let mut by_hand = good(promoted(&pipeline, "b", 2, &root, "staging"));
+    by_hand.spec.reason = ReleaseReason::Manual;
+    (by_hand.spec.requested_by, by_hand.spec.requested_for) = (Some("eve".to_owned()), None);
+    by_hand.annotations_mut().insert("brickline.dev/requesters".to_owned(), r#"["bob"]"#.to_owned());
+    let (promotions, _) = look(&pipeline, &[root, by_hand]);
+    let promotion = promotions.last().expect("staging ended well");
+    let release = promotion.draft.release(&pipeline, 12).unwrap();
+    assert_eq!(release.spec.stage.as_deref(), Some("production"));
+    assert_eq!(release.annotations()["brickline.dev/requesters"], r#"["ana","bob","eve"]"#);
+}
+
 #[test]
 fn a_good_release_goes_on_with_its_artifact() {
     let pipeline = seen(two_stages());

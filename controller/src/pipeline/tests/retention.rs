@@ -85,7 +85,7 @@ fn the_answer_to_a_failure_is_kept_while_the_stage_has_it() {
     all.push(ended(built(&pipeline, "bad", 2, 'b'), ReleaseResult::Failed));
     let mut rollback = ended(promoted(&pipeline, "back", 3, &all[0], "staging"), ReleaseResult::Failed);
     rollback.spec.reason = ReleaseReason::Rollback;
-    rollback.spec.cause = Some(brickline_crds::Cause { release: "bad".to_owned(), message: String::new() });
+    rollback.spec.cause = Some(brickline_crds::Cause { release: "bad".to_owned(), ..Default::default() });
     rollback.status.as_mut().unwrap().phases.clear();
     all.push(rollback);
     assert_eq!(names(&look(&all, &retention(0, 0, 0, 0), 10)), Vec::<&str>::new());

@@ -69,6 +69,25 @@ fn it_is_rolled_back_once_and_a_rollback_never() {
 }
 
 #[test]
+fn who_asked_for_what_failed_asked_for_its_rollback() {
+    let (pipeline, mut all) = story(ReleaseResult::Failed);
+    all[1].spec.requested_by = Some("eve".to_owned());
+    assert_eq!(owed(&pipeline, &all)[0].annotations()["brickline.dev/requesters"], r#"["ana@example.com","eve"]"#);
+}
+
+/// Deleted and delivered again under the same name: another release, whose failure is rolled back as well.
+#[test]
+fn a_release_made_anew_under_its_name_is_rolled_back_too() {
+    let (pipeline, mut all) = story(ReleaseResult::Failed);
+    let mut rollback = promoted(&pipeline, "back", 3, &all[0], "staging");
+    rollback.spec = owed(&pipeline, &all).remove(0).spec;
+    all.push(ended(rollback, ReleaseResult::Failed));
+    all[1] = ended(built(&pipeline, "b", 4, 'b'), ReleaseResult::Failed);
+    all[1].metadata.uid = Some("another".to_owned());
+    assert_eq!(owed(&pipeline, &all).len(), 1);
+}
+
+#[test]
 fn what_was_deployed_over_since_is_history() {
     let (pipeline, mut all) = story(ReleaseResult::Failed);
     all.push(good(built(&pipeline, "c", 3, 'c')));

@@ -1,8 +1,9 @@
 //! What a stage has.
 
-use brickline_crds::{DatabricksRelease, LocalRef, ReleasePipeline, ReleaseResult, StageStatus};
+use brickline_crds::{DatabricksRelease, LocalRef, Phase, PhaseStatus, ReleasePipeline, ReleaseResult, StageStatus};
 use kube::ResourceExt;
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::super::stage::stages;
 use super::{at, built, ended, failed, good, promoted, two_stages, with};
@@ -42,6 +43,21 @@ fn what_did_not_deploy_or_elsewhere_changes_nothing() {
     elsewhere.spec.workspace_ref = Some(LocalRef::new("sandbox"));
     let pipeline = looked(pipeline.clone(), &[good(built(&pipeline, "a", 1, 'a')), skipped, elsewhere]);
     assert_eq!(names(&pipeline, "staging"), (Some("a".into()), Some("a".into())));
+}
+
+/// Somebody ran the tests alone, of an artifact that is in the stage or of one that never was.
+#[rstest]
+#[case::of_what_is_there('b', "c")]
+#[case::of_what_was_there('a', "a")]
+#[case::of_what_never_was('x', "a")]
+fn only_what_the_stage_had_was_good_there(#[case] letter: char, #[case] last_good: &str) {
+    let pipeline = two_stages();
+    let mut tested = good(built(&pipeline, "c", 3, letter));
+    tested.spec.start_at = Some(Phase::Test);
+    tested.status.as_mut().unwrap().phases[0] = PhaseStatus::pending(Phase::Deploy);
+    let all = [good(built(&pipeline, "a", 1, 'a')), failed(built(&pipeline, "b", 2, 'b')), tested];
+    let pipeline = looked(pipeline, &all);
+    assert_eq!(names(&pipeline, "staging"), (Some("b".into()), Some(last_good.into())));
 }
 
 #[test]

@@ -104,7 +104,11 @@ impl Outside {
             }
             Effect::Finish(finish::Effect::Settle) => {
                 let ended = result(&release.status.clone().unwrap_or_default()).to_string().to_lowercase();
-                self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));
+                // One that somebody has changed meanwhile is left as it is.
+                let stored = self.stored().ok().and_then(|stored| stored.resource_version());
+                if stored == release.resource_version() {
+                    self.change(&json!({"metadata": {"labels": {labels::RESULT: ended}, "finalizers": []}}));
+                }
             }
         }
         Ok(Outcome::Done)

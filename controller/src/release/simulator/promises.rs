@@ -215,7 +215,11 @@ fn locks(run: &Run) -> Option<String> {
     if held != kept || status.locks.len() != kept {
         return Some(format!("{held} locks are held, {kept} of {} are meant to be", status.locks.len()));
     }
-    (!run.release.finalizers().is_empty()).then(|| "the finalizer is still there".to_owned())
+    if !run.release.finalizers().is_empty() {
+        return Some("the finalizer is still there".to_owned());
+    }
+    let is_labeled = run.release.labels().contains_key(labels::RESULT);
+    (!is_labeled).then(|| "no label tells the result".to_owned())
 }
 
 /// The forge's last word is the verdict, and `pending` never follows it.

@@ -3,7 +3,7 @@
 mod looks;
 mod releases;
 
-use brickline_crds::{DatabricksRelease, GoDuration, Operate, Phase, ReleaseState};
+use brickline_crds::{DatabricksRelease, GoDuration, Operate, Phase, Reason, ReleaseState, WaitLimits};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -17,6 +17,7 @@ use super::run::{Cache, run};
 use super::scenarios::{self, release, unavailable};
 use super::script::Script;
 use super::{rules, scenarios::at_databricks};
+use crate::phase::Trouble;
 use looks::any_observed;
 use releases::any_release;
 
@@ -88,8 +89,17 @@ fn impatient() -> DatabricksRelease {
     let (timeouts, limit) = (&mut release.spec.timeouts, GoDuration::from_secs(60));
     (timeouts.build, timeouts.deploy, timeouts.install, timeouts.test) = (limit, limit, limit, limit);
     timeouts.operate = limit;
+    release.spec.waiting = WaitLimits { slot: limit, cluster: limit, dependency: limit, window: limit };
     release.spec.operate = Operate { jobs: scenarios::jobs::jobs(), prune: true, ..Operate::default() };
     release
+}
+
+/// Mostly none; else what never heals at a gate, or one thing after the other.
+fn any_hindrances() -> impl Strategy<Value = Vec<Trouble>> {
+    let reasons = [Reason::DependencyNotReady, Reason::NotAuthorized, Reason::InternalError, Reason::Suspended];
+    let reasons = [reasons.as_slice(), &[Reason::AuthenticationFailed, Reason::WorkspaceUnreachable]].concat();
+    let trouble = select(reasons).prop_map(|reason| Trouble::passing(reason, "no"));
+    prop_oneof![3 => Just(Vec::new()), 1 => proptest::collection::vec(trouble, 1..4)]
 }
 
 fn script() -> impl Strategy<Value = Script> {
@@ -99,9 +109,18 @@ fn script() -> impl Strategy<Value = Script> {
     let hangs = proptest::option::of(select(vec![Phase::Deploy, Phase::Install, Phase::Test, Phase::Operate]));
     let behaviour = (0..6_u32, notebook(), notebook(), hangs, any::<bool>());
     let jumps = proptest::collection::vec((0..60_usize, -600..6_000_i64), 0..4);
-    (select(builds), behaviour, jumps, 0..12_u32, any::<bool>(), 0..9_u32).prop_map(
-        |(build, (notebooks, failing, slow, hangs, install_fails), jumps, faults, forge_is_down, lost_writes)| Script {
+    let faults = (0..12_u32, any_hindrances());
+    (select(builds), behaviour, jumps, faults, any::<bool>(), 0..9_u32).prop_map(
+        |(
             build,
+            (notebooks, failing, slow, hangs, install_fails),
+            jumps,
+            (faults, hindrances),
+            forge_is_down,
+            lost_writes,
+        )| Script {
+            build,
+            hindrances,
             databricks: Behaviour { notebooks, failing, slow, hangs, install_fails, ..Behaviour::default() },
             jumps: jumps.into_iter().map(|(at, by)| (at, SignedDuration::from_secs(by))).collect(),
             faults: vec![unavailable(faults, false, at_databricks)],

@@ -32,7 +32,7 @@ const PHASES: &[(PhaseState, &[PhaseState])] = &[
 
 /// From which state a release may come into which. Nothing leads out of `Finished`, not even to itself.
 const RELEASES: &[(ReleaseState, &[ReleaseState])] = &[
-    (ReleaseState::Pending, &[ReleaseState::Waiting, ReleaseState::Running]),
+    (ReleaseState::Pending, &[ReleaseState::Pending, ReleaseState::Waiting, ReleaseState::Running]),
     (ReleaseState::Waiting, &[ReleaseState::Waiting, ReleaseState::Running, ReleaseState::Finishing]),
     (ReleaseState::Running, &[ReleaseState::Running, ReleaseState::Waiting, ReleaseState::Finishing]),
     (ReleaseState::Finishing, &[ReleaseState::Finishing, ReleaseState::Finished]),

@@ -11,6 +11,8 @@ mod installing;
 pub(super) mod jobs;
 mod ways;
 
+pub(super) use ways::changed_at_the_end;
+
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseSpec, GitSource, GoDuration, LocalRef, Phase, PhaseState, Provider, Reason,
     ReleaseResult, Retries, Source,

@@ -33,6 +33,8 @@ pub(crate) struct Script {
     pub(crate) jumps: Vec<(usize, SignedDuration)>,
     /// How far the controller's clock is from everybody else's.
     pub(crate) skew: SignedDuration,
+    /// What every look at a gate meets, one after the other, over and over; nothing if there is none.
+    pub(crate) hindrances: Vec<Trouble>,
     /// What users do, in this order, each once.
     pub(crate) users: Vec<User>,
     /// How the outside is set up before the release is seen.

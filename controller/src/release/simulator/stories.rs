@@ -4,6 +4,7 @@ use brickline_crds::condition::{READY, STALLED, SUCCEEDED, find};
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, GoDuration, Phase, PhaseState, Reason, ReleaseResult, Restart,
 };
+use kube::ResourceExt;
 use rstest::rstest;
 
 use super::clusters::{WHEEL, installed};
@@ -149,6 +150,12 @@ fn the_first_verdict_survives_waiting_and_faults(#[case] faults: u32) {
 fn faults_are_waited_out_within_the_limit_and_end_the_release_beyond_it() {
     let patient = ran(Script { faults: vec![unavailable(2, false, at_databricks)], ..Script::default() });
     assert_eq!(patient.verdict().0, ReleaseResult::Succeeded);
+    let retries: u32 = patient.status().phases.iter().map(|phase| phase.retries).sum();
+    assert_eq!(
+        (retries, patient.status().phases.iter().any(|phase| phase.faults > 0)),
+        (2, false),
+        "they stay counted"
+    );
     let unlucky = ran(Script { faults: vec![unavailable(100, false, at_databricks)], ..Script::default() });
     let (result, reason, _) = unlucky.verdict();
     assert_eq!((result, reason.as_str()), (ReleaseResult::Failed, "WorkspaceUnreachable"));
@@ -322,4 +329,65 @@ fn what_a_gate_says_ends_the_release(
     let (ended, why, _) = run.verdict();
     assert_eq!((ended, why.as_str()), (result, reason));
     assert!(!run.effects().any(is_deploy), "{reason}: nothing was deployed");
+}
+
+/// Somebody changes it right before its label and its finalizer do.
+#[test]
+fn a_change_at_the_last_moment_leaves_no_finalizer() {
+    let scenario = super::scenarios::changed_at_the_end();
+    let run = of(&scenario.release, scenario.script);
+    assert_eq!((run.verdict().0, run.did(&Effect::Finish(finish::Effect::Settle))), (ReleaseResult::Succeeded, 2));
+    assert_eq!(run.release.metadata.finalizers.clone().unwrap_or_default(), Vec::<String>::new());
+    assert_eq!(run.release.labels()[brickline_crds::labels::RESULT], "succeeded");
+}
+
+fn asked(outside: &mut Outside) {
+    outside.change(&serde_json::json!({"metadata": {"annotations": {"brickline.dev/requestedAt": "now"}}}));
+}
+
+#[rstest]
+#[case::at_once(|_: &DatabricksRelease| true)]
+#[case::before_the_phases(|release: &DatabricksRelease| release.status.is_none() && crate::phase::is_ours(release))]
+#[case::at_the_end(|release: &DatabricksRelease| state_of(release) == brickline_crds::ReleaseState::Finishing)]
+fn a_wish_to_be_looked_at_is_echoed_as_long_as_it_goes_on(#[case] when: fn(&DatabricksRelease) -> bool) {
+    let run = ran(Script { users: vec![User { when, then: asked }], ..Script::default() });
+    assert_eq!((run.verdict().0, run.status().last_handled_requested_at.as_str()), (ReleaseResult::Succeeded, "now"));
+}
+
+fn state_of(release: &DatabricksRelease) -> brickline_crds::ReleaseState {
+    release.status.as_ref().map(|status| status.state).unwrap_or_default()
+}
+
+/// A workspace that is suspended in the middle, or that refuses its credentials, for a minute and for two hours.
+#[rstest]
+#[case(Reason::Suspended)]
+#[case(Reason::AuthenticationFailed)]
+fn what_lasts_is_written_once(#[case] reason: Reason) {
+    let writes = |seconds| {
+        let mut release = release();
+        release.spec.timeouts.deploy = GoDuration::from_secs(seconds);
+        let run = of(&release, failing(is_deploy, Trouble::passing(reason, "no")));
+        assert_eq!(run.verdict().0, ReleaseResult::TimedOut);
+        run.writes()
+    };
+    assert_eq!(writes(60), writes(7200));
+}
+
+/// Once it is deleted its own limits don't count, and locks that can't be given back are left to whoever wants them.
+#[rstest]
+#[case::whose_work_does_not_stop(u32::MAX, 0)]
+#[case::whose_locks_stay(0, u32::MAX)]
+fn a_deleted_release_is_let_go_whatever_it_says(#[case] stops: u32, #[case] unlocks: u32) {
+    let mut release = release();
+    release.spec.timeouts.cancel_grace_period = GoDuration::from_secs(8760 * 3600);
+    let refused = || Trouble::passing(Reason::NotAuthorized, "no");
+    let fault = |of, times| Fault { of, times, trouble: refused(), is_done: false };
+    let faults = vec![
+        fault(|effect| matches!(effect, Effect::Stop(_)), stops),
+        fault(|effect| matches!(effect, Effect::Finish(finish::Effect::Unlock { .. })), unlocks),
+    ];
+    let script = Script { faults, ..in_test(Outside::delete, false) };
+    let run = run(&release, script, &[], Cache::Fresh);
+    assert_eq!(run.outside.problems, Vec::<String>::new());
+    assert!(run.outside.stored().is_err(), "it is gone");
 }

@@ -150,6 +150,12 @@ impl World for FakeWorld {
         let mut outside = self.outside();
         outside.pass();
         match look {
+            Look::Gate(_) if !outside.script.hindrances.is_empty() => {
+                // A look that meets a hindrance takes its time.
+                outside.wait(SignedDuration::from_secs(1));
+                outside.script.hindrances.rotate_left(1);
+                outside.script.hindrances.last().cloned().map_or(View::Nothing, View::Trouble)
+            }
             Look::Gate(_) => outside.locks.view().map_or_else(View::Trouble, |view| View::Gate(Box::new(view))),
             Look::Work(phase) | Look::Plan(phase) => outside.view(release, phase),
             Look::Alive(phase) => outside.alive(release, phase).unwrap_or_else(View::Trouble),
@@ -298,6 +304,8 @@ impl Outside {
                 let generation = after.metadata.generation.unwrap_or_default();
                 let before = before.status.clone().unwrap_or_default();
                 self.problems.extend(rules::broken(&before, status, generation));
+                let bytes = serde_json::to_vec(status).map_or(0, |json| json.len());
+                self.problems.extend((bytes >= 64 << 10).then(|| format!("a status of {bytes} bytes")));
                 self.lose_answer()?;
                 Ok(Some((*after).clone()))
             }

@@ -23,6 +23,9 @@ pub struct PhaseStatus {
     /// Faults in a row that were waited out; 0 again after any progress.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub faults: u32,
+    /// Faults that were waited out, all together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
     /// When the first attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -83,6 +86,7 @@ impl PhaseStatus {
             state: PhaseState::Pending,
             attempts: 0,
             faults: 0,
+            retries: 0,
             start_time: None,
             completion_time: None,
             retry_at: None,

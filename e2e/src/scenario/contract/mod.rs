@@ -30,7 +30,8 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let promoted = async {
         let merged = promotion::one_merge_reaches_production(&setting).await?;
         promotion::releases_are_found(&setting, &merged).await?;
-        promotion::only_the_right_approval_counts(&setting, &merged).await
+        promotion::only_the_right_approval_counts(&setting, &merged).await?;
+        promotion::nobody_approves_what_follows_from_their_own(&setting, &merged).await
     };
     prove(&progress, "promotion and approval", Box::pin(promoted)).await?;
     prove(&progress, "ways around are refused", admission::ways_around_are_refused(&setting)).await?;

@@ -151,6 +151,31 @@ pub(super) async fn only_the_right_approval_counts(setting: &Setting, merged: &P
     Ok(())
 }
 
+/// Whoever made a release by hand that is then promoted has asked for the promotion too.
+pub(super) async fn nobody_approves_what_follows_from_their_own(
+    setting: &Setting,
+    merged: &Promoted,
+) -> anyhow::Result<()> {
+    let mut spec = serde_json::to_value(&merged.staging.spec)?;
+    (spec["reason"], spec["requestedBy"], spec["requestedFor"]) = (json!("manual"), json!(DEVELOPER), Value::Null);
+    let manifest = json!({
+        "apiVersion": "brickline.dev/v1alpha1",
+        "kind": "DatabricksRelease",
+        "metadata": {"name": "by-hand", "labels": {labels::PIPELINE: "dbxdemo"}},
+        "spec": spec,
+    });
+    setting.create_as(DEVELOPER, &manifest).await?;
+    let by_hand = setting.ended("by-hand", ReleaseResult::Succeeded).await?;
+    let next = follower(setting, "by-hand", ReleaseReason::Promotion).await?;
+    let waiting = setting.waits(&next, Reason::WaitingForApproval).await?;
+    setting.create_as(DEVELOPER, &approval("by-hand-own", &waiting, &digest(&by_hand)?, DEVELOPER)).await?;
+    still_waits(setting, &next).await?;
+    let mut no = approval("by-hand-no", &waiting, &digest(&by_hand)?, APPROVER);
+    no["spec"]["decision"] = json!("Rejected");
+    setting.create_as(APPROVER, &no).await?;
+    setting.ended(&next, ReleaseResult::Canceled).await.map(drop)
+}
+
 /// Asks the controller for another look, which it confirms, and expects the release to wait as before.
 async fn still_waits(setting: &Setting, name: &str) -> anyhow::Result<()> {
     let token = format!("{:08x}", rand::random::<u32>());

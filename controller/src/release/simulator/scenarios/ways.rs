@@ -2,7 +2,10 @@
 //! releases that are deleted.
 
 use brickline_artifact::Digest;
-use brickline_crds::{Artifact, ArtifactFrom, OnFailure, Phase, Reason, ReleaseReason, ReleaseResult, Source};
+use brickline_crds::{
+    Artifact, ArtifactFrom, DatabricksRelease, OnFailure, Phase, Reason, ReleaseReason, ReleaseResult, ReleaseState,
+    Source,
+};
 
 use super::super::databricks::Behaviour;
 use super::super::script::{Script, User};
@@ -21,6 +24,7 @@ pub(super) fn all() -> Vec<Scenario> {
         does_not_stop(),
         deleted(),
         deleted_at_once(),
+        changed_at_the_end(),
     ]
 }
 
@@ -96,4 +100,17 @@ fn deleted_at_once() -> Scenario {
     let users = vec![User { when: crate::phase::is_ours, then: Outside::delete }];
     let script = Script { users, ..Script::default() };
     scenario("deleted before it began", ReleaseResult::None, Reason::Canceled, script)
+}
+
+/// Somebody changes it right before its label and its finalizer do: that change meets a conflict.
+pub(in super::super) fn changed_at_the_end() -> Scenario {
+    fn settles(release: &DatabricksRelease) -> bool {
+        let status = release.status.clone().unwrap_or_default();
+        status.state == ReleaseState::Finishing && status.reported.as_deref() == Some("success")
+    }
+    let annotate = |outside: &mut Outside| {
+        outside.change(&serde_json::json!({"metadata": {"annotations": {"example.com/seen": "yes"}}}));
+    };
+    let script = Script { users: vec![User { when: settles, then: annotate }], ..Script::default() };
+    scenario("changed before it is settled", ReleaseResult::Succeeded, Reason::Succeeded, script)
 }
