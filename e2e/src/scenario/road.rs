@@ -47,15 +47,15 @@ impl Story {
     pub(crate) async fn play(&self) -> anyhow::Result<()> {
         let first =
             Change::File { path: "README.md".into(), content: "# dbxdemo\n\nOne library, one notebook.\n".into() };
-        self.act("A pull request is merged into release", self.good_merge(&first)).await?;
-        self.act("The forge sends its webhooks again", self.redelivery()).await?;
-        let good = self.act("A second merge changes the library", self.changed_library()).await?;
-        self.act("A third merge breaks what only the notebook sees", self.broken_notebook()).await?;
-        self.act("Prometheus fires the alert of the broken release", self.alert()).await?;
+        self.act("A pull request is merged into release", Box::pin(self.good_merge(&first))).await?;
+        self.act("The forge sends its webhooks again", Box::pin(self.redelivery())).await?;
+        let good = self.act("A second merge changes the library", Box::pin(self.changed_library())).await?;
+        self.act("A third merge breaks what only the notebook sees", Box::pin(self.broken_notebook())).await?;
+        self.act("Prometheus fires the alert of the broken release", Box::pin(self.alert())).await?;
         self.act("A fourth merge breaks a pytest", Box::pin(self.broken_pytest())).await?;
         self.act("A release by hand, without any pipeline", Box::pin(self.by_hand(&good))).await?;
-        self.act("Somebody forges a signature", self.forged_signature()).await?;
-        self.act("Somebody looks for secrets where none may be", self.no_secret_in_sight()).await
+        self.act("Somebody forges a signature", Box::pin(self.forged_signature())).await?;
+        self.act("Somebody looks for secrets where none may be", Box::pin(self.no_secret_in_sight())).await
     }
 
     async fn act<T>(&self, name: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
