@@ -34,7 +34,7 @@ fn status() -> Value {
                "lastTransitionTime": TIME, "observedGeneration": 3})
     });
     let phases = ["Build", "Deploy", "Install", "Test", "Operate"].map(|name| {
-        json!({"name": name, "state": "SucceededWithIssues", "attempts": 20, "faults": 20, "startTime": TIME,
+        json!({"name": name, "state": "SucceededWithIssues", "attempts": 20, "faults": 20, "retries": 99, "startTime": TIME,
                "completionTime": TIME, "reason": "InnerTestsFailed", "message": text(1024)})
     });
     let variables: Map<_, _> = (0..64).map(|number| (format!("params.variable{number}"), json!(text(64)))).collect();
@@ -42,12 +42,15 @@ fn status() -> Value {
         50,
         |index| json!({"index": 4950 + index, "try": 5, "runId": 901_234_567_890_123_i64, "failed": text(80)}),
     );
+    let waited = ["WaitingForApproval", "WaitingForWindow", "WaitingForSlot", "DependencyNotReady"]
+        .map(|reason| json!({"reason": reason, "seconds": 86_400}));
     let mut status = json!({
         "observedGeneration": 3,
         "run": "20261121.1234",
         "state": "Running",
         "phase": "Test",
         "waiting": {"reason": "WaitingForCluster", "message": text(512), "since": TIME},
+        "waited": waited,
         "startTime": TIME,
         "activeSeconds": 7000,
         "variables": variables,
