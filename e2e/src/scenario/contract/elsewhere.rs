@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
 use super::setting::{Setting, digest, why};
-use crate::system::ARTIFACTS;
+use crate::system::{ARTIFACTS, NAMESPACE};
 
 /// Whoever carries artifacts from one cluster to another: a ServiceAccount, and the Secret with its token.
 const COURIER: &str = "courier";
@@ -44,7 +44,9 @@ async fn courier(setting: &Setting) -> anyhow::Result<()> {
     let account = format!("--serviceaccount={}:{COURIER}", setting.team.stage.namespace);
     setting.kubectl(&["create", "rolebinding", COURIER, "--clusterrole=edit", &account]).await?;
     let token = setting.kubectl(&["create", "token", COURIER]).await?;
-    let authority = setting.kubectl(&["get", "configmap", "brickline-ca", "-o", r"jsonpath={.data.ca\.crt}"]).await?;
+    let authority = r#"go-template={{index .data "ca.crt" | base64decode}}"#;
+    let look = ["--namespace", NAMESPACE, "get", "secret", "brickline-artifacts-tls", "-o", authority];
+    let authority = Box::pin(setting.team.stage.cluster.kubectl(look).run()).await?;
     let secret = json!({
         "metadata": {"name": COURIER},
         "stringData": {"token": token.trim(), "ca.crt": authority},
