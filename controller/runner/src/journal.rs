@@ -1,6 +1,7 @@
 //! A journal is a container's log: every line with its time, on standard output and in a file, within a budget.
 //!
-//! Secrets of the container are left out. Beyond the budget the end is kept and the middle left out, since the end says why something failed.
+//! Secrets of the container are left out. Beyond the budget the end is kept and the middle left out, since the end says why
+//! something failed.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};

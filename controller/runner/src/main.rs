@@ -3,9 +3,10 @@
 //!
 //! It reads in the order of a build: [`install`] puts it where the other containers find it, [`checkout`] brings the
 //! commit, [`steps`] installs, builds and tests, and [`collect`] hands in what they leave. [`fetch`] brings an artifact to
-//! the pod that deploys its asset bundle, where [`bundle`] becomes the Databricks CLI. Beneath them: [`place`] (the pod's folders), [`source`] (what is known of the
-//! tree), [`process`] and [`journal`] (children and their output), [`secrets`] (what is told to nobody), [`web`] (requests to the controller), [`git`],
-//! [`junit`] and [`beneath`] (reading what nobody trusts).
+//! the pod that deploys its asset bundle, where [`bundle`] becomes the Databricks CLI. Beneath them: [`place`] (the pod's
+//! folders), [`source`] (what is known of the tree), [`process`] and [`journal`] (children and their output), [`secrets`]
+//! (what is told to nobody), [`web`] (requests to the controller), [`git`], [`junit`] and [`beneath`] (reading what nobody
+//! trusts).
 
 mod beneath;
 mod bundle;

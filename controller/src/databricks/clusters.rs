@@ -193,7 +193,8 @@ impl Client {
     /// runs. Harmless when repeated.
     ///
     /// # Errors
-    /// `Protocol` if there are more than are read: a listing that was cut off must not pass for a whole one. The general ones.
+    /// `Protocol` if there are more than are read: a listing that was cut off must not pass for a whole one. The general
+    /// ones.
     pub async fn active_runs(&self) -> Result<Vec<ActiveRun>, Error> {
         let (mut runs, mut token) = (Vec::new(), None::<String>);
         for _ in 0..MAX_PAGES {

@@ -1,4 +1,5 @@
-//! An errand is what a forge, or another host with credentials like a forge's, is asked for; it says which field of whose spec a fault is about.
+//! An errand is what a forge, or another host with credentials like a forge's, is asked for; it says which field of whose
+//! spec a fault is about.
 
 /// What a forge is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,8 +37,8 @@ pub(super) async fn act(release: &DatabricksRelease, effect: &Effect, context: &
     outcome.unwrap_or_else(Outcome::Trouble)
 }
 
-/// Ends when a deployment or a download must: its timeout, or a user, ends it, and is not only looked at afterwards. The next decision
-/// stops it properly; here it only learns that it has to write down how far it came.
+/// Ends when a deployment or a download must: its timeout, or a user, ends it, and is not only looked at afterwards. The
+/// next decision stops it properly; here it only learns that it has to write down how far it came.
 async fn cut_off(
     release: &DatabricksRelease,
     status: &DatabricksReleaseStatus,

@@ -123,7 +123,7 @@ pub struct JobTask {
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub depends_on: Vec<String>,
-    /// What it runs. Example: `[{key: load, notebook: {path: notebooks/load.py}}]`.
+    /// What it runs.
     #[serde(flatten)]
     pub runs: Runs,
     /// What it runs on, if that is not what the others run on.

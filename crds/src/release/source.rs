@@ -105,8 +105,8 @@ pub struct Cause {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(pattern::OBJECT).message(pattern::OBJECT_MESSAGE))]
     pub release: String,
-    /// Its uid: another release may have its name later. Without it the cause is the release that had the name then. None: nobody
-    /// knows. Example: `6a2f41c3-a54c-fce8-32d2-0324e1c32e22`.
+    /// Its uid: another release may have its name later. Without it the cause is the release that had the name then. None:
+    /// nobody knows. Example: `6a2f41c3-a54c-fce8-32d2-0324e1c32e22`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub uid: Option<String>,

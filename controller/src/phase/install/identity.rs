@@ -24,7 +24,8 @@ pub(super) enum Identity {
 }
 
 /// A library's identity; none for kinds that are not known. Jars and requirement files are told apart by path, since their
-/// names are anybody's; only below `root`, where nobody but Brickline writes, by the file's name, a jar's without its version.
+/// names are anybody's; only below `root`, where nobody but Brickline writes, by the file's name, a jar's without its
+/// version.
 pub(super) fn identity(library: &Library, root: &str) -> Option<Identity> {
     Some(match library {
         Library::Whl(path) => match wheel::parse(file_name(path)) {

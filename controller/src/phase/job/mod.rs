@@ -53,8 +53,8 @@ pub(crate) fn of_build(release: &DatabricksRelease, job: &str, attempt: u32) -> 
     if job == Build::ARTIFACT { name(release, "build", attempt) } else { name_of(release, job, attempt) }
 }
 
-/// The Job of one attempt of a further job of the build, which is called as users like, `unit.py311` for one. The hash holds its
-/// name, so that two that are cut alike stay two.
+/// The Job of one attempt of a further job of the build, which is called as users like, `unit.py311` for one. The hash holds
+/// its name, so that two that are cut alike stay two.
 fn name_of(release: &DatabricksRelease, job: &str, attempt: u32) -> String {
     let cut = |text: &str, most: usize| -> String {
         let text: String = text.chars().take(most).map(|c| if c == '.' { '-' } else { c }).collect();
