@@ -72,6 +72,14 @@ impl Report {
 }
 
 impl Done {
+    /// All of what was planned; what was collected after it is not known any more.
+    pub(super) fn all_of(planned: &Report) -> Self {
+        let Report { added, changed, drifted, libraries, removed, .. } = planned;
+        let places = added.iter().chain(changed).chain(drifted.keys()).chain(libraries);
+        let written = places.filter(|place| !removed.contains(place)).cloned().collect();
+        Self { written, removed: removed.clone(), ..Self::default() }
+    }
+
     /// What became of a plan.
     pub(super) fn of(plan: &Plan, progress: &Progress, error: Option<String>) -> Self {
         let mut untouched: BTreeSet<&String> = plan.write.keys().chain(&plan.remove).chain(&plan.put).collect();

@@ -85,8 +85,12 @@ impl Simulated {
     fn write(&mut self, ticket: DeployTicket, plan: &Plan, uid: &str) -> Result<Outcome, Trouble> {
         let author = author(uid);
         guard::expected(&self.state, &author, ticket)?;
+        if plan.is_empty() {
+            return Ok(Outcome::Deployed(Deployed::default()));
+        }
         let before = self.state.clone();
-        self.state = before.begun(plan, &author);
+        let begun = before.begun(plan, &author);
+        self.state = begun.clone();
         if self.breaks > 0 {
             self.breaks -= 1;
             self.apply(plan, plan.len() / 2);
@@ -95,7 +99,8 @@ impl Simulated {
         self.apply(plan, usize::MAX);
         let (written, removed) = (plan.write.keys().cloned().collect(), plan.remove.iter().cloned().collect());
         let progress = Progress { written, removed, ..Progress::default() };
-        self.state = self.state.settled(&before, plan, &progress).completed(ARTIFACT, &[]);
+        guard::still_ours(Some(&self.state), &begun)?;
+        self.state = begun.settled(&before, plan, &progress).completed(ARTIFACT, &[]);
         Ok(Outcome::Deployed(Deployed { changes: plan.changes(), issues: Vec::new() }))
     }
 

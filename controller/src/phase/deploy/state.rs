@@ -41,7 +41,7 @@ pub(crate) struct State {
     owner: String,
     /// The installation of the controller that wrote it last.
     pub(crate) installation: String,
-    /// One more with each deployment that changes something.
+    /// One more with each release that changes something.
     pub(crate) sequence: u64,
     /// Who wrote it last: namespace, name, and uid.
     pub(crate) release: String,
@@ -153,10 +153,10 @@ impl State {
 
     /// The deployment begins: everything that the plan changes is unknown from here on.
     pub(crate) fn begun(&self, plan: &Plan, author: &Author) -> Self {
-        // Another attempt of the same release goes on with its own.
-        let again = self.uid == author.uid && !self.is_complete();
-        let sequence = if again { self.sequence } else { self.sequence + 1 };
+        // Whatever a release does again, after a failure or because the answer was lost, is the same deployment of its.
+        let sequence = if self.uid == author.uid { self.sequence } else { self.sequence + 1 };
         let mut next = Self { version: VERSION, owner: author.owner.clone(), sequence, ..self.clone() };
+        next.history.retain(|deployment| deployment.sequence != sequence);
         (next.installation, next.release, next.uid) =
             (author.installation.clone(), author.release.clone(), author.uid.clone());
         for (place, change) in &plan.write {

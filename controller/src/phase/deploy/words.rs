@@ -2,7 +2,7 @@
 
 use brickline_crds::{Issue, Reason};
 
-use super::plan::{Plan, Why};
+use super::plan::Plan;
 use super::report::{Done, Report};
 use crate::trouble::Trouble;
 
@@ -11,18 +11,14 @@ const NAMED: usize = 10;
 /// How many files that stay as they are a log names: it has room for other lines too.
 const UNCHANGED: usize = 1_000;
 
-/// What somebody else changed, as issues of the release.
-pub(super) fn issues(plan: &Plan) -> Vec<Issue> {
-    let issue = |place: &String, what: &str, done: &str| {
-        let message = format!("not as Brickline left it: it {what}. {done}");
+/// What somebody else had changed, as issues of the release.
+pub(super) fn issues(planned: &Report) -> Vec<Issue> {
+    let issues = planned.drifted.iter().map(|(place, what)| {
+        let done = if planned.removed.contains(place) { "removed" } else { "written again" };
+        let message = format!("not as Brickline left it: it {what}. It was {done}");
         Issue { reason: Reason::Drifted, name: place.clone(), message }
-    };
-    let written = plan.write.iter().filter_map(|(place, write)| match &write.why {
-        Why::Drifted(what) => Some(issue(place, what, "It was written again")),
-        _ => None,
     });
-    let removed = plan.edited.iter().map(|(place, what)| issue(place, what, "It was removed"));
-    written.chain(removed).collect()
+    issues.collect()
 }
 
 /// What a deployment is about to do, for its log.

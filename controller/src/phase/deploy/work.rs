@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use brickline_artifact::Manifest;
 use brickline_crds::annotations::TAKE_OVER_FROM;
-use brickline_crds::{Artifact, DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels};
+use brickline_crds::{
+    Artifact, Changes, DatabricksRelease, DeployTicket, Drift, OnDrift, Phase, Reason, ReleaseReason, labels,
+};
 use futures::{StreamExt, stream};
 use kube::ResourceExt;
 
@@ -158,10 +160,11 @@ impl<'a> Work<'a> {
         guard::expected(&before, &self.author, ticket)?;
         let mut report = self.planned().await?;
         let plan = plan(&before, &self.wanted(&places), &report.seen);
-        let begun = before.begun(&plan, &self.author);
-        if !plan.is_empty() {
-            self.store().write(&begun).await?;
+        if plan.is_empty() {
+            return self.done_before(report).await;
         }
+        let begun = before.begun(&plan, &self.author);
+        self.store().write(&begun).await?;
         let (content, parallel) = (self.open().await?, self.connection.uploads());
         let (client, content) = (&self.connection.client, &content);
         let tell = |line: String| self.tell(&line);
@@ -182,7 +185,20 @@ impl<'a> Work<'a> {
         self.settle(&begun, completed, done, &mut report).await?;
         let mut changes = plan.changes();
         changes.report = self.uri(place::DEPLOYED);
-        Ok(Outcome::Deployed(Deployed { changes, issues: issues(&plan) }))
+        Ok(Outcome::Deployed(Deployed { changes, issues: issues(&report) }))
+    }
+
+    /// There was something to do, and it is done: an earlier try came to its end, and its answer was lost. Its report may
+    /// be, too.
+    async fn done_before(&self, planned: Report) -> Result<Outcome, Trouble> {
+        let kept = self.report(place::DEPLOYED).await?.and_then(|report| report.result);
+        let issues = issues(&planned);
+        if kept.is_none_or(|done| done.error.is_some()) {
+            let result = Some(Done::all_of(&planned));
+            self.keep(place::DEPLOYED, &Report { result, ..planned }).await?;
+        }
+        let changes = Changes { report: self.uri(place::DEPLOYED), ..Changes::default() };
+        Ok(Outcome::Deployed(Deployed { changes, issues }))
     }
 
     /// Nobody else may have written meanwhile. Old libraries go once a deployment came to its end.
@@ -251,11 +267,15 @@ impl<'a> Work<'a> {
 
     /// What was planned, with what was seen then.
     async fn planned(&self) -> Result<Report, Trouble> {
-        let text = self.artifacts.read(&place::of_deploy(self.release, place::PLAN)).await?;
-        let report = text.and_then(|text| serde_json::from_slice(&text).ok());
-        report.ok_or_else(|| {
+        self.report(place::PLAN).await?.ok_or_else(|| {
             Trouble::lasting(Reason::ArtifactFailed, "the plan of the deployment is gone: release again")
         })
+    }
+
+    /// None if there is none, or none that can be read.
+    async fn report(&self, name: &str) -> Result<Option<Report>, Trouble> {
+        let text = self.artifacts.read(&place::of_deploy(self.release, name)).await?;
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
     }
 }
 

@@ -67,9 +67,9 @@ pub(super) fn record(release: &DatabricksRelease, script: Script) -> (Run, Vec<(
     (run, left)
 }
 
-/// A new process starts from what a killed one has left.
-pub(super) fn resume(left: Outside, cache: Cache) -> Run {
-    let world = FakeWorld::again(left);
+/// A new process starts from what a killed one has left, and may be killed itself.
+pub(super) fn resume(left: Outside, cache: Cache, kills: &[Kill]) -> Run {
+    let world = FakeWorld::again(left, kills);
     world.outside().wait(MOMENT);
     go_on(world, cache, cache != Cache::Fresh)
 }

@@ -111,8 +111,8 @@ impl FakeWorld {
     }
 
     /// The world that a killed process has left.
-    pub(super) fn again(outside: Outside) -> Self {
-        Self(RefCell::new(Outside { newest: None, ..outside }))
+    pub(super) fn again(outside: Outside, kills: &[Kill]) -> Self {
+        Self(RefCell::new(Outside { newest: None, kills: kills.to_vec(), ..outside }))
     }
 
     pub(super) fn into_outside(self) -> Outside {

@@ -259,6 +259,50 @@ async fn a_failed_deployment_says_what_was_and_was_not_changed_and_the_next_does
     assert_eq!(count(&stand.fake.calls(), "workspace/import"), 30 - result.written.len());
 }
 
+/// A controller that dies between the end of a deployment and the write of its status asks for it again.
+#[rstest]
+#[case::its_report_was_kept(true)]
+#[case::its_report_was_not(false)]
+#[tokio::test]
+async fn a_deployment_that_is_asked_for_again_is_the_one_that_was_made(#[case] kept: bool) {
+    let stand = Stand::new().await;
+    let first = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    stand.deploy(&first).await.unwrap();
+    let second = stand.built("two", &notebooks(2, 1, "new"), &[]).await;
+    let work = stand.work(&second, &[]).await;
+    let Outcome::Planned(planned) = work.plan().await.unwrap() else { panic!("nothing to do") };
+    let done = deployed(work.write(planned.ticket, pending()).await).unwrap();
+    let report = stand.report(&second);
+    if !kept {
+        std::fs::remove_file(stand.shop.file(&place::of_deploy(&second, place::DEPLOYED))).unwrap();
+    }
+    stand.fake.calls();
+    for _ in 0..3 {
+        let again = deployed(work.write(planned.ticket, pending()).await).unwrap();
+        assert_eq!(again.changes.report, done.changes.report);
+        assert_eq!(stand.report(&second), report);
+    }
+    assert_eq!(stand.fake.calls().len(), 3, "only the state file was read");
+}
+
+/// What hands had changed is written again, and nobody is taken for another deployment.
+#[tokio::test]
+async fn a_deployment_over_drift_can_be_asked_for_again() {
+    let stand = Stand::new().await;
+    let mut first = stand.built("one", &notebooks(3, 0, ""), &[]).await;
+    first.spec.deploy.drift = Drift::Full;
+    stand.deploy(&first).await.unwrap();
+    stand.fake.inside().put("/Shared/dbxdemo/1/0001.py", "NOTEBOOK", b"print('by hand')");
+    let mut second = stand.built("two", &notebooks(3, 1, "new"), &[]).await;
+    second.spec.deploy.drift = Drift::Full;
+    let work = stand.work(&second, &[]).await;
+    let Outcome::Planned(planned) = work.plan().await.unwrap() else { panic!("nothing to do") };
+    for _ in 0..3 {
+        let done = deployed(work.write(planned.ticket, pending()).await).unwrap();
+        assert_eq!(done.issues.len(), 1, "{:?}", done.issues);
+    }
+}
+
 #[tokio::test]
 async fn a_deployment_that_is_cut_off_names_what_it_does_not_know() {
     let stand = Stand::new().await;
