@@ -9,8 +9,9 @@
 //!
 //! Of Deploy only an asset bundle goes on by itself: `deploy/bundle` has the same shape. `job` is what phases share that
 //! work in a pod.
-//! `idle` is the wait of a phase for what others have.
+//! `backoff` is the pause before another attempt, `idle` the wait of a phase for what others have.
 
+mod backoff;
 pub(crate) mod begin;
 pub(crate) mod build;
 pub(crate) mod deploy;
@@ -30,6 +31,8 @@ use brickline_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+
+pub(crate) use backoff::{after, backoff, left};
 
 use crate::artifact::Fetched;
 use crate::queue::{Newer, Slots};

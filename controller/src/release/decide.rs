@@ -121,6 +121,7 @@ fn asked_again(release: &DatabricksRelease, status: &DatabricksReleaseStatus) ->
     let current = current(&status).map(|phase| phase.name);
     if let Some(phase) = current.and_then(|name| status.phase_mut(name)) {
         phase.retry_at = None;
+        phase.jobs.iter_mut().for_each(|job| job.retry_at = None);
     }
     status.last_handled_requested_at = token;
     Some(status)

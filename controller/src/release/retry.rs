@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use brickline_crds::{Phase, PhaseStatus, Reason};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt;
-use sha2::{Digest, Sha256};
 
 use super::timeout::worked;
-use crate::phase::{Ending, Step, Trouble, Turn};
+use crate::phase::{self, Ending, Step, Trouble, Turn, backoff, left};
 
 /// How often a suspended workspace or a Kubernetes that does not answer is tried again, and refused credentials at last:
 /// they wait for people.
@@ -17,8 +14,7 @@ const UNCOUNTED: [Duration; 2] = [Duration::from_secs(15), Duration::from_mins(5
 
 /// How long the phase still has to wait before its next attempt.
 pub(super) fn pause(phase: &PhaseStatus, now: Timestamp) -> Option<Duration> {
-    let at = phase.retry_at.as_ref()?.0;
-    Duration::try_from(at.duration_since(now)).ok().filter(|pause| !pause.is_zero())
+    left(phase.retry_at.as_ref(), now)
 }
 
 /// A fault that can heal is waited out within the limit; any other ends the phase.
@@ -33,7 +29,7 @@ pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
             return Step::Wait(Some(pause));
         }
         return Step::Record(turn.with_phase(|phase| {
-            phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
+            phase.retry_at = phase::after(turn.now, pause);
             phase.reason = Some(trouble.reason);
             phase.message.clone_from(&trouble.message);
         }));
@@ -47,12 +43,12 @@ pub(super) fn after(turn: &Turn, trouble: &Trouble) -> Step {
         let message = format!("{} (tried {faults} times in a row)", trouble.message);
         return Step::Ended(Box::new(turn.status.clone()), Ending::failed(trouble.reason, message));
     }
-    let pause = backoff(turn, faults);
+    let pause = backoff(turn.release, &turn.phase.name.to_string(), faults);
     let message = format!("{}; attempt {} of {} follows", trouble.message, faults + 1, limit + 1);
     Step::Record(turn.with_phase(|phase| {
         phase.faults = faults;
         phase.retries = phase.retries.saturating_add(1);
-        phase.retry_at = turn.now.checked_add(pause).ok().map(Time);
+        phase.retry_at = phase::after(turn.now, pause);
         phase.reason = Some(Reason::ProgressingWithRetry);
         phase.message = message;
     }))
@@ -66,14 +62,4 @@ fn reason(turn: &Turn, reason: Reason) -> Reason {
         (Reason::DeployFailed, Phase::Operate) => Reason::OperateFailed,
         (reason, _) => reason,
     }
-}
-
-/// From `initial`, `factor` times longer with each fault up to `max`, and up to a fifth more by a hash of the release, so that releases that
-/// failed together don't come back together.
-fn backoff(turn: &Turn, faults: u32) -> Duration {
-    let backoff = &turn.spec().retries.backoff;
-    let grown = backoff.initial.get().saturating_mul(backoff.factor.saturating_pow(faults.saturating_sub(1)));
-    let capped = grown.min(backoff.max.get());
-    let hash = Sha256::digest(format!("{}/{}/{faults}", turn.release.uid().unwrap_or_default(), turn.phase.name));
-    capped + capped.mul_f64(f64::from(hash[0]) / f64::from(u8::MAX) / 5.0)
 }

@@ -5,6 +5,7 @@
 //! going on that does not depend on it, so that a user sees all that is wrong at once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use brickline_crds::condition::{MAX_MESSAGE, truncate};
 use brickline_crds::labels::branch_of;
@@ -14,7 +15,7 @@ use brickline_crds::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn, idle};
+use super::super::{Effect as AnyEffect, Ending, Outcome, Step, Turn, after, backoff, idle, left};
 use super::decide::{LOOK, limit};
 use super::judge::{Attempt, Judged, judge};
 use super::name::{begin, start, ticket};
@@ -98,12 +99,15 @@ impl<'a> Round<'a> {
             let name = job_name(self.turn.release, &job.name, job.attempts);
             let attempt = Attempt { job: &job.name, name: &name, limit: self.limit_of(&job.name) };
             match judge(look, &attempt) {
+                Judged::Missing if left(job.retry_at.as_ref(), self.turn.now).is_some() => {}
                 Judged::Missing => {
                     let create = Effect::CreateJob { job: job.name.clone(), name, attempt: job.attempts };
                     self.create.get_or_insert(create);
                 }
-                Judged::Active(None) => {}
-                Judged::Active(Some(why)) => self.held_up.push((job.name.clone(), why.to_owned())),
+                Judged::Active(why) => {
+                    self.held_up.extend(why.map(|why| (job.name.clone(), why.to_owned())));
+                    self.change(&job.name, |job| job.retry_at = None);
+                }
                 Judged::Lost(why) => self.lost(&job, &name, &why),
                 Judged::Over(ending, result) => {
                     if let Some(result) = result {
@@ -120,7 +124,7 @@ impl<'a> Round<'a> {
         job.and_then(|job| job.timeout).unwrap_or_else(|| limit(self.turn.release))
     }
 
-    /// Another attempt, within the phase's limit, which holds for each job.
+    /// Another attempt after a pause, within the phase's limit, which holds for each job.
     fn lost(&mut self, job: &BuildJobStatus, name: &str, why: &str) {
         let limit = self.turn.spec().retries.limit_of(Phase::Build);
         if job.attempts > limit {
@@ -128,9 +132,11 @@ impl<'a> Round<'a> {
             return self.end(&job.name, Ending::failed(Reason::RunnerLost, message));
         }
         let attempts = job.attempts + 1;
+        let retry_at = after(self.turn.now, backoff(self.turn.release, name, job.attempts));
         let message = format!("Job {name} was lost ({why}); building again");
         self.change(&job.name, |job| {
             job.attempts = attempts;
+            job.retry_at = retry_at;
             job.reason = Some(Reason::ProgressingWithRetry);
             job.message = truncate(&message, MESSAGE);
         });
@@ -171,6 +177,7 @@ impl<'a> Round<'a> {
             job.reason = Some(ending.reason);
             job.message = truncate(&ending.message, MESSAGE);
             job.completion_time = Some(Time(now));
+            job.retry_at = None;
         });
     }
 
@@ -211,6 +218,12 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Until a job that was lost is due again, or its turn to be looked at has come.
+    fn pause(&self) -> Duration {
+        let due = self.jobs().iter().filter_map(|job| left(job.retry_at.as_ref(), self.turn.now));
+        due.min().unwrap_or(LOOK).min(LOOK)
+    }
+
     /// Whether the look has told anything that is not written yet.
     fn is_news(&self) -> bool {
         *self.status != *self.turn.status
@@ -230,7 +243,7 @@ impl<'a> Round<'a> {
             idle::keep(phase.ticket.get_or_insert_default(), idle, now);
             phase.message = message;
         }
-        if self.is_news() { Step::Record(self.status) } else { Step::Wait(Some(LOOK)) }
+        if self.is_news() { Step::Record(self.status) } else { Step::Wait(Some(self.pause())) }
     }
 }
 

@@ -13,7 +13,7 @@ use super::script::Script;
 use crate::phase::{build, job};
 
 /// How long a build takes, in seconds: every look in between is another reconcile.
-const TAKES: i64 = 5;
+pub(crate) const TAKES: i64 = 5;
 
 /// How builds end.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -104,6 +104,14 @@ impl Jobs {
         self.is_doomed = self.alive.is_empty();
         self.taken_away += self.alive.len();
         self.alive.clear();
+    }
+
+    /// When the Jobs of one job of the build were created, oldest first, of those that are there.
+    pub(crate) fn begun(&self, job: &str) -> Vec<Timestamp> {
+        let mut begun: Vec<Timestamp> =
+            self.alive.iter().filter(|(name, _)| self.job_of(name) == job).map(|(_, created)| *created).collect();
+        begun.sort();
+        begun
     }
 
     /// Whether the Job is still there.

@@ -9,8 +9,9 @@ use rstest::rstest;
 
 use super::clusters::{WHEEL, installed};
 use super::databricks::Behaviour;
-use super::jobs::Build;
+use super::jobs::{Build, TAKES};
 use super::run::{Cache, Run, run};
+use super::scenarios::building::build as jobs_of_build;
 use super::scenarios::{all_submitted, at_databricks, release, unavailable};
 use super::script::{Fault, Script, User};
 use super::world::Outside;
@@ -390,4 +391,30 @@ fn a_deleted_release_is_let_go_whatever_it_says(#[case] stops: u32, #[case] unlo
     let run = run(&release, script, &[], Cache::Fresh);
     assert_eq!(run.outside.problems, Vec::<String>::new());
     assert!(run.outside.stored().is_err(), "it is gone");
+}
+
+/// A node that takes every pod away would else be asked for one pod after the other.
+#[rstest]
+#[case::a_build_that_is_one_job(Default::default(), "artifact")]
+#[case::a_job_beside_others(jobs_of_build(), "unit.py310")]
+fn a_lost_pod_comes_again_after_a_pause_that_grows(#[case] build: brickline_crds::Build, #[case] job: &'static str) {
+    let mut release = release();
+    release.spec.build = build;
+    release.spec.retries.limit = 3;
+    let lost = Build::IsLost(3);
+    let jobs: &'static [(&'static str, Build)] = &[("unit.py310", Build::IsLost(3))];
+    let script = if job == "artifact" {
+        Script { build: lost, ..Script::default() }
+    } else {
+        Script { jobs, ..Script::default() }
+    };
+    let run = of(&release, script);
+    assert_eq!(run.status().result, ReleaseResult::Succeeded);
+    let begun = run.outside.jobs.begun(job);
+    let pauses: Vec<i64> = begun.windows(2).map(|two| two[1].duration_since(two[0]).as_secs() - TAKES).collect();
+    let [first, second, third] = pauses[..] else { panic!("not four attempts: {begun:?}") };
+    assert!(first >= 5 && second >= 10 && third >= 20 && third < 60, "{pauses:?}");
+    let status = run.status();
+    let build = status.phase(Phase::Build).unwrap();
+    assert!(build.retry_at.is_none() && build.jobs.iter().all(|job| job.retry_at.is_none()), "{build:?}");
 }

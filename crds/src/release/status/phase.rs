@@ -32,7 +32,7 @@ pub struct PhaseStatus {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
-    /// When the next attempt begins, if a fault is waited out.
+    /// When the next attempt begins, if a fault or the loss of a pod is waited out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
     /// Why it is where it is.
@@ -113,6 +113,9 @@ pub struct BuildJobStatus {
     /// When the first attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
+    /// When the next attempt begins, if the one before it was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
