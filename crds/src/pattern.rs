@@ -8,18 +8,36 @@ pub(crate) const OBJECT_MESSAGE: &str = "this is the name of an object: lower-ca
 /// A word that stands in labels and other names: a stage, a pool, a pipeline's cluster.
 pub(crate) const WORD: &str = "self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')";
 
-/// Branches by name or glob, as git's `refs/heads/` holds them.
-pub(crate) const BRANCHES: &str =
-    "self.all(b, !b.startsWith('refs/') && !b.startsWith('/') && !b.contains('..') && !b.contains(' '))";
+/// One part of a glob: a character, one that is escaped, or a class whose end is there.
+macro_rules! part {
+    () => {
+        r"([^\\{}\[]|\\.|\[[!^]?\]?[^\]]*\])"
+    };
+}
+/// Parts, and alternatives of them within each other.
+macro_rules! glob {
+    () => {
+        concat!(r"^(", part!(), r"|\{(", part!(), r"|\{", part!(), r"*\})*\})*$")
+    };
+}
+
+/// Branches by name or glob, as git's `refs/heads/` holds them. A name has none of the characters that git refuses
+/// (<https://git-scm.com/docs/git-check-ref-format>); a class may begin with `^`.
+pub(crate) const BRANCHES: &str = concat!(
+    r"self.all(b, !b.startsWith('refs/') && !b.startsWith('/') && !b.contains('..') && !b.matches(r'[[:cntrl:] ~:\\]|(^|[^\[])\^') && b.matches(r'",
+    glob!(),
+    "'))"
+);
 /// What a user reads whose branches are others.
-pub(crate) const BRANCHES_MESSAGE: &str =
-    "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
+pub(crate) const BRANCHES_MESSAGE: &str = "branches are names or globs such as release, release/* or release-[0-9], without refs/heads/, spaces, '..' \
+     or any of ~ ^ : \\; each [ and { needs its end";
 
 /// Files of the repository. None is outside of it.
-pub(crate) const GLOBS: &str = "self.all(glob, !glob.startsWith('/') && !glob.contains('..'))";
+pub(crate) const GLOBS: &str =
+    concat!("self.all(glob, !glob.startsWith('/') && !glob.contains('..') && glob.matches(r'", glob!(), "'))");
 /// What a user reads whose files are others.
-pub(crate) const GLOBS_MESSAGE: &str =
-    "these are globs or paths relative to the repository's root, without a leading '/' and without '..'";
+pub(crate) const GLOBS_MESSAGE: &str = "these are globs or paths relative to the repository's root, without a leading '/' and without '..'; each [ and { \
+     needs its end";
 
 /// Clusters by the workspace's names. They are checked before anything is done, so nothing in them is resolved later.
 pub(crate) const CLUSTERS: &str = "self.all(name, name.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'))";

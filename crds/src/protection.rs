@@ -34,7 +34,7 @@ pub struct Protection {
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{
         "rule": pattern::BRANCHES,
-        "message": "allowedBranches are names or globs such as release or release/*, without refs/heads/, spaces or '..'",
+        "message": pattern::BRANCHES_MESSAGE,
     }]))]
     pub allowed_branches: Vec<String>,
     /// Whether releases of `source.artifact` are taken although `allowedBranches` names some: what such an artifact says of

@@ -5,15 +5,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::pattern;
 
-/// The shape of a cron expression: one of the words, or minute, hour, day of the month, month and day of the week.
-/// Whether each number is in its range is told by the pipeline's condition.
-pub(crate) const CRON: &str = "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || \
-    self.matches('^((^| +)([*?]|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?(,([*?]|[0-9]{1,2}(-[0-9]{1,2})?)(/[0-9]{1,2})?)*){3}\
-    ( +([*?]|([0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?)(/[0-9]{1,2})?\
-    (,([*?]|([0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?)(/[0-9]{1,2})?)*){2}$')";
+/// One field of a cron expression: `*`, `?`, values or ranges of them, each with a step if need be, in a list.
+macro_rules! field {
+    ($value:literal) => {
+        concat!(field!(@ $value), "(,", field!(@ $value), ")*")
+    };
+    (@ $value:literal) => {
+        concat!("([*?]|", $value, "(-", $value, ")?)(/(0?[1-9]|[1-9][0-9]))?")
+    };
+}
+
+/// A cron expression: one of the words, or minute, hour, day of the month, month and day of the week, each within its
+/// range. What never comes, such as the 30th of February, is told by the pipeline's condition.
+pub(crate) const CRON: &str = concat!(
+    "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || self.matches('^ *",
+    field!("[0-5]?[0-9]"),
+    " +",
+    field!("([01]?[0-9]|2[0-3])"),
+    " +",
+    field!("(0?[1-9]|[12][0-9]|3[01])"),
+    " +",
+    field!("(0?[1-9]|1[0-2]|(?i:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC))"),
+    " +",
+    field!("(0?[0-7]|(?i:SUN|MON|TUE|WED|THU|FRI|SAT))"),
+    " *$')"
+);
 /// What a user reads whose cron expression is another.
-pub(crate) const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the \
-    week), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
+pub(crate) const CRON_MESSAGE: &str = "cron is five fields such as '0 3 * * 1-5' (minute 0-59, hour 0-23, day of the month 1-31, \
+    month 1-12 or JAN-DEC, day of the week 0-7 or SUN-SAT), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
 
 /// A branch, not a pattern of branches.
 const BRANCH: &str = "!self.startsWith('refs/') && !self.startsWith('/') && !self.contains('..') && \
@@ -70,6 +89,7 @@ mod tests {
     #[case("0 8-18/2 1,15 JAN-MAR,dec Mon-Fri")]
     #[case("0 0 ? * SUN")]
     #[case("5/10 0  1 1 7")]
+    #[case("59,00-05 23 31 12,Feb 0-sat/2")]
     #[case("@daily")]
     #[case("@midnight")]
     fn a_cron_expression_is_taken(#[case] cron: &str) {
@@ -88,6 +108,16 @@ mod tests {
     #[case::second_monday("0 3 * * MON#2")]
     #[case::an_open_range("0 3- * * *")]
     #[case::an_open_list("0 3, * * *")]
+    #[case::minute_60("60 3 * * *")]
+    #[case::hour_24("0 24 * * *")]
+    #[case::day_0("0 3 0 * *")]
+    #[case::day_32("0 3 32 * *")]
+    #[case::month_13("0 3 * 13 *")]
+    #[case::weekday_8("0 3 * * 8")]
+    #[case::no_month("0 3 * FOO *")]
+    #[case::a_day_for_a_month("0 3 * MON *")]
+    #[case::a_step_of_nothing("*/0 * * * *")]
+    #[case::all_of_it("99 99 99 99 99")]
     #[case::two_lines("0 3 * *\n*")]
     #[case::nothing("      ")]
     fn another_text_is_no_cron_expression(#[case] cron: &str) {

@@ -65,7 +65,7 @@ fn is_taken(#[case] fields: Value) {
 #[case(json!({"protection": {"allowedPipelines": ["a/b/c"]}}), "allowedPipelines are namespace/name")]
 #[case(json!({"protection": {"allowedPipelines": ["data/[a-z]"]}}), "allowedPipelines are namespace/name")]
 #[case(json!({"protection": {"allowedNamespaces": ["team-*"]}}), "allowedNamespaces are whole names")]
-#[case(json!({"protection": {"allowedBranches": ["refs/heads/release"]}}), "allowedBranches are names or globs")]
+#[case(json!({"protection": {"allowedBranches": ["refs/heads/release"]}}), "branches are names or globs")]
 #[case(json!({"protection": {"allowedPaths": ["/Shared/"]}}), "allowedPaths are absolute folders")]
 #[case(json!({"protection": {"allowedPaths": ["/Shared/../Users"]}}), "allowedPaths are absolute folders")]
 #[case(json!({"protection": {"allowedPaths": ["/tmp"]}}), "allowedPaths are absolute folders")]

@@ -3,8 +3,8 @@
 use brickline_tests::Table;
 use serde_json::{Map, Value, json};
 
-const CRON: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the week), or \
-                    @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
+use crate::trigger::CRON;
+
 const DAYS: &str = "Databricks' schedules have a day of the month or a day of the week, not both: write '*' for one of them, \
                     or make two jobs";
 const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
@@ -76,7 +76,8 @@ fn schedules(table: &mut Table, at: &str) {
         .takes(["0 3 * * MON-FRI", "0 3 1,15 * ?", "*/15 * * * *", "@weekly", "$(params.cron)"].map(Value::from))
         .refuses(
             CRON,
-            ["0 3 * *x", "0 0 3 * * 1-5", "@every 1h", "tomorrow", "$(params.hour) * * * *"].map(Value::from),
+            ["0 3 * *x", "0 0 3 * * 1-5", "@every 1h", "tomorrow", "$(params.hour) * * * *", "0 25 * * *"]
+                .map(Value::from),
         )
         .refuses(DAYS, ["0 3 1 * MON", "0 3 */2 * 1-5"].map(Value::from))
         .is_required();

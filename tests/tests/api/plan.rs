@@ -16,8 +16,8 @@ const TO: &str =
 const LIBRARIES: &str =
     "libraries.to is an absolute path below /Volumes, /Workspace or dbfs:/, without trailing slash or '..'";
 /// What is said of paths outside of the repository.
-pub const GLOBS: &str =
-    "these are globs or paths relative to the repository's root, without a leading '/' and without '..'";
+pub const GLOBS: &str = "these are globs or paths relative to the repository's root, without a leading '/' and without '..'; each [ and { \
+     needs its end";
 const IMAGE: &str = "image is an image's address such as registry.example.com/build:1, without $(...)";
 const POOL: &str = "pool is one of the chart's builds.pools: a lower-case word of a-z, 0-9 and '-'";
 const QUANTITIES: &str = "quantities are numbers with a unit, such as 500m for cpu or 1Gi for memory";
@@ -185,9 +185,9 @@ fn build_lists(table: &mut Table, at: &str) {
     ];
     for (list, long, words) in lists {
         let mut field = table.field(format!("{at}.build.{list}"));
-        field.takes([json!([]), json!(["a/**"])]).refuses(words, [long]);
+        field.takes([json!([]), json!(["a/**", "a[0-9].{py,s[qh]l}", "[]]"])]).refuses(words, [long]);
         if list != "tests.args" {
-            field.refuses(GLOBS, ["/a", "../a", "a/../b"].map(|path| json!([path])));
+            field.refuses(GLOBS, ["/a", "../a", "a/../b", "a/[b", "{a,b", "a\\"].map(|path| json!([path])));
         }
     }
     table.field(format!("{at}.build.tests.args")).takes([json!(["-m", "not slow", "--rootdir=/tmp/.."])]);

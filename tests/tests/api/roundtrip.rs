@@ -163,7 +163,7 @@ fn build() -> Value {
         "reason": "RunnerLost",
         "message": "the node is gone",
         "jobs": [
-            {"name": "artifact", "state": "Running", "attempts": 2, "startTime": TIME},
+            {"name": "artifact", "state": "Running", "attempts": 2, "startTime": TIME, "retryAt": TIME},
             {"name": "unit.py311", "state": "Failed", "attempts": 1, "startTime": TIME, "completionTime": TIME,
              "reason": "TestsFailed", "message": "1 of 9 tests failed"},
         ],

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{pipeline::OBJECT, plan::GLOBS};
 
-const BRANCHES: &str = "branches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
+/// What is said of branches that are none.
+pub const BRANCHES: &str = "branches are names or globs such as release, release/* or release-[0-9], without refs/heads/, spaces, '..' \
+                        or any of ~ ^ : \\; each [ and { needs its end";
 const PROVIDER: &str =
     "trigger.webhook needs repository.provider, such as gitea or github: it says how deliveries prove themselves";
 const HTTPS: &str = "trigger.poll and trigger.schedules need a repository.url with https://: the controller asks it for the \
@@ -17,8 +19,9 @@ const OWN_WORKSPACE: &str = "trigger.pullRequests.workspaceRef is a workspace of
                              merged stays away from what is released";
 const TOLD: &str = "trigger.pullRequests needs trigger.webhook: only the forge tells of pull requests";
 const INTERVAL: &str = "poll.interval is at least 30s";
-const CRON: &str = "cron is five fields such as '0 3 * * 1-5' (minute, hour, day of the month, month, day of the week), or \
-                    @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
+/// What is said of a schedule that is none.
+pub const CRON: &str = "cron is five fields such as '0 3 * * 1-5' (minute 0-59, hour 0-23, day of the month 1-31, month 1-12 or \
+                        JAN-DEC, day of the week 0-7 or SUN-SAT), or @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually";
 const ZONE: &str = "timeZone is a name of the IANA time zone database, such as Europe/Lisbon or UTC";
 const BRANCH: &str = "branch is the name of one branch such as release, without refs/heads/, spaces or patterns";
 
@@ -35,8 +38,28 @@ pub fn examples(table: &mut Table) {
 
 fn branches(table: &mut Table) {
     let many = |count: u32| (0..count).map(|number| format!("b{number}")).collect::<Vec<_>>();
-    let good = [json!(["release"]), json!(["release", "release/*"]), json!(["**"]), json!(many(50))];
-    let bad = ["refs/heads/release", "/release", "a..b", "my branch"];
+    let good = [
+        json!(["release"]),
+        json!(["release", "release/*"]),
+        json!(["**", "v[0-9]", "[!a]", "{main,release/{a,[bc]}}"]),
+        json!(many(50)),
+    ];
+    let bad = [
+        "refs/heads/release",
+        "/release",
+        "a..b",
+        "my branch",
+        "a\tb",
+        "a~b",
+        "a^b",
+        "^a",
+        "a:b",
+        "a\\b",
+        "[release",
+        "{a,b",
+        "a}",
+        "{a,[b}",
+    ];
     table
         .field("spec.trigger.branches")
         .takes(good)
@@ -84,7 +107,23 @@ fn schedules(table: &mut Table) {
     let cron = |cron: &str| json!([{"cron": cron}]);
     let zone = |zone: &str| json!([{"cron": "@daily", "timeZone": zone}]);
     let branch = |branch: &str| json!([{"cron": "@daily", "branch": branch}]);
-    let bad = ["0 3 * *", "0 0 3 * * 1-5", "tomorrow", "@every 1h", "TZ=UTC 0 3 * * *", "0 3 L * *", "0 3- * * *"];
+    let bad = [
+        "0 3 * *",
+        "0 0 3 * * 1-5",
+        "tomorrow",
+        "@every 1h",
+        "TZ=UTC 0 3 * * *",
+        "0 3 L * *",
+        "0 3- * * *",
+        "60 3 * * *",
+        "0 24 * * *",
+        "0 3 0 * *",
+        "0 3 32 * *",
+        "0 3 * 13 *",
+        "0 3 * * 8",
+        "0 3 * FOO *",
+        "*/0 * * * *",
+    ];
     table
         .field("spec.trigger.schedules")
         .takes([json!([]), json!([{"cron": "@daily", "suspend": true}]), json!(vec![json!({"cron": "@daily"}); 8])])

@@ -3,7 +3,7 @@
 use brickline_tests::{Table, object};
 use serde_json::{Map, Value, json};
 
-use crate::{change::Change, pipeline::OBJECT};
+use crate::{change::Change, pipeline::OBJECT, trigger::BRANCHES};
 
 const HOST: &str =
     "host is the workspace's URL alone, such as https://adb-123.4.azuredatabricks.net, without path or trailing slash";
@@ -24,8 +24,6 @@ const VARIABLES: &str =
 const VARIABLE: &str = "a variable needs exactly one of value or secretRef";
 const PIPELINES: &str = "allowedPipelines are namespace/name, such as data/dbxdemo, data/team-* or */dbxdemo";
 const NAMESPACES: &str = "allowedNamespaces are whole names of namespaces, such as data";
-const BRANCHES: &str =
-    "allowedBranches are names or globs such as release or release/*, without refs/heads/, spaces or '..'";
 const PATHS: &str = "allowedPaths are absolute folders below /Shared, /Workspace, /Users, /Repos, /Volumes or dbfs:, \
                      without trailing slash or '..'";
 const SAME: &str = "from and to are the same: a whole day is from 00:00 to 24:00";
@@ -233,7 +231,8 @@ fn allowed(table: &mut Table) {
         .takes([json!([]), json!(["data", "ml-2"])])
         .refuses(NAMESPACES, bad)
         .refuses("must have at most 50 items", [json!(names_of("a", 51))]);
-    let bad = ["refs/heads/release", "/release", "a..b", "my branch"].map(|branch| json!(["release", branch]));
+    let bad =
+        ["refs/heads/release", "/release", "a..b", "my branch", "a:b", "[a"].map(|branch| json!(["release", branch]));
     table
         .field(at("allowedBranches"))
         .takes([json!([]), json!(["release", "release/**"]), json!(["{main,release}"])])

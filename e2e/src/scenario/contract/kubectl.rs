@@ -44,7 +44,7 @@ async fn helm_waits_for_a_good_pipeline(setting: &Setting) -> anyhow::Result<()>
 
 /// `helm install --wait` fails on a pipeline that can't work: whose Secret is missing, or whose branches are no pattern.
 async fn helm_gives_up_on_a_broken_pipeline(setting: &Setting) -> anyhow::Result<()> {
-    for (name, secret, branch) in [("no-secret", "no-such-secret", "helm"), ("no-pattern", "hook", "[helm")] {
+    for (name, secret, branch) in [("no-secret", "no-such-secret", "helm"), ("no-pattern", "hook", "[z-a]")] {
         let installed = install(setting, name, &pipeline(setting, secret, branch)).await;
         ensure!(installed.is_err(), "helm --wait was content with the pipeline {name}");
         let look = ["get", "dbpipe", name, "-o", r#"jsonpath={.status.conditions[?(@.type=="Ready")].message}"#];
