@@ -18,4 +18,4 @@ mod release;
 pub(crate) mod stages;
 
 pub(crate) use create::{Creation, create};
-pub(crate) use release::{Draft, Occasion, Root, canonical};
+pub(crate) use release::{Draft, Occasion, Root, canonical, remembered};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brickline_crds::{
     Build, BuildOnly, Cause, DatabricksRelease, DatabricksReleaseSpec, GitSource, OnFailure, PipelineStage,
-    ReleasePipeline, ReleaseReason, Source, annotations, labels,
+    ReleasePipeline, ReleaseReason, Source, StoredArtifact, annotations, labels,
 };
 use jiff::Timestamp;
 use kube::{ResourceExt, api::ObjectMeta};
@@ -77,14 +77,7 @@ impl Occasion {
     }
 
     fn commit(pipeline: &ReleasePipeline, reference: &str, commit: &str) -> Self {
-        let repository = &pipeline.spec.repository;
-        let git = GitSource {
-            url: repository.url.clone(),
-            reference: reference.to_owned(),
-            commit: commit.to_owned(),
-            provider: repository.provider,
-            credentials_ref: repository.credentials_ref.clone(),
-        };
+        let git = of_repository(pipeline, reference, commit);
         Self {
             source: Source { git: Some(git.clone()), ..Source::default() },
             origin: Some(git),
@@ -261,6 +254,23 @@ pub(crate) fn canonical(url: &str) -> String {
 
 fn foreign(template: &BTreeMap<String, String>) -> impl Iterator<Item = (String, String)> {
     template.iter().filter(|(key, _)| !key.starts_with(OWN)).map(|(key, value)| (key.clone(), value.clone()))
+}
+
+/// A commit of the pipeline's repository.
+fn of_repository(pipeline: &ReleasePipeline, reference: &str, commit: &str) -> GitSource {
+    let repository = &pipeline.spec.repository;
+    GitSource {
+        url: repository.url.clone(),
+        reference: reference.to_owned(),
+        commit: commit.to_owned(),
+        provider: repository.provider,
+        credentials_ref: repository.credentials_ref.clone(),
+    }
+}
+
+/// What an artifact was built from whose release may be gone; none if the pipeline knows no commit of it.
+pub(crate) fn remembered(pipeline: &ReleasePipeline, stored: &StoredArtifact) -> Option<GitSource> {
+    (!stored.commit.is_empty()).then(|| of_repository(pipeline, &stored.reference, &stored.commit))
 }
 
 #[cfg(test)]

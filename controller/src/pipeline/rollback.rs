@@ -11,7 +11,7 @@ use brickline_crds::{
 use kube::ResourceExt;
 
 use super::lineage::{Releases, created, git, has_deployed, requesters, result};
-use crate::creation::{Draft, Occasion, Root, stages};
+use crate::creation::{Draft, Occasion, Root, remembered, stages};
 
 /// The longest text of a cause, as in the schema.
 const MESSAGE: usize = 1024;
@@ -82,17 +82,10 @@ fn root(releases: Releases, good: &StoredArtifact) -> Option<Root> {
     found.or_else(|| Some(Root { name: good.release.clone(), created: created? }))
 }
 
-/// Where the artifact came from, even if its release was deleted: then of its branch nothing is known.
+/// Where the artifact came from, even if its release was deleted.
 fn origin(pipeline: &ReleasePipeline, releases: Releases, good: &StoredArtifact) -> Option<GitSource> {
-    let repository = &pipeline.spec.repository;
-    let remembered = || GitSource {
-        url: repository.url.clone(),
-        commit: good.commit.clone(),
-        provider: repository.provider,
-        ..GitSource::default()
-    };
     let found = releases.get(&good.release).and_then(git).cloned();
-    found.or_else(|| (!good.commit.is_empty()).then(remembered))
+    found.or_else(|| remembered(pipeline, good))
 }
 
 /// What went wrong: `Test failed: InnerTestsFailed: notebooks/a.py: test_x: ...`.

@@ -2,7 +2,7 @@
 //!
 //! The controller's own releases count. One that a person made (`manual`, `retry`) counts if it did what the pipeline as
 //! it stands now would have done: the same build, items, libraries, tests, jobs and parameters to the stage's own workspace,
-//! of a branch of the pipeline or an artifact that it built. Otherwise a release without tests could carry an artifact past
+//! with the stage's approvals, of a branch of the pipeline or an artifact that it built. Otherwise a release without tests could carry an artifact past
 //! the stage that should have tested it. A rollback never counts: what was promoted once is not promoted again. Neither does
 //! a release of a pull request, nor what people make of its artifact: nobody has merged it.
 
@@ -56,6 +56,12 @@ fn does_the_same(spec: &DatabricksReleaseSpec, wanted: &DatabricksReleaseSpec) -
         && spec.install == wanted.install
         && spec.test == wanted.test
         && spec.operate == wanted.operate
+        && approvals(spec) >= approvals(wanted)
+}
+
+/// How many people the stage wants to approve, beside those that the workspace asks for.
+fn approvals(spec: &DatabricksReleaseSpec) -> u32 {
+    spec.approvals.as_ref().map_or(0, |approvals| approvals.required)
 }
 
 /// Whether it builds a branch of the pipeline, or releases what the pipeline built.

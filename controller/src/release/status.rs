@@ -5,7 +5,7 @@ use std::time::Duration;
 use brickline_crds::condition::{READY, RECONCILING, STALLED, SUCCEEDED, Status};
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
-    TestCounts, condition,
+    TestCounts, condition, labels,
 };
 use jiff::Timestamp;
 
@@ -21,6 +21,7 @@ pub(crate) fn derive(release: &DatabricksRelease, status: &mut DatabricksRelease
     status.state = state(status);
     status.phase = speaking(status).map(|phase| phase.name);
     status.tests.summary = summary(status);
+    status.branch = branch(release, status);
     let finished = status.state == ReleaseState::Finished;
     status.result = if finished { result(status) } else { ReleaseResult::None };
     // Neither time that it waited for the first phase nor a release that never began counts.
@@ -44,6 +45,12 @@ fn state(status: &DatabricksReleaseStatus) -> ReleaseState {
         _ if status.phases.is_empty() => ReleaseState::Pending,
         _ => ReleaseState::Running,
     }
+}
+
+/// The branch of what is built, or of what the artifact was built from.
+fn branch(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> String {
+    let git = release.spec.source.git.as_ref().or(status.origin.as_ref());
+    git.map(|git| labels::branch_of(&git.reference).to_owned()).unwrap_or_default()
 }
 
 /// The phase that tells most: one that went wrong, else the one under way, else the last that did something.

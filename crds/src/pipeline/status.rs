@@ -140,6 +140,10 @@ pub struct StoredArtifact {
     /// The commit's full id.
     #[schemars(length(max = 64))]
     pub commit: String,
+    /// The ref that the commit was on. Example: `refs/heads/release`.
+    #[serde(rename = "ref", skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub reference: String,
     /// The commit that the branch was at before, as the forge told it: which of two merges is newer shows in it.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]

@@ -44,6 +44,11 @@ pub use status::{
 pub use task::{NotebookSource, PythonWheel, Runs, SparkPython};
 pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select, TaskTest, Test, TestSource};
 
+/// What is over is not looked at again: nobody would tell that it was changed, and whoever waits for it would wait for ever.
+const FINISHED: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) || oldSelf.status.state != 'Finished' || \
+    (self.spec.suspend == oldSelf.spec.suspend && self.spec.cancel == oldSelf.spec.cancel)";
+const FINISHED_MESSAGE: &str = "this release has finished: there is nothing left to suspend, resume or cancel";
+
 /// One run: one commit to one workspace. Everything but `suspend` and `cancel` is immutable.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -59,6 +64,8 @@ pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select
     selectable = ".status.result",
     selectable = ".spec.workspaceRef.name",
     selectable = ".spec.source.git.ref",
+    selectable = ".spec.source.git.commit",
+    selectable = ".status.branch",
     printcolumn(name = "Pipeline", type_ = "string", json_path = ".metadata.labels.brickline\\.dev/pipeline"),
     printcolumn(name = "Run", type_ = "string", json_path = ".status.run"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".metadata.labels.brickline\\.dev/commit"),
@@ -68,13 +75,14 @@ pub use test::{Fixture, Framework, GitProvider, InnerTests, NotebookTest, Select
     printcolumn(name = "Tests", type_ = "string", json_path = ".status.tests.summary"),
     printcolumn(name = "Started", type_ = "date", json_path = ".status.startTime"),
     printcolumn(name = "Duration", type_ = "string", json_path = ".status.duration"),
-    printcolumn(name = "Branch", type_ = "string", json_path = ".spec.source.git.ref", priority = 1),
+    printcolumn(name = "Branch", type_ = "string", json_path = ".status.branch", priority = 1),
     printcolumn(name = "Result", type_ = "string", json_path = ".status.result", priority = 1),
     printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason", priority = 1),
     printcolumn(name = "Queued", type_ = "date", json_path = ".metadata.creationTimestamp", priority = 1),
     printcolumn(name = "Requested-For", type_ = "string", json_path = ".spec.requestedFor", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
-    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of the build's Job")
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name may have at most 63 characters: it is a label of the build's Job"),
+    validation = Rule::new(FINISHED).message(FINISHED_MESSAGE)
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]

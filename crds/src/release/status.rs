@@ -54,6 +54,10 @@ pub struct DatabricksReleaseStatus {
     /// How long its phases worked, waiting left out; filled as phases end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_seconds: Option<u64>,
+    /// The branch or tag that it is of, without `refs/heads/`; empty if nobody knows. Example: `release/1.2`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub branch: String,
     /// What the artifact was built from, if the release took it from others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<GitSource>,
@@ -127,6 +131,7 @@ impl Default for DatabricksReleaseStatus {
             completion_time: None,
             duration: None,
             active_seconds: None,
+            branch: String::new(),
             origin: None,
             variables: BTreeMap::new(),
             approvals: Vec::new(),

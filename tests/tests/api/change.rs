@@ -13,12 +13,19 @@ pub struct Change {
     value: Value,
     /// The words in which it is refused.
     pub refusal: Option<&'static str>,
+    /// Its status when that is tried.
+    status: Value,
 }
 
 impl Change {
     /// Makes changes of this object.
     pub fn of(object: Value) -> impl Fn(&'static str, Value, Option<&'static str>) -> Self {
-        move |path, value, refusal| Self { object: object.clone(), path, value, refusal }
+        Self::with_status(object, Value::Null)
+    }
+
+    /// Makes changes of this object once it has this status.
+    pub fn with_status(object: Value, status: Value) -> impl Fn(&'static str, Value, Option<&'static str>) -> Self {
+        move |path, value, refusal| Self { object: object.clone(), path, value, refusal, status: status.clone() }
     }
 
     /// The kind of the object.
@@ -29,7 +36,8 @@ impl Change {
     fn name(&self) -> String {
         let verb = if self.refusal.is_some() { "can't become" } else { "may become" };
         let from = self.object["metadata"]["name"].as_str().unwrap_or_default();
-        format!("{} {from} {} {verb} {}", self.kind(), self.path, self.value)
+        let status = if self.status.is_null() { String::new() } else { format!(" at {}", self.status) };
+        format!("{} {from} {} {verb} {}{status}", self.kind(), self.path, self.value)
     }
 
     async fn check(&self, lab: &Lab, namespace: &str) -> anyhow::Result<()> {
@@ -37,6 +45,12 @@ impl Change {
         room.create(&self.object, Mode::Real).await?.accepted().context("the object itself")?;
         let patch = object::with(json!({}), self.path, self.value.clone());
         let name = self.object["metadata"]["name"].as_str().unwrap_or_default();
+        if !self.status.is_null() {
+            let api = &self.object["apiVersion"];
+            let status =
+                json!({"apiVersion": api, "kind": self.kind(), "metadata": {"name": name}, "status": self.status});
+            room.apply_status(&status, "brickline").await?.accepted().context("its status")?;
+        }
         let answer = room.merge(self.kind(), name, &patch, Mode::Real).await?;
         match self.refusal {
             Some(words) => answer.refused(422, words),

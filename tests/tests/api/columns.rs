@@ -13,14 +13,14 @@ pub fn add(suite: &mut Suite) {
         let wide = "Branch Result Reason Queued Requested-For Message";
         let wanted = [
             "dbxdemo-4f2c91d0a7be | dbxdemo | 20261121.1 | 9b1c0de | Finished | Test | False | 3/4 | AGE | 2m10s",
-            "refs/heads/release | Failed | push | AGE | bob@example.com | 1 != 2",
+            "release/1.2 | Failed | push | AGE | bob@example.com | 1 != 2",
         ];
         prints(lab, &release(), Some(&release_status()), [short, wide], wanted).await
     });
     suite.add("kubectl get prints a release that has not begun", async |lab: &Lab| {
         let short = "Name Pipeline Run Commit State Phase Ready Tests Started Duration";
         let wide = "Branch Result Reason Queued Requested-For Message";
-        let wanted = ["new | - | - | - | Pending | - | - | - | - | -", "refs/heads/release | - | manual | AGE | - | -"];
+        let wanted = ["new | - | - | - | Pending | - | - | - | - | -", "- | - | manual | AGE | - | -"];
         prints(lab, &object::release("new"), None, [short, wide], wanted).await
     });
     suite.add("kubectl get prints whether a workspace is reachable, as whom and since when", async |lab: &Lab| {
@@ -83,6 +83,7 @@ fn release_status() -> Value {
         "state": "Finished",
         "phase": "Test",
         "result": "Failed",
+        "branch": "release/1.2",
         "tests": {"summary": "3/4"},
         "conditions": [ready("False", "1 != 2")],
         "startTime": TIME,

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use crate::change::Change;
 
 const IMMUTABLE: &str = "a release is immutable but for suspend and cancel: create another one";
+const FINISHED: &str = "this release has finished: there is nothing left to suspend, resume or cancel";
 const CANCEL: &str = "cancel can't be taken back: create another release";
 
 /// What may be changed later and what not.
 pub fn changes() -> Vec<Change> {
-    [changed(), removed(), added(), allowed()].concat()
+    [changed(), removed(), added(), allowed(), finished()].concat()
 }
 
 /// A release of what another one built, from Deploy on.
@@ -131,6 +132,20 @@ fn added() -> Vec<Change> {
         change("spec.parameters", json!({"env": "staging"}), Some(IMMUTABLE)),
         change("spec.approvals", json!({}), Some(IMMUTABLE)),
         change("spec.build.image", json!("x"), Some("build is immutable: create another release")),
+    ]
+}
+
+/// What has finished is not looked at again: a change would leave it behind its own spec for ever.
+fn finished() -> Vec<Change> {
+    let at = |state: &str| Change::with_status(object::release("over"), json!({"state": state}));
+    let (over, running) = (at("Finished"), at("Running"));
+    vec![
+        over("spec.suspend", json!(true), Some(FINISHED)),
+        over("spec.cancel", json!(true), Some(FINISHED)),
+        over("spec.stage", json!("staging"), Some(IMMUTABLE)),
+        over("metadata.labels", json!({"team": "data"}), None),
+        running("spec.suspend", json!(true), None),
+        running("spec.cancel", json!(true), None),
     ]
 }
 

@@ -214,6 +214,18 @@ async fn labels(lab: &Lab) -> anyhow::Result<()> {
         [("reason", "push"), ("stage", "production"), ("commit", "1111111"), ("result", "succeeded"), ("new", "a")];
     let good = good.map(|(label, value)| (ANA, of(label, value), None));
     let bad = bad.map(|(label, value)| (ANA, of(label, value), Some(LABELS)));
+    // Of what another release built nobody else knows where it came from.
+    let taken = |user: &str, label: &str| {
+        let from = json!({"artifactFrom": [{"release": "dbxdemo-4f2c91d0a7be", "digest": object::digest()}]});
+        let labelled = object::with(release(user, "taken"), "metadata.labels", json!({label: "release"}));
+        object::with(labelled, "spec.source", from)
+    };
+    let cases = [
+        (ANA, taken(ANA, "brickline.dev/branch"), Some(LABELS)),
+        (ANA, taken(ANA, "brickline.dev/commit"), Some(LABELS)),
+        (CONTROLLER, taken(CONTROLLER, "brickline.dev/branch"), None),
+    ];
+    tried(lab, &cases).await?;
     let result = (CONTROLLER, labelled(CONTROLLER, "brickline.dev/result", "skipped"), None);
     tried(lab, &[&good[..], &bad, &[result]].concat()).await?;
     let noted = |user: &str, name: &str| object::with(release(user, "n"), "metadata.annotations", json!({name: "a"}));

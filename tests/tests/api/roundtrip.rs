@@ -87,6 +87,7 @@ fn pipeline() -> Value {
         "release": "dbxdemo-4f2c91d0a7be",
         "run": "20261121.4",
         "commit": "9b1c0de4a1f25c3e7d6b8a9f0c1d2e3f4a5b6c7d",
+        "ref": "refs/heads/release",
         "before": "1f2e3d4c5b6a1f2e3d4c5b6a1f2e3d4c5b6a1f2e",
         "artifact": object::digest(),
         "created": TIME,
@@ -120,6 +121,7 @@ fn release() -> Value {
         "completionTime": TIME,
         "duration": "2m10s",
         "activeSeconds": 95,
+        "branch": "release",
         "origin": {
             "url": "https://git.example.com/data/dbxdemo.git",
             "ref": "refs/heads/release",

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 /// Adds the tests.
 pub fn add(suite: &mut Suite) {
-    suite.add("releases are found by result, workspace and ref", found);
+    suite.add("releases are found by result, workspace, ref, commit and branch", found);
     suite.add("releases are found by their labels", labelled);
     suite.add("approvals are found by their release", approvals);
     suite.add("a selector of another field is refused", others);
@@ -87,7 +87,9 @@ fn release(name: &str, branch: &str, workspace: &str) -> Value {
 }
 
 async fn finish(room: &Room, name: &str, result: &str) -> anyhow::Result<()> {
-    let status = json!({"state": if result.is_empty() { "Running" } else { "Finished" }, "result": result});
+    let status = json!({
+        "state": if result.is_empty() { "Running" } else { "Finished" }, "result": result, "branch": format!("of/{name}"),
+    });
     let meta = json!({"name": name});
     let object = json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "DatabricksRelease", "metadata": meta, "status": status});
     room.apply_status(&object, "brickline").await?.accepted().map(drop)
@@ -111,6 +113,9 @@ async fn found(lab: &Lab) -> anyhow::Result<()> {
         ("spec.workspaceRef.name=staging", vec!["new", "running"]),
         ("spec.source.git.ref=refs/heads/release", vec!["failed", "new"]),
         ("spec.source.git.ref=refs/heads/release/1", vec!["running"]),
+        ("spec.source.git.commit=9b1c0de4a1f25c3e7d6b8a9f0c1d2e3f4a5b6c7d", vec!["failed", "new", "running"]),
+        ("spec.source.git.commit=9b1c0de", vec![]),
+        ("status.branch=of/failed", vec!["failed"]),
         ("status.result=,spec.source.git.ref=refs/heads/release,spec.workspaceRef.name=staging", vec!["new"]),
     ];
     for (selector, wanted) in cases {

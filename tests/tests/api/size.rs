@@ -52,6 +52,7 @@ fn status() -> Value {
         "waiting": {"reason": "WaitingForCluster", "message": text(512), "since": TIME},
         "waited": waited,
         "startTime": TIME,
+        "branch": text(64),
         "activeSeconds": 7000,
         "variables": variables,
         "approvals": many(3, |n| json!({"approver": format!("person{n}@example.com"), "decision": "Approved", "comment": text(200), "time": TIME})),

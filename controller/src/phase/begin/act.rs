@@ -9,7 +9,7 @@ use brickline_crds::{
 use kube::{Api, ResourceExt};
 
 use super::labels::labels_of;
-use super::origin::joined;
+use super::origin::{joined, of_release, of_stage};
 use super::{Effect, Resolved};
 use crate::context::Context;
 use crate::phase::Outcome;
@@ -95,8 +95,8 @@ async fn workspace(release: &DatabricksRelease, context: &Context) -> Result<Opt
     found.map(Some).ok_or_else(missing)
 }
 
-/// What other releases built, and from what. A source is believed only if that release has it in its status, which
-/// nobody but the controller writes.
+/// What other releases built, and from what. A source is believed only if that release has it in its status, or the
+/// pipeline in its own: nobody but the controller writes either.
 async fn taken(
     release: &DatabricksRelease,
     context: &Context,
@@ -109,14 +109,16 @@ async fn taken(
         Api::namespaced(context.kube.clone(), &release.namespace().unwrap_or_default());
     let (mut digests, mut origins) = (Vec::new(), Vec::new());
     for from in &source.artifact_from {
-        let found = releases.get_opt(&from.release).await?;
-        let has = found.as_ref().and_then(|found| found.status.as_ref()?.artifact.as_ref());
-        if has.is_none_or(|artifact| artifact.digest != from.digest) {
+        let built = match releases.get_opt(&from.release).await? {
+            Some(found) => of_release(&found, from),
+            // What a stage has may be deployed again although its release was deleted: the store keeps it.
+            None => stored(release, context).await?.and_then(|pipeline| of_stage(&pipeline, from)),
+        };
+        let Some(built) = built else {
             let message = format!("release {} has no artifact {}: see its status.artifact", from.release, from.digest);
             return Err(Trouble::lasting(Reason::ArtifactFailed, message));
-        }
-        let theirs = found.and_then(|found| crate::forge::origin(&found).cloned());
-        origins.push(theirs);
+        };
+        origins.push(built.from);
         let digest: Result<Digest, _> = from.digest.parse();
         digests.push(digest.map_err(|error| Trouble::lasting(Reason::InvalidSpec, format!("artifactFrom: {error}")))?);
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use brickline_crds::{DatabricksRelease, labels};
 
+use crate::forge::origin;
+
 /// What `kubectl get dbrel -l` finds a release by. The pipeline's label is not among them: it is set by whoever made the
-/// release, and admission decides who may.
+/// release, and admission decides who may. What an artifact was built from is known once it was looked up.
 pub(crate) fn labels_of(release: &DatabricksRelease) -> BTreeMap<String, String> {
     let spec = &release.spec;
-    let git = spec.source.git.as_ref();
+    let git = origin(release);
     let branch = git.map(|git| (labels::BRANCH.to_owned(), labels::value(labels::branch_of(&git.reference))));
     let commit = git.map(|git| (labels::COMMIT.to_owned(), labels::short_commit(&git.commit)));
     let stage = spec.stage.as_ref().map(|stage| (labels::STAGE.to_owned(), labels::value(stage)));

@@ -1,6 +1,6 @@
 //! Which releases count.
 
-use brickline_crds::{DatabricksRelease, LocalRef, Phase, ReleaseReason};
+use brickline_crds::{DatabricksRelease, ExtraApprovals, LocalRef, Phase, ReleaseReason};
 use rstest::rstest;
 
 use super::super::trust::counts;
@@ -39,6 +39,21 @@ fn one_by_hand_that_does_something_else_does_not(#[case] change: fn(&mut Databri
     change(&mut release);
     let all = [release];
     assert!(!with(&all, |releases| counts(&pipeline, releases, &all[0])));
+}
+
+#[rstest]
+#[case::none(None, false)]
+#[case::fewer(Some(1), false)]
+#[case::as_many(Some(2), true)]
+#[case::more(Some(3), true)]
+fn one_by_hand_counts_with_the_approvals_that_the_stage_wants(#[case] required: Option<u32>, #[case] expected: bool) {
+    let mut pipeline = two_stages();
+    pipeline.spec.stages[0].approvals = Some(ExtraApprovals { required: 2 });
+    let mut release = good(built(&pipeline, "a", 1, 'a'));
+    release.spec.reason = ReleaseReason::Manual;
+    release.spec.approvals = required.map(|required| ExtraApprovals { required });
+    let all = [release];
+    assert_eq!(with(&all, |releases| counts(&pipeline, releases, &all[0])), expected);
 }
 
 #[test]

@@ -92,11 +92,14 @@ async fn each_on_its_own_cluster(
 /// says what happened and why.
 pub(super) async fn releases_are_found(setting: &Setting, merged: &Promoted) -> anyhow::Result<()> {
     let (staging, production) = (merged.staging.name_any(), merged.production.name_any());
-    let looks: [(&[&str], &[&str]); 4] = [
+    let commit = format!("spec.source.git.commit={}", merged.commit);
+    let looks: [(&[&str], &[&str]); 6] = [
         (&["-l", "brickline.dev/pipeline=dbxdemo,brickline.dev/branch=release"], &[&staging, &production]),
         (&["-l", "brickline.dev/reason=promotion,brickline.dev/result=succeeded"], &[&production]),
         (&["-l", "tags.brickline.dev/nightly=true,brickline.dev/stage=staging"], &[&staging]),
         (&["--field-selector", "spec.source.git.ref=refs/heads/release"], &[&staging]),
+        (&["--field-selector", &commit], &[&staging]),
+        (&["--field-selector", "status.branch=release"], &[&staging, &production]),
     ];
     for (look, expected) in looks {
         let shown = setting.kubectl(&[&["get", "dbrel", "-o", "name"], look].concat()).await?;
