@@ -29,7 +29,7 @@ use crate::given::Given;
 use crate::health::{self, Readiness};
 use crate::installation::Installation;
 use crate::leader::{self, Leadership};
-use crate::lock::Locks;
+use crate::lock::{Leftovers, Locks};
 use crate::log::{self, Logs};
 use crate::metrics::Metrics;
 use crate::phase::job::Jobs;
@@ -138,6 +138,7 @@ fn context(
         workspaces: known.workspaces,
         jobs: known.jobs,
         given: Given::default(),
+        leftovers: Leftovers::default(),
         versions: Versions::default(),
         installation: Arc::new(Installation::of(&args, kube.clone())),
         queue,
@@ -330,7 +331,8 @@ fn woken_releases(woken: WokenReleases) -> impl Stream<Item = ObjectRef<Databric
 
 /// Wakes the first release that waits for a lock when that is free.
 async fn watch_locks(context: Arc<Context>) {
-    let (_leases, freed) = Locks::of(&context).watch();
+    let (leases, freed) = Locks::of(&context).watch();
+    context.leftovers.watch(leases);
     freed.for_each(|lock| async { context.queue.freed(&{ lock }) }).await;
 }
 

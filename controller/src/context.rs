@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::artifact::Artifacts;
 use crate::given::Given;
 use crate::installation::Installation;
+use crate::lock::Leftovers;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::phase::job::Jobs;
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) jobs: Jobs,
     /// Whose turn it is.
     pub(crate) queue: Queue,
+    /// What releases that have ended left alive.
+    pub(crate) leftovers: Leftovers,
     /// The Secrets that workspaces and pipelines name, watched one by one.
     pub(crate) secrets: Watches,
     /// What people said of releases.

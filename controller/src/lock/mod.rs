@@ -11,11 +11,13 @@
 //! | `lease.rs` | a Lease, written and read |
 //! | `work.rs` | whether recorded runs and Jobs may still be alive |
 //! | `take.rs` | taking locks, also from a holder that has ended |
+//! | `leftover.rs` | what holders that have ended left, looked for without asking Kubernetes |
 //! | `free.rs` | giving them back, or keeping them for work that did not stop |
 //! | `watch.rs` | which locks became free, without asking |
 
 mod free;
 mod lease;
+mod leftover;
 mod name;
 mod root;
 mod take;
@@ -29,6 +31,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
 pub(crate) use lease::Holder;
+pub(crate) use leftover::Leftovers;
 pub(crate) use name::{Lock, lock_of_bundle, lock_of_jobs, locks_of};
 pub(crate) use take::Taken;
 #[cfg(test)]
@@ -49,12 +52,14 @@ pub(crate) struct Locks {
     kube: kube::Client,
     /// Where the Leases are: the controller's own namespace.
     namespace: String,
+    leftovers: Leftovers,
 }
 
 impl Locks {
     /// The locks that the controller's settings name.
     pub(crate) fn of(context: &Context) -> Self {
-        Self { kube: context.kube.clone(), namespace: context.settings.args.namespace.clone() }
+        let leftovers = context.leftovers.clone();
+        Self { kube: context.kube.clone(), namespace: context.settings.args.namespace.clone(), leftovers }
     }
 
     fn leases(&self) -> Api<Lease> {

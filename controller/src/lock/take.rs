@@ -1,7 +1,7 @@
 //! Taking locks: those that are free, and those whose holder has ended and left nothing alive.
 //!
 //! Every request is crash-proof by observation: a Lease that has our uid in it is ours, whichever attempt wrote it. A
-//! free lock costs one request, a held one three.
+//! free lock costs one request, a held one three; one whose holder has ended costs none while its work is alive.
 
 use std::collections::BTreeSet;
 
@@ -85,6 +85,9 @@ impl Locks {
     }
 
     async fn attempt(&self, lock: &Lock, holder: &Holder, witness: &impl Witness) -> Result<Attempt, Trouble> {
+        if let Some(held) = self.leftover(lock, witness).await? {
+            return Ok(Attempt::Held(Box::new(held)));
+        }
         let leases = self.leases();
         match leases.create(&PostParams::default(), &lease(lock, holder, Timestamp::now())).await {
             Ok(_) => return Ok(Attempt::Taken),
@@ -95,7 +98,7 @@ impl Locks {
         match tenant(&stored) {
             Some(tenant) if tenant.uid == holder.uid => return Ok(Attempt::Taken),
             Some(tenant) => {
-                if let Some(held) = self.obstacle(lock, tenant, holder, witness).await? {
+                if let Some(held) = self.obstacle(lock, &stored, tenant, holder, witness).await? {
                     return Ok(Attempt::Held(Box::new(held)));
                 }
             }
@@ -118,6 +121,7 @@ impl Locks {
     async fn obstacle(
         &self,
         lock: &Lock,
+        lease: &Lease,
         tenant: Tenant,
         holder: &Holder,
         witness: &impl Witness,
@@ -142,13 +146,31 @@ impl Locks {
                 None => {}
             }
         }
-        let alive = alive(namespace, &work, witness).await?;
-        if alive.is_empty() {
-            return Ok(None);
+        let held = self.alive(lock, &tenant, &work, witness).await?;
+        if held.is_some() && holder.inherits_from.as_ref() != Some(&tenant.uid) {
+            self.leftovers.note(lease, &tenant, &work);
         }
-        let alive = alive.join(", ");
-        let words = format!("was held by {namespace}/{name}, which has ended, but may still be alive: {alive}");
-        Ok(Some(self.held(lock, &tenant, true, &words)))
+        Ok(held)
+    }
+
+    /// What is known to be left of a holder that has ended, if it may still be alive.
+    async fn leftover(&self, lock: &Lock, witness: &impl Witness) -> Result<Option<Held>, Trouble> {
+        let Some(left) = self.leftovers.known(&self.namespace, lock.name()) else { return Ok(None) };
+        self.alive(lock, &left.tenant, &left.work, witness).await
+    }
+
+    async fn alive(
+        &self,
+        lock: &Lock,
+        tenant: &Tenant,
+        work: &Work,
+        witness: &impl Witness,
+    ) -> Result<Option<Held>, Trouble> {
+        let Some((namespace, name)) = tenant.release.as_ref().filter(|_| !work.is_empty()) else { return Ok(None) };
+        let alive = witness.still_alive(namespace, work).await?;
+        let words =
+            format!("was held by {namespace}/{name}, which has ended, but may still be alive: {}", alive.join(", "));
+        Ok((!alive.is_empty()).then(|| self.held(lock, tenant, true, &words)))
     }
 
     fn held(&self, lock: &Lock, tenant: &Tenant, leftover: bool, words: &str) -> Held {
@@ -156,10 +178,6 @@ impl Locks {
         let message = format!("{lock} {words}; kubectl -n {} delete lease {} overrides", self.namespace, lock.name());
         Held { lock: lock.clone(), by: by.unwrap_or_else(|| tenant.uid.clone()), leftover, message }
     }
-}
-
-async fn alive(namespace: &str, work: &Work, witness: &impl Witness) -> Result<Vec<String>, Trouble> {
-    if work.is_empty() { Ok(Vec::new()) } else { witness.still_alive(namespace, work).await }
 }
 
 fn is_unfinished(release: &DatabricksRelease) -> bool {

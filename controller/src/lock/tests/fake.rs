@@ -8,7 +8,7 @@ use http::{Method, Request, Response, Uri};
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use super::super::Locks;
+use super::super::{Leftovers, Locks};
 
 /// The controller's namespace.
 pub(super) const NAMESPACE: &str = "brickline";
@@ -187,7 +187,7 @@ impl Cluster {
     }
 
     pub(super) fn locks(&self) -> Locks {
-        Locks { kube: self.client(), namespace: NAMESPACE.to_owned() }
+        Locks { kube: self.client(), namespace: NAMESPACE.to_owned(), leftovers: Leftovers::default() }
     }
 
     /// The requests since the last look.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::super::{Lock, Locks, Taken, Witness, Work};
+use super::super::{Leftovers, Lock, Locks, Taken, Witness, Work};
 use super::fake::{NAMESPACE, State, response};
 use super::{clusters, holder, work};
 use crate::trouble::Trouble;
@@ -71,7 +71,11 @@ impl Road {
                 }
             }
         });
-        Locks { kube: kube::Client::new(service, "default"), namespace: NAMESPACE.to_owned() }
+        Locks {
+            kube: kube::Client::new(service, "default"),
+            namespace: NAMESPACE.to_owned(),
+            leftovers: Leftovers::default(),
+        }
     }
 }
 

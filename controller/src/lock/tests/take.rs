@@ -2,11 +2,14 @@
 
 use brickline_crds::Reason;
 use http::Method;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::reflector;
+use kube::runtime::watcher::Event;
 use rstest::rstest;
 use serde_json::json;
 
 use super::super::{Held, Holder, Taken};
-use super::fake::Cluster;
+use super::fake::{Cluster, NAMESPACE};
 use super::{Says, clusters, holder, only, work};
 use crate::trouble::Trouble;
 
@@ -115,6 +118,55 @@ async fn work_that_may_be_alive_keeps_the_lock_of_a_release_that_ended(
     let unknown = Says(Err(Trouble::passing(Reason::WorkspaceUnreachable, "no answer")));
     assert!(cluster.locks().take(&wanted, &holder("two"), &unknown).await.is_err(), "who doesn't know must not take");
     assert_eq!(cluster.state().holders()[only(&wanted).name()], "uid-one");
+}
+
+/// Such work may go on for hours, and whoever waits looks for it all the time.
+#[tokio::test]
+async fn work_that_goes_on_is_looked_for_again_without_asking_kubernetes() {
+    let (cluster, wanted) = (Cluster::default(), clusters(&["a"]));
+    let name = only(&wanted).name();
+    let (store, mut watch) = reflector::store::<Lease>();
+    let stored = |cluster: &Cluster| -> Lease {
+        let mut lease = cluster.state().lease(name).unwrap().clone();
+        lease["metadata"]["namespace"] = json!(NAMESPACE);
+        serde_json::from_value(lease).unwrap()
+    };
+    let locks = cluster.locks();
+    locks.leftovers.watch(store);
+    locks.take(&wanted, &holder("one"), &Says::over()).await.unwrap();
+    locks.keep("uid-one", &work(&["12"], None)).await.unwrap();
+    watch.apply_watcher_event(&Event::Apply(stored(&cluster)));
+    cluster.state().put_release("one", "uid-one", "Failed", &[]);
+    let alive = Says(Ok(vec!["run 12 (RUNNING)".to_owned()]));
+    let first = held(locks.take(&wanted, &holder("two"), &alive).await);
+    cluster.requests();
+    for _ in 0..100 {
+        assert_eq!(held(locks.take(&wanted, &holder("two"), &alive).await), first);
+    }
+    assert_eq!(cluster.requests(), Vec::<String>::new());
+
+    // An operator overrides, and somebody else is first.
+    let deleted = stored(&cluster);
+    cluster.state().override_lock(name);
+    watch.apply_watcher_event(&Event::Delete(deleted));
+    assert_eq!(locks.take(&wanted, &holder("two"), &alive).await, Ok(Taken::All));
+}
+
+#[tokio::test]
+async fn work_that_ended_frees_the_lock_that_was_left() {
+    let (cluster, wanted) = (Cluster::default(), clusters(&["a"]));
+    let locks = cluster.locks();
+    locks.take(&wanted, &holder("one"), &Says::over()).await.unwrap();
+    locks.keep("uid-one", &work(&["12"], None)).await.unwrap();
+    let (store, mut watch) = reflector::store::<Lease>();
+    locks.leftovers.watch(store);
+    let mut lease = cluster.state().lease(only(&wanted).name()).unwrap().clone();
+    lease["metadata"]["namespace"] = json!(NAMESPACE);
+    watch.apply_watcher_event(&Event::Apply(serde_json::from_value(lease).unwrap()));
+    let alive = Says(Ok(vec!["run 12 (RUNNING)".to_owned()]));
+    held(locks.take(&wanted, &holder("two"), &alive).await);
+    held(locks.take(&wanted, &holder("two"), &alive).await);
+    assert_eq!(locks.take(&wanted, &holder("two"), &Says::over()).await, Ok(Taken::All));
 }
 
 #[tokio::test]
