@@ -129,3 +129,25 @@ pub(super) async fn webhook(
     let message = format!("Secret {namespace}/{name} has no key token: put the webhook's secret there");
     Err(Trouble::passing(Reason::DependencyNotReady, message))
 }
+
+/// Whether what the checkout logs in with is there. Notes its version in `seen`; none if it could not be read.
+pub(super) async fn credentials(
+    pipeline: &ReleasePipeline,
+    namespace: &str,
+    seen: &mut BTreeMap<String, Option<String>>,
+    kube: &kube::Client,
+    secrets: &Watches,
+) -> Result<(), Trouble> {
+    let Some(reference) = &pipeline.spec.repository.credentials_ref else { return Ok(()) };
+    let name = &reference.name;
+    if seen.get(name).is_some_and(Option::is_some) {
+        return Ok(());
+    }
+    if let Some(version) = secrets.version(namespace, name) {
+        seen.insert(name.clone(), Some(version));
+        return Ok(());
+    }
+    let secret = secret::read(kube, namespace, name, "repository.credentialsRef").await;
+    seen.insert(name.clone(), secret.as_ref().ok().and_then(ResourceExt::resource_version));
+    secret.map(drop)
+}

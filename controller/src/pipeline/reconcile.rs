@@ -61,7 +61,12 @@ pub(super) async fn look<F: Forge>(
     let round = Round { pipeline, kube, recorder, follow, forge, start, now };
     let Outcome { memory, trouble, ask } = round.run(&mut status).await?;
     let checked = match may_start.and(trouble.map_or(Ok(()), Err)) {
-        Ok(()) => check::webhook(pipeline, &pipeline.namespace().unwrap_or_default(), &mut seen, kube, secrets).await,
+        Ok(()) => {
+            let namespace = pipeline.namespace().unwrap_or_default();
+            let webhook = check::webhook(pipeline, &namespace, &mut seen, kube, secrets).await;
+            // Both are looked at, so that both are in sight.
+            check::credentials(pipeline, &namespace, &mut seen, kube, secrets).await.and(webhook)
+        }
         Err(trouble) => Err(trouble),
     };
     // A Secret in sight tells when it comes or changes.

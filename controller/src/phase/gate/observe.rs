@@ -56,6 +56,9 @@ async fn look(release: &DatabricksRelease, kind: Kind, from: Known, context: &Co
     if let Some(trouble) = build::fetch::refused(release, &context.settings.args.artifact_hosts) {
         return Ok(View { refusal: Some((trouble.reason, trouble.message)), ..View::default() });
     }
+    if secrets::are_due(&status, kind) {
+        secrets::check_source(release, &context.secrets, &context.kube).await?;
+    }
     if release.spec.workspace_ref.is_none() {
         return Ok(View::default());
     }

@@ -1,4 +1,4 @@
-//! The Secrets whose values the tests use: that they can be read is known before anything of the release begins.
+//! The Secrets that a release uses: that they can be read is known before anything of it begins.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kube::{Client, ResourceExt};
 
 use super::Kind;
 use crate::release::variables;
-use crate::secret;
+use crate::secret::{self, Watches};
 use crate::trouble::Trouble;
 
 /// Whether they are to be looked at: once, and again as long as something is missing. Waiting for other things costs no look.
@@ -17,7 +17,23 @@ pub(super) fn are_due(status: &DatabricksReleaseStatus, kind: Kind) -> bool {
     kind.first && reason.is_none_or(|reason| lacks.contains(&reason))
 }
 
-/// Reads each once.
+/// Those that the release names itself, to reach what it builds or fetches. One in sight need not be read.
+pub(super) async fn check_source(release: &DatabricksRelease, watches: &Watches, kube: &Client) -> Result<(), Trouble> {
+    let (source, namespace) = (&release.spec.source, release.namespace().unwrap_or_default());
+    let git = source.git.as_ref().and_then(|git| git.credentials_ref.as_ref());
+    let artifact = source.artifact.as_ref().and_then(|artifact| artifact.credentials_ref.as_ref());
+    let named = [(git, "source.git.credentialsRef"), (artifact, "source.artifact.credentialsRef")];
+    for (reference, field) in named {
+        let Some(reference) = reference.filter(|reference| watches.version(&namespace, &reference.name).is_none())
+        else {
+            continue;
+        };
+        secret::read(kube, &namespace, &reference.name, field).await?;
+    }
+    Ok(())
+}
+
+/// Those whose values the tests use. Reads each once.
 pub(super) async fn check(
     release: &DatabricksRelease,
     workspace: &DatabricksWorkspace,
@@ -110,6 +126,36 @@ mod tests {
             }
             (checked, lacks) => panic!("{checked:?} instead of {lacks:?}"),
         }
+    }
+
+    #[rstest]
+    #[case::there((200, json!({"metadata": {"name": "keys"}})), None)]
+    #[case::missing(refusal(404, "NotFound"), Some((Reason::DependencyNotReady, "keys, named by source.")))]
+    #[case::not_readable(refusal(403, "Forbidden"), Some((Reason::NotAuthorized, "brickline-tenant")))]
+    #[tokio::test]
+    async fn what_the_source_is_reached_with_must_be_there(
+        #[values("git", "artifact")] source: &str,
+        #[case] (code, body): (u16, serde_json::Value),
+        #[case] lacks: Option<(Reason, &str)>,
+    ) {
+        let mut named = release("");
+        let digest = format!("sha256:{}", "1".repeat(64));
+        named.spec.source = serde_json::from_value(match source {
+            "git" => json!({"git": {"url": "https://git.example.com/a", "ref": "refs/heads/release",
+                "commit": "9".repeat(40), "credentialsRef": {"name": "keys"}}}),
+            _ => json!({"artifact": {"url": "https://a.example.com/a.zip", "digest": digest, "credentialsRef": {"name": "keys"}}}),
+        })
+        .unwrap();
+        let kube = kube(code, body);
+        let checked = check_source(&named, &Watches::new(kube.clone()), &kube).await;
+        match lacks {
+            None => assert_eq!(checked, Ok(())),
+            Some((reason, words)) => {
+                let trouble = checked.unwrap_err();
+                assert!(trouble.reason == reason && trouble.message.contains(words), "{trouble:?}");
+            }
+        }
+        assert_eq!(check_source(&release(""), &Watches::new(kube.clone()), &kube).await, Ok(()), "nothing is named");
     }
 
     #[tokio::test]
