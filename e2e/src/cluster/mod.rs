@@ -10,6 +10,7 @@ mod certificate;
 mod component;
 mod container;
 mod control_plane;
+mod frozen;
 mod host;
 mod image;
 mod local;
@@ -43,6 +44,7 @@ pub use api_server::ApiServer;
 pub use certificate::CertificateError;
 pub use container::{process_of, signal};
 pub use control_plane::ADMINISTRATOR;
+pub use frozen::Frozen;
 pub use host::HostError;
 pub use image::{ImageError, PROBE_IMAGE};
 pub use node::NodeError;
@@ -231,6 +233,13 @@ impl Cluster {
         std::fs::create_dir_all(&folder)?;
         std::os::unix::fs::chown(&folder, Some(POD_USER), Some(POD_USER))?;
         Ok(folder)
+    }
+
+    /// Stops one of the local cluster's components where it stands, as a machine without processor time would. It goes on when
+    /// the answer is dropped.
+    pub fn freeze(&self, component: &'static str) -> Result<Frozen, ClusterError> {
+        let state = self.state.as_ref().ok_or(ClusterError::NotLocal("freezing a component"))?;
+        Ok(Frozen::new(state, component)?)
     }
 
     /// Imports an image's archive, so that pods can use it without a registry.

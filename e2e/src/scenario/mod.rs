@@ -119,6 +119,12 @@ pub fn all() -> Vec<Scenario> {
             tell: |stage| contract::kill_again_and_again(stage, 20).boxed(),
         },
         Scenario {
+            name: "api-server-away",
+            about: "The API server stands still for two minutes in mid-Deploy and mid-build; all goes on afterwards",
+            place: Place::ByName,
+            tell: |stage| contract::api_server_away(stage).boxed(),
+        },
+        Scenario {
             name: "leader",
             about: "The leading replica is frozen for a minute; another takes over, and nothing is done twice or undone",
             place: Place::ByName,

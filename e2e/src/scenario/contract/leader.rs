@@ -7,7 +7,10 @@ use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, DatabricksWorkspace, Phase, PhaseState, ReleaseResult, ReleaseState,
 };
 use futures::StreamExt as _;
-use kube::runtime::{WatchStreamExt as _, watcher::watch_object};
+use kube::{
+    ResourceExt as _,
+    runtime::{WatchStreamExt as _, watcher::watch_object},
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::{
@@ -26,7 +29,7 @@ use crate::{
 /// How long the leader is frozen: its Lease expires after 35 seconds.
 const FROZEN: Duration = Duration::from_mins(1);
 /// How long each notebook takes to be imported.
-const IMPORT: Duration = Duration::from_secs(3);
+pub(super) const IMPORT: Duration = Duration::from_secs(3);
 /// How long replicas may take to come, and the old leader to leave.
 const PATIENCE: Duration = Duration::from_mins(2);
 const GLANCE: Duration = Duration::from_millis(200);
@@ -47,12 +50,10 @@ pub(crate) async fn freeze_in_mid_deploy(stage: Stage) -> anyhow::Result<()> {
 }
 
 async fn handed_over(setting: &Setting) -> anyhow::Result<()> {
-    let (team, cluster) = (&setting.team, &setting.team.stage.cluster);
-    let delay =
-        json!({"match": {"path": "/api/*/workspace/import"}, "kind": "delay", "ms": IMPORT.as_millis(), "times": 1000});
-    workspace::fault(team, delay).await?;
-    setting.create(manifest(setting).await?).await?;
-    let history = record(setting);
+    let cluster = &setting.team.stage.cluster;
+    let manifest = long_deployment(setting, "handed-over").await?;
+    setting.create(manifest).await?;
+    let history = record(setting, "handed-over");
     let deploys = |status: &DatabricksReleaseStatus| {
         status.phase(Phase::Deploy).is_some_and(|deploy| deploy.state == PhaseState::Running)
     };
@@ -72,12 +73,15 @@ async fn handed_over(setting: &Setting) -> anyhow::Result<()> {
     setting.holds_no_lock(&release).await
 }
 
-/// A release whose Deploy takes longer than the leader is frozen: two dozen notebooks, one after the other; three are run.
-async fn manifest(setting: &Setting) -> anyhow::Result<Value> {
+/// A release whose Deploy takes longer than a minute: two dozen notebooks, slowly and one after the other; three are run.
+pub(super) async fn long_deployment(setting: &Setting, name: &str) -> anyhow::Result<Value> {
+    let delay =
+        json!({"match": {"path": "/api/*/workspace/import"}, "kind": "delay", "ms": IMPORT.as_millis(), "times": 1000});
+    workspace::fault(&setting.team, delay).await?;
     let mut narrow = workspace_of("narrow", &setting.team.stage.namespace, "dbx");
     narrow["spec"]["limits"] = json!({"uploads": 1});
     setting.team.stage.create::<DatabricksWorkspace>(narrow).await?;
-    let mut manifest = setting.artifact_release("handed-over", "narrow", "many");
+    let mut manifest = setting.artifact_release(name, "narrow", "many");
     manifest["spec"]["test"] = json!({"notebooks": [{"match": "many/n*0.py"}]});
     Ok(manifest)
 }
@@ -110,8 +114,8 @@ async fn old_leader_left(setting: &Setting, old: &Replica) -> anyhow::Result<()>
 }
 
 /// Every status of the release that the API server shows, until it is over.
-fn record(setting: &Setting) -> JoinHandle<Vec<DatabricksReleaseStatus>> {
-    let mut watch = Box::pin(watch_object(setting.releases(), "handed-over").default_backoff());
+pub(super) fn record(setting: &Setting, name: &str) -> JoinHandle<Vec<DatabricksReleaseStatus>> {
+    let mut watch = Box::pin(watch_object(setting.releases(), name).default_backoff());
     tokio::spawn(async move {
         let mut seen = Vec::new();
         while let Some(news) = watch.next().await {
@@ -127,7 +131,7 @@ fn record(setting: &Setting) -> JoinHandle<Vec<DatabricksReleaseStatus>> {
 }
 
 /// No phase goes back to an earlier state, and none is begun more often than the statuses before say.
-fn never_back(history: &[DatabricksReleaseStatus]) -> anyhow::Result<()> {
+pub(super) fn never_back(history: &[DatabricksReleaseStatus]) -> anyhow::Result<()> {
     ensure!(history.len() > 3, "only {} statuses were seen", history.len());
     let rank = |state: PhaseState| match state {
         PhaseState::Pending => 0,
@@ -145,11 +149,11 @@ fn never_back(history: &[DatabricksReleaseStatus]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn nothing_twice(setting: &Setting, release: &DatabricksRelease) -> anyhow::Result<()> {
+pub(super) async fn nothing_twice(setting: &Setting, release: &DatabricksRelease) -> anyhow::Result<()> {
     let status = release.status.as_ref().context("no status")?;
     let tested = status.phase(Phase::Test).context("no Test")?;
     let notebooks = tested.ticket.as_ref().map_or(0, |ticket| ticket.notebooks);
-    let mut runs = workspace::runs(&setting.team, "handed-over ").await?;
+    let mut runs = workspace::runs(&setting.team, &format!("{} ", release.name_any())).await?;
     runs.retain(|run| run["state"]["result_state"] == "SUCCESS");
     let expected = usize::try_from(notebooks * tested.attempts).unwrap_or(0);
     ensure!(expected > 0 && runs.len() == expected, "{} runs of {notebooks} notebooks", runs.len());

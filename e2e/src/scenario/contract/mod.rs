@@ -1,6 +1,7 @@
 //! The scenario `contract`: what a platform team may rely on, each promise tried on the real cluster by the ways that people have.
 
 mod admission;
+mod away;
 mod crash;
 mod elsewhere;
 mod jobs;
@@ -20,6 +21,7 @@ use super::Stage;
 use crate::progress::Progress;
 use setting::Setting;
 
+pub(super) use away::api_server_away;
 pub(super) use crash::kill_again_and_again;
 pub(super) use leader::freeze_in_mid_deploy;
 

@@ -63,11 +63,7 @@ impl Setting {
             ("staging", CLUSTER, json!({})),
             ("production", OTHER_CLUSTER, json!({"approvals": {"required": 1}, "allowedBranches": ["release"]})),
         ] {
-            let mut manifest = workspace(name, &stage.namespace, "dbx");
-            manifest["spec"]["clusters"]["main"]["id"] = json!(cluster);
-            manifest["spec"]["variables"] = json!({"catalog": {"value": format!("main_{name}")}});
-            manifest["spec"]["protection"] = protection;
-            stage.create::<DatabricksWorkspace>(manifest).await?;
+            protected(stage, name, cluster, protection).await?;
         }
         for (user, role) in [(APPROVER, "brickline-approver"), (DEVELOPER, "brickline-approver"), (DEVELOPER, "edit")] {
             stage.create::<RoleBinding>(binding(user, role)).await?;
@@ -80,6 +76,12 @@ impl Setting {
         let built = setting.ended("quick-build", ReleaseResult::Succeeded).await?;
         setting.built = ("quick-build".into(), digest(&built)?);
         Ok(setting)
+    }
+
+    /// One more name for the same workspace, with rules of its own.
+    pub(super) async fn workspace(&self, name: &str, protection: Value) -> anyhow::Result<()> {
+        protected(&self.team.stage, name, CLUSTER, protection).await?;
+        self.kubectl(&["wait", "--for=condition=Ready", &format!("dbws/{name}"), "--timeout=3m"]).await.map(drop)
     }
 
     /// The manifest of a release that only builds.
@@ -210,6 +212,14 @@ impl Setting {
         ensure!(held.is_empty(), "{} holds {:?}", release.name_any(), held.iter().map(Lease::name_any));
         Ok(())
     }
+}
+
+async fn protected(stage: &Stage, name: &str, cluster: &str, protection: Value) -> anyhow::Result<()> {
+    let mut manifest = workspace(name, &stage.namespace, "dbx");
+    manifest["spec"]["clusters"]["main"]["id"] = json!(cluster);
+    manifest["spec"]["variables"] = json!({"catalog": {"value": format!("main_{name}")}});
+    manifest["spec"]["protection"] = protection;
+    Box::pin(stage.create::<DatabricksWorkspace>(manifest)).await.map(drop)
 }
 
 /// The digest of what a release built or deploys.
