@@ -14,8 +14,8 @@ mod ways;
 pub(super) use ways::changed_at_the_end;
 
 use brickline_crds::{
-    DatabricksRelease, DatabricksReleaseSpec, GitSource, GoDuration, LocalRef, Phase, PhaseState, Provider, Reason,
-    ReleaseResult, Retries, Source,
+    Artifact, ArtifactFrom, DatabricksRelease, DatabricksReleaseSpec, GitSource, GoDuration, LocalRef, Phase,
+    PhaseState, Provider, Reason, ReleaseResult, Retries, Source,
 };
 use serde_json::json;
 
@@ -26,6 +26,7 @@ use super::script::{Fault, Script, User, runs, state};
 use super::world::Outside;
 use crate::databricks::clusters::ClusterState;
 use crate::databricks::libraries::InstallState;
+use crate::phase::begin::Resolved;
 use crate::phase::{Effect, Trouble, finish, install};
 
 /// One road from a release's creation to its end.
@@ -45,6 +46,9 @@ pub(super) fn all() -> Vec<Scenario> {
         terminated_cluster(),
         build_only(),
         forge_down(),
+        started_at("started at Deploy", Phase::Deploy),
+        started_at("started at Install", Phase::Install),
+        started_at("started at Test", Phase::Test),
         build_failed(),
         tests_failed(),
         artifact_missing(),
@@ -153,6 +157,21 @@ fn build_only() -> Scenario {
 fn forge_down() -> Scenario {
     let script = Script { forge_is_down: true, ..Script::default() };
     scenario("success, forge down", ReleaseResult::Succeeded, Reason::Succeeded, script)
+}
+
+/// What was built before, from this phase on.
+fn from(phase: Phase, mut scenario: Scenario) -> Scenario {
+    let digest = brickline_artifact::Digest::of(b"zip").to_string();
+    let artifact = Artifact { digest: digest.clone(), size: 3, uri: "artifacts/zip".to_owned() };
+    scenario.script.resolved = Some(Resolved { artifact: Some(artifact), ..Resolved::default() });
+    let from = ArtifactFrom { release: "dbxdemo-1a2b3c4d5e6f".to_owned(), digest };
+    scenario.release.spec.source = Source { artifact_from: vec![from], ..Source::default() };
+    scenario.release.spec.start_at = Some(phase);
+    scenario
+}
+
+fn started_at(name: &'static str, phase: Phase) -> Scenario {
+    from(phase, scenario(name, ReleaseResult::Succeeded, Reason::Succeeded, Script::default()))
 }
 
 fn build_failed() -> Scenario {

@@ -1,14 +1,13 @@
 //! Jobs that a release leaves: created, reset, deleted, each in one piece whenever the process dies.
 
-use brickline_crds::{Artifact, ArtifactFrom, DatabricksJob, Phase, Reason, ReleaseResult, Source};
+use brickline_crds::{DatabricksJob, Phase, Reason, ReleaseResult};
 use serde_json::json;
 
 use super::super::databricks::Behaviour;
 use super::super::saved::{self, US, digest};
 use super::super::script::{Fault, Script, User, runs};
 use super::super::world::Outside;
-use super::{Scenario, behaving, cancel, scenario, timed_out, unavailable};
-use crate::phase::begin::Resolved;
+use super::{Scenario, behaving, cancel, from, scenario, timed_out, unavailable};
 use crate::phase::{Effect, Trouble};
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -150,12 +149,5 @@ fn timeout() -> Scenario {
 
 /// What was built before, from Operate on.
 fn on_its_own() -> Scenario {
-    let digest = brickline_artifact::Digest::of(b"zip").to_string();
-    let artifact = Artifact { digest: digest.clone(), size: 3, uri: "artifacts/zip".to_owned() };
-    let resolved = Some(Resolved { artifact: Some(artifact), ..Resolved::default() });
-    let mut alone = well("started at Operate", Script { resolved, ..there(old) });
-    let from = ArtifactFrom { release: "dbxdemo-1a2b3c4d5e6f".to_owned(), digest };
-    alone.release.spec.source = Source { artifact_from: vec![from], ..Source::default() };
-    alone.release.spec.start_at = Some(Phase::Operate);
-    alone
+    from(Phase::Operate, well("started at Operate", there(old)))
 }
