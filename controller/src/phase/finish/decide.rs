@@ -15,8 +15,8 @@ use super::report;
 use crate::forge::ReportState;
 use crate::phase::{Effect as AnyEffect, Outcome, Step, is_let_go, is_ours};
 
-/// The pause before Kubernetes is asked again.
-const AGAIN: Duration = Duration::from_secs(2);
+/// The pause before Kubernetes is asked again, at first and at last: what it refuses stays refused until people mend it.
+const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_mins(5)];
 
 /// What the forge is to be told before the first phase begins; none if it knows, or is not told at all.
 pub(crate) fn pending(release: &DatabricksRelease, status: &DatabricksReleaseStatus) -> Option<Effect> {
@@ -54,7 +54,7 @@ pub(crate) fn decide(
             Step::Record(unlocked(status, keep))
         }
         // Kubernetes does not answer: until it does, nothing could be written down either.
-        Some(Outcome::Trouble(_)) => Step::Wait(Some(AGAIN)),
+        Some(Outcome::Trouble(_)) => Step::Wait(Some(again(ended(status, now), now))),
         _ if is_locked => act(Effect::Unlock { keep }),
         _ if untold => act(Effect::Report(verdict)),
         Some(Outcome::Done) if is_settled(release) => {
@@ -64,9 +64,15 @@ pub(crate) fn decide(
             Step::Record(status)
         }
         // Somebody changed the release at that moment, and theirs was the newer version.
-        Some(Outcome::Done) => Step::Wait(Some(AGAIN)),
+        Some(Outcome::Done) => Step::Wait(Some(AGAIN[0])),
         _ => act(Effect::Settle),
     }
+}
+
+/// What goes on for long is asked about ever more rarely.
+fn again(since: Timestamp, now: Timestamp) -> Duration {
+    let [first, last] = AGAIN;
+    Duration::try_from(now.duration_since(since)).map_or(first, |waited| (waited / 10).clamp(first, last))
 }
 
 /// When the last of its phases was over.
@@ -110,4 +116,21 @@ pub(crate) fn is_rolled_back(status: &DatabricksReleaseStatus) -> bool {
 fn is_told(status: &DatabricksReleaseStatus) -> bool {
     let pending: &str = ReportState::Pending.into();
     status.reported.as_deref().is_some_and(|reported| !reported.starts_with(pending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::ToSpan;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::at_once(0, 2)]
+    #[case::a_clock_that_went_back(-60, 2)]
+    #[case::after_ten_minutes(600, 60)]
+    #[case::after_a_day(86_400, 300)]
+    fn what_is_refused_for_long_is_asked_for_ever_more_rarely(#[case] seconds: i64, #[case] expected: u64) {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        assert_eq!(again(now - seconds.seconds(), now), Duration::from_secs(expected));
+    }
 }
