@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::Args;
 use crate::artifact::{self, Artifacts};
+use crate::changes::{self, Changed, Changes};
 use crate::context::{Context, Settings};
 use crate::databricks::{HttpConfig, connect};
 use crate::given::Given;
@@ -53,6 +54,8 @@ type WokenReleases = UnboundedReceiver<ObjectRef<DatabricksRelease>>;
 struct Woken {
     releases: WokenReleases,
     pipelines: Followers,
+    /// Wakes the releases that may wait for it.
+    news: UnboundedReceiver<Changed>,
 }
 
 /// Runs the controller until SIGTERM, SIGINT, or the loss of leadership.
@@ -67,10 +70,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let identity = artifact::tls::identity(&kube, &args.namespace, &host).await?;
     let tasks = TaskTracker::new();
     let readiness = Readiness::default();
-    let known = Known::watch(&metrics, Watching { kube: &kube, tasks: &tasks, shutdown: &shutdown });
+    let (changes, news) = changes::channel();
+    let known = Known::watch(&metrics, changes, Watching { kube: &kube, tasks: &tasks, shutdown: &shutdown });
     let (follow, followers) = Follow::new(known.pipelines.clone());
     let (context, releases) = context(args, kube, metrics, known, follow, identity.ca.clone())?;
-    let woken = Woken { releases, pipelines: followers };
+    let woken = Woken { releases, pipelines: followers, news };
     serve(&context, identity, &readiness, &tasks, &shutdown).await?;
     tokio::select! {
         filled = filled(&context) => { filled?; readiness.ready() }
@@ -158,17 +162,19 @@ struct Known {
 }
 
 impl Known {
-    fn watch(metrics: &Metrics, watching: Watching) -> Self {
-        let metrics = metrics.clone();
-        let forget = move |event: &watcher::Event<ReleasePipeline>| {
+    fn watch(metrics: &Metrics, changes: Changes, watching: Watching) -> Self {
+        let (metrics, changes) = (metrics.clone(), Arc::new(changes));
+        let of_workspaces = Arc::clone(&changes);
+        let told = move |event: &watcher::Event<ReleasePipeline>| {
+            changes.note(event);
             if let watcher::Event::Delete(pipeline) = event {
                 metrics.forget_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
             }
         };
         let all = watcher::Config::default;
         Self {
-            pipelines: watching.keep(all(), |_| (), forget),
-            workspaces: watching.keep(all(), |_| (), |_| ()),
+            pipelines: watching.keep(all(), |_| (), told),
+            workspaces: watching.keep(all(), |_| (), move |event| of_workspaces.note(event)),
             jobs: Jobs::watch(watching),
         }
     }
@@ -276,7 +282,7 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
     let logging = tokio::spawn(log::keep(context.log.clone(), context.artifacts.clone()));
     let running = async {
         tokio::join!(
-            run_releases(&context, woken.releases, &stop),
+            run_releases(&context, woken.releases, woken.news, &stop),
             run_workspaces(&context, &stop),
             run_pipelines(&context, woken.pipelines, &stop),
         );
@@ -293,7 +299,12 @@ async fn reconcile(context: &Context, woken: Woken, leadership: &Leadership, shu
     context.metrics.leading(false);
 }
 
-async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &CancellationToken) {
+async fn run_releases(
+    context: &Arc<Context>,
+    woken: WokenReleases,
+    news: UnboundedReceiver<Changed>,
+    stop: &CancellationToken,
+) {
     let releases: Api<DatabricksRelease> = Api::all(context.kube.clone());
     let unfinished = watcher::Config::default().fields("status.result=");
     let concurrency = Config::default().concurrency(context.settings.args.concurrency);
@@ -301,6 +312,7 @@ async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &Cance
     context.queue.watch(controller.store());
     let unfinished = tokio::spawn(release::watch_age(controller.store(), context.metrics.clone()));
     let locks = tokio::spawn(watch_locks(context.clone()));
+    let waiting = tokio::spawn(watch_changes(context.clone(), news));
     let approvals: Api<ReleaseApproval> = Api::all(context.kube.clone());
     let given = context.given.clone();
     let release_of = move |approval: ReleaseApproval| {
@@ -323,10 +335,18 @@ async fn run_releases(context: &Arc<Context>, woken: WokenReleases, stop: &Cance
         .await;
     unfinished.abort();
     locks.abort();
+    waiting.abort();
 }
 
 fn woken_releases(woken: WokenReleases) -> impl Stream<Item = ObjectRef<DatabricksRelease>> + Send + 'static {
     stream::unfold(woken, |mut woken| async move { woken.recv().await.map(|release| (release, woken)) })
+}
+
+/// Wakes the releases that wait for what was changed.
+async fn watch_changes(context: Arc<Context>, mut news: UnboundedReceiver<Changed>) {
+    while let Some(changed) = news.recv().await {
+        context.queue.wake_waiting(|release| changed.concerns(release));
+    }
 }
 
 /// Wakes the first release that waits for a lock when that is free.

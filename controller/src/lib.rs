@@ -20,6 +20,7 @@
 mod app;
 mod args;
 mod artifact;
+mod changes;
 mod condition;
 mod context;
 mod creation;

@@ -169,6 +169,16 @@ impl Queue {
         self.send(first);
     }
 
+    /// Wakes those that wait and are meant: what they wait for may be there.
+    pub(crate) fn wake_waiting(&self, are_meant: impl Fn(&DatabricksRelease) -> bool) {
+        let known = self.unfinished.get().map(Store::state).unwrap_or_default();
+        let waits = |release: &DatabricksRelease| {
+            release.status.as_ref().is_none_or(|status| status.waiting.is_some() || status.phases.is_empty())
+        };
+        let woken = known.iter().filter(|release| waits(release) && are_meant(release));
+        self.send(woken.map(|release| ObjectRef::from_obj(release.as_ref())));
+    }
+
     fn wake_after(
         &self,
         release: &DatabricksRelease,
