@@ -76,7 +76,7 @@ pub enum Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
+    use crate::examples::{self, Example, rows};
     use serde_json::{Value, json};
 
     fn approval() -> Value {
@@ -88,28 +88,29 @@ mod tests {
         })
     }
 
-    fn made(spec: Value) -> ReleaseApproval {
-        ReleaseApproval::new("ana", serde_json::from_value(spec).unwrap())
-    }
-
-    #[rstest]
-    #[case("/artifactDigest", json!("sha256:0F"), "artifactDigest is status.artifact.digest")]
-    #[case("/releaseRef/name", json!("data/a"), "the name of an object")]
-    #[case("/releaseRef/uid", json!("a b"), "uid is metadata.uid")]
-    fn is_refused_with_a_sentence(#[case] field: &str, #[case] value: Value, #[case] sentence: &str) {
-        let mut spec = approval();
-        *spec.pointer_mut(field).unwrap() = value;
-        let refusal = made(spec).validate_cel().expect_err("a refusal").to_string();
-        assert!(refusal.contains(sentence), "{refusal}");
+    fn made(spec: &Value) -> Value {
+        let metadata = json!({"name": "ana", "namespace": "data"});
+        json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "ReleaseApproval", "metadata": metadata, "spec": spec})
     }
 
     #[test]
-    fn is_never_changed() {
-        let old = made(approval());
-        assert!(old.validate_cel().is_ok() && old.validate_cel_update(&old).is_ok());
-        let mut new = old.clone();
-        new.spec.decision = Decision::Rejected;
-        let refusal = new.validate_cel_update(&old).expect_err("a refusal").to_string();
-        assert!(refusal.contains("an approval can't be changed"), "{refusal}");
+    fn every_rule_is_shown_both_ways() {
+        let with = |field: &str, value: Value| {
+            let mut spec = approval();
+            *spec.pointer_mut(field).unwrap() = value;
+            made(&spec)
+        };
+        let taken = || made(&approval());
+        let refused = rows! {
+            with("/artifactDigest", json!("sha256:0F")) => "artifactDigest is status.artifact.digest";
+            with("/releaseRef/name", json!("data/a")) => "the name of an object";
+            with("/releaseRef/uid", json!("a b")) => "uid is metadata.uid";
+        };
+        let others = [
+            Example::taken(taken()),
+            Example::taken(taken()).of(taken()),
+            Example::refused((with("/decision", json!("Rejected")), "an approval can't be changed")).of(taken()),
+        ];
+        examples::check::<ReleaseApproval>(refused.into_iter().map(Example::refused).chain(others), &[]);
     }
 }

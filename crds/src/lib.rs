@@ -8,10 +8,15 @@ mod approval;
 mod clone_url;
 pub mod condition;
 mod duration;
+#[cfg(test)]
+mod examples;
 pub mod labels;
 mod pattern;
 mod phase;
 mod pipeline;
+#[cfg(test)]
+#[path = "../../tests/src/place.rs"]
+mod place;
 mod protection;
 mod reference;
 mod release;

@@ -52,9 +52,15 @@ impl Answer {
     /// The paths of the fields that the refusal is about, such as `spec.deploy.items.0.to`; empty for the object as a whole.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
+        self.causes().into_iter().map(|(field, _)| field).collect()
+    }
+
+    /// The same with what is said of each.
+    #[must_use]
+    pub fn causes(&self) -> Vec<(String, &str)> {
         let causes = self.body["details"]["causes"].as_array().into_iter().flatten();
-        let fields = causes.filter_map(|cause| cause["field"].as_str());
+        let causes = causes.filter_map(|cause| cause["field"].as_str().zip(cause["message"].as_str()));
         // The API server writes `items[0].to` and `clusters[main].id`.
-        fields.map(|field| field.replace("<nil>", "").replace('[', ".").replace(']', "")).collect()
+        causes.map(|(field, said)| (field.replace("<nil>", "").replace('[', ".").replace(']', ""), said)).collect()
     }
 }

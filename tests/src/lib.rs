@@ -5,15 +5,17 @@ mod answer;
 pub mod contract;
 mod lab;
 pub mod object;
+mod place;
 mod room;
 mod suite;
 mod table;
 
 pub use answer::Answer;
 pub use lab::Lab;
+pub use place::{Place, Rules};
 pub use room::{Mode, Room};
 pub use suite::Suite;
-pub use table::{Field, Table};
+pub use table::{Field, Row, Table};
 
 use std::path::PathBuf;
 

@@ -1,9 +1,12 @@
 //! A table of examples: what a kind's rules take, and what they refuse in which words. Each row becomes a test.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use crate::{Mode, Room, object};
+use crate::{Answer, Mode, Room, object};
 
 /// The longest part of a value that stands in a test's name, in characters.
 const SHOWN: usize = 60;
@@ -28,6 +31,8 @@ pub struct Row {
     path: String,
     title: String,
     refusal: Option<&'static str>,
+    /// What the API server said: it is asked once, whoever wants to know.
+    answer: Arc<OnceCell<Answer>>,
 }
 
 impl Table {
@@ -47,11 +52,6 @@ impl Table {
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
-
-    /// The sentences with which something is refused.
-    pub fn sentences(&self) -> impl Iterator<Item = &'static str> {
-        self.rows.iter().filter_map(|row| row.refusal)
-    }
 }
 
 impl Field<'_> {
@@ -68,17 +68,14 @@ impl Field<'_> {
     /// The field can't be left out.
     pub fn is_required(&mut self) -> &mut Self {
         let object = object::without(self.table.base.clone(), &self.path);
-        let row = Row { object, path: self.path.clone(), title: "nothing".to_owned(), refusal: Some("Required value") };
-        self.table.rows.push(row);
+        self.table.rows.push(Row::new(object, &self.path, "nothing".to_owned(), Some("Required value")));
         self
     }
 
     fn add<const N: usize>(&mut self, values: [Value; N], refusal: Option<&'static str>) -> &mut Self {
-        let rows = values.map(|value| Row {
-            title: value.to_string().chars().take(SHOWN).collect(),
-            object: object::with(self.table.base.clone(), &self.path, value),
-            path: self.path.clone(),
-            refusal,
+        let rows = values.map(|value| {
+            let title = value.to_string().chars().take(SHOWN).collect();
+            Row::new(object::with(self.table.base.clone(), &self.path, value), &self.path, title, refusal)
         });
         self.table.rows.extend(rows);
         self
@@ -86,6 +83,33 @@ impl Field<'_> {
 }
 
 impl Row {
+    fn new(object: Value, path: &str, title: String, refusal: Option<&'static str>) -> Self {
+        Self { object, path: path.to_owned(), title, refusal, answer: Arc::default() }
+    }
+
+    /// The object as it is sent.
+    #[must_use]
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// The words in which it is refused; none if it is taken.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&'static str> {
+        self.refusal
+    }
+
+    /// The path of the field that is varied.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What the API server says to it.
+    pub async fn answer(&self, room: &Room) -> anyhow::Result<&Answer> {
+        self.answer.get_or_try_init(|| room.create(&self.object, Mode::DryRun)).await
+    }
+
     /// The row as a test's name: `DatabricksWorkspace spec.host refuses "x"`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -96,8 +120,8 @@ impl Row {
 
     /// Shows it to the API server.
     pub async fn check(&self, room: &Room) -> anyhow::Result<()> {
-        let answer = room.create(&self.object, Mode::DryRun).await?;
-        let Some(words) = self.refusal else { return answer.accepted().map(drop).context("should be taken") };
+        let answer = self.answer(room).await?;
+        let Some(words) = self.refusal else { return answer.clone().accepted().map(drop).context("should be taken") };
         answer.refused(422, words)?;
         let fields = answer.fields();
         let about = |field: &String| field.starts_with(&self.path) || self.path.starts_with(field.as_str());

@@ -1,24 +1,25 @@
 //! The rules of a pipeline's spec, evaluated as the API server does.
 
-use rstest::rstest;
+use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::DatabricksRelease;
+use crate::examples::{self, Example, rows};
 
 const HTTPS: &str = "https://git.example.com/data/dbxdemo.git";
 
 /// A pipeline whose spec has these fields besides those it needs.
-fn pipeline(fields: Value) -> ReleasePipeline {
+fn pipeline(fields: Value) -> Value {
     let mut spec = json!({"repository": {"url": HTTPS, "provider": "gitea"}});
     let Value::Object(fields) = fields else { panic!("fields of a spec") };
     spec.as_object_mut().unwrap().extend(fields);
-    let mut pipeline = ReleasePipeline::new("dbxdemo", serde_json::from_value(spec).unwrap());
-    pipeline.metadata.namespace = Some("data".into());
-    pipeline
+    named("dbxdemo", &spec)
 }
 
-fn refusal(fields: Value) -> Option<String> {
-    pipeline(fields).validate_cel().err().map(|errors| errors.to_string())
+fn named(name: &str, spec: &Value) -> Value {
+    let metadata = json!({"name": name, "namespace": "data"});
+    json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "ReleasePipeline", "metadata": metadata, "spec": spec})
 }
 
 fn repository(url: &str, provider: &str, trigger: &Value) -> Value {
@@ -34,6 +35,17 @@ fn stage(fields: Value) -> Value {
 
 fn plan(spec: &Value) -> Value {
     json!({"template": {"spec": spec}})
+}
+
+/// A job of the build.
+fn job(fields: &Value) -> Value {
+    let mut job = json!({"name": "lint", "steps": [{"name": "ruff", "run": "ruff check ."}]});
+    job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    job
+}
+
+fn copies(count: usize) -> Value {
+    (0..count).map(|copy| json!({"name": format!("c{copy}")})).collect()
 }
 
 /// Parts of a spec with a job on a cluster that nothing is installed on.
@@ -77,118 +89,100 @@ fn elsewhere() -> Value {
     json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}})
 }
 
-#[rstest]
-#[case(json!({}))]
-#[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}})))]
-#[case(repository("git@git.example.com:a/b", "gitea", &json!({})))]
-#[case(repository("http://forge.lab/a/b", "generic", &json!({"poll": {"interval": "30s"}, "schedules": [{"cron": "@daily"}]})))]
-#[case(json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["release/*"]}]}}))]
-#[case(json!({"trigger": {"pullRequests": {}}}))]
-#[case(json!({"trigger": {"pullRequests": {"target": "/Users/ana@example.com/pulls"}}}))]
-#[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}, "pullRequests": {"enabled": true, "workspaceRef": {"name": "sandbox"}}})))]
-#[case(json!({"trigger": {"paths": {"include": ["a/**"], "exclude": ["**/*.md"]}}}))]
-#[case(stage(json!({"dependsOn": ["dev"], "parameters": {"env": "a"}})))]
-#[case(stage(json!({"overrides": {"timeouts": {"build": "2h"}}})))]
-#[case(json!({"parameters": [{"name": "n", "type": "number", "default": "1.5"}, {"name": "b", "type": "boolean", "default": "true"}]}))]
-#[case(json!({"template": {"metadata": {"labels": {"example.com/team": "data"}, "annotations": {"note": "x"}}}}))]
-#[case(plan(&json!({"build": {"image": "registry.example.com:5000/build:1", "pool": "gpu-2", "resources": {"requests": {"memory": "1Gi"}}}})))]
-#[case(plan(&json!({"test": {"notebooks": [{"match": "a", "timeout": "2h", "maxDuration": "2h"}]}})))]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"sparkVersion": "15.4.x-scala2.12", "nodeTypeId": "n", "numWorkers": 0}}}})))]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"policyId": "P-1_a", "autoscale": {"min": 1, "max": 1}}}}})))]
-#[case(plan(&json!({"test": {"compute": {"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}}}})))]
-#[case(plan(&json!({"test": {"compute": {}}})))]
-#[case(plan(&json!({"test": {"notebooks": [{"match": "a", "timeout": "10s", "maxDuration": "Off"}], "innerTests": {"frameworks": []}}})))]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a", "pythonWheel": {"package": "p", "entryPoint": "e"}}]}})))]
-#[case(plan(&json!({"test": {"setup": {"path": "a"}, "teardown": {"path": "b", "timeout": "1h"}}})))]
-#[case(plan(&json!({"retries": {"backoff": {"initial": "5m", "max": "5m"}}})))]
-#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}})))]
-#[case(stage(json!({"overrides": {"install": {"clusters": ["etl", "main"]}}})))]
-#[case(connect(&two_stages(&json!({}), &elsewhere()), &json!({})))]
-#[case(connect(&two_stages(&json!({"overrides": {"install": {"clusters": ["etl", "main"]}}}), &json!({})), &json!({})))]
-#[case(connect(&two_stages(&json!({}), &json!({"condition": "true"})), &pulls(&json!({"workspaceRef": {"name": "sandbox"}}))))]
-fn is_taken(#[case] fields: Value) {
-    assert_eq!(refusal(fields), None);
+/// Fields that are taken.
+fn taken() -> Vec<Value> {
+    rows! {
+        json!({});
+        repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}}));
+        repository("git@git.example.com:a/b", "gitea", &json!({}));
+        repository("http://forge.lab/a/b", "generic", &json!({"poll": {"interval": "30s"}, "schedules": [{"cron": "@daily"}]}));
+        json!({"trigger": {"branches": ["release", "release/*"]}});
+        json!({"trigger": {"schedules": [{"cron": "0 3 * * 1-5", "timeZone": "Europe/Lisbon", "branch": "release"}]}});
+        json!({"retention": {"maxAge": "24h"}});
+        plan(&json!({"tags": ["nightly"], "timeouts": {"release": "4h10m"}}));
+        json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["release/*"]}]}});
+        json!({"trigger": {"pullRequests": {}}});
+        json!({"trigger": {"pullRequests": {"target": "/Users/ana@example.com/pulls"}}});
+        repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "hook"}}, "pullRequests": {"enabled": true, "workspaceRef": {"name": "sandbox"}}}));
+        json!({"trigger": {"paths": {"include": ["a/**"], "exclude": ["**/*.md"]}}});
+        stage(json!({"dependsOn": ["dev"], "parameters": {"env": "a"}}));
+        stage(json!({"overrides": {"timeouts": {"build": "2h"}}}));
+        json!({"parameters": [{"name": "n", "type": "number", "default": "1.5"}, {"name": "b", "type": "boolean", "default": "true"}]});
+        json!({"template": {"metadata": {"labels": {"example.com/team": "data"}, "annotations": {"note": "x"}}}});
+        stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {"compute": {"cluster": "etl"}}}}));
+        stage(json!({"overrides": {"install": {"clusters": ["etl", "main"]}}}));
+        connect(&two_stages(&json!({}), &elsewhere()), &json!({}));
+        connect(&two_stages(&json!({"overrides": {"install": {"clusters": ["etl", "main"]}}}), &json!({})), &json!({}));
+        connect(&two_stages(&json!({}), &json!({"condition": "true"})), &pulls(&json!({"workspaceRef": {"name": "sandbox"}})));
+    }
 }
 
-#[rstest]
-#[case(repository(HTTPS, "generic", &json!({"webhook": {"secretRef": {"name": "hook"}}})), "trigger.webhook needs repository.provider")]
-#[case(repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "a/b"}}})), "the name of an object")]
-#[case(repository("git@git.example.com:a/b", "gitea", &json!({"poll": {}})), "need a repository.url with https://")]
-#[case(repository("ssh://git@git.example.com/a", "gitea", &json!({"schedules": [{"cron": "@daily"}]})), "need a repository.url with https://")]
-#[case(json!({"trigger": {"poll": {"interval": "29s"}}}), "poll.interval is at least 30s")]
-#[case(json!({"trigger": {"artifacts": [{"pipeline": "dbxdemo"}]}}), "would start it for ever")]
-#[case(json!({"trigger": {"artifacts": [{"pipeline": "data/libs"}]}}), "the name of an object")]
-#[case(json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["refs/heads/a"]}]}}), "branches are names or globs")]
-#[case(json!({"trigger": {"pullRequests": {"enabled": true}}}), "trigger.pullRequests needs trigger.webhook")]
-#[case(json!({"trigger": {"pullRequests": {"target": "/Shared"}}}), "pullRequests.target is an absolute folder")]
-#[case(json!({"trigger": {"pullRequests": {"target": "/Shared/../a"}}}), "pullRequests.target is an absolute folder")]
-#[case(json!({"trigger": {"pullRequests": {"target": "/Shared/$(params.a)"}}}), "pullRequests.target is an absolute folder")]
-#[case(json!({"trigger": {"pullRequests": {"workspaceRef": {"name": "dev"}}}, "stages": [{"name": "dev", "workspaceRef": {"name": "dev"}}]}), "is a workspace of its own")]
-#[case(json!({"trigger": {"branches": ["refs/heads/a"]}}), "branches are names or globs")]
-#[case(json!({"trigger": {"paths": {"include": ["/a"]}}}), "relative to the repository's root")]
-#[case(stage(json!({"dependsOn": ["production"]})), "dependsOn names other stages")]
-#[case(stage(json!({"dependsOn": ["staging"]})), "dependsOn names other stages")]
-#[case(stage(json!({"parameters": {"evn": "a"}})), "a stage's parameters are those of the pipeline")]
-#[case(stage(json!({"parameters": {"env": "c"}})), "a stage's parameters are those of the pipeline")]
-#[case(stage(json!({"name": "Staging"})), "a stage's name is a lower-case word")]
-#[case(stage(json!({"overrides": {"timeouts": {"release": "1h"}}})), "timeouts don't add up")]
-#[case(stage(json!({"overrides": {"install": {"clusters": ["$(params.env)"]}}})), "a cluster is named as in the workspace's")]
-#[case(json!({"parameters": [{"name": "a-b"}]}), "a parameter's name is a word")]
-#[case(json!({"parameters": [{"name": "a", "enum": ["x"], "default": "y"}]}), "must be one of its enum")]
-#[case(json!({"parameters": [{"name": "a", "type": "number", "default": "x"}]}), "must be of its type")]
-#[case(json!({"template": {"metadata": {"labels": {"brickline.dev/stage": "a"}}}}), "those of brickline.dev are set by")]
-#[case(json!({"template": {"metadata": {"annotations": {"tags.brickline.dev/a": "a"}}}}), "those of brickline.dev are set by")]
-#[case(json!({"template": {"metadata": {"labels": {"team": "a b"}}}}), "label values are letters")]
-#[case(plan(&json!({"build": {"image": "$(params.image)"}})), "image is an image's address")]
-#[case(plan(&json!({"build": {"pool": "GPU"}})), "pool is one of the chart's builds.pools")]
-#[case(plan(&json!({"build": {"include": ["../a"]}})), "relative to the repository's root")]
-#[case(plan(&json!({"build": {"resources": {"limits": {"memory": "much"}}}})), "quantities are numbers with a unit")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a"}]}})), "exactly one of notebook, pythonWheel or sparkPython")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "A", "pythonWheel": {"package": "p", "entryPoint": "e"}}]}})), "a task's name is a lower-case word")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a", "timeout": "1s", "pythonWheel": {"package": "p", "entryPoint": "e"}}]}})), "maxDuration must be at most timeout")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a", "sparkPython": {"file": "/a.py"}}]}})), "file is a Python file")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a", "notebook": {"path": "../a"}}]}})), "path is a notebook")]
-#[case(plan(&json!({"test": {"tasks": [{"name": "a", "pythonWheel": {"package": "p", "entryPoint": "e", "parameters": ["a"], "namedParameters": {"a": "b"}}}]}})), "either parameters or namedParameters")]
-#[case(plan(&json!({"test": {"setup": {"path": "/a"}}})), "path is a notebook")]
-#[case(plan(&json!({"test": {"innerTests": {"frameworks": [], "required": true}}})), "innerTests.required needs innerTests.frameworks")]
-#[case(plan(&json!({"test": {"compute": {"cluster": "$(params.c)"}}})), "a cluster is named as in the workspace's")]
-#[case(plan(&json!({"test": {"compute": {"cluster": "main", "serverless": {}}}})), "compute is one of cluster")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"nodeTypeId": "n", "numWorkers": 1}}}})), "newCluster needs sparkVersion")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"sparkVersion": "v", "numWorkers": 1}}}})), "newCluster needs nodeTypeId or instancePoolId")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"sparkVersion": "v", "nodeTypeId": "n"}}}})), "newCluster needs numWorkers or autoscale")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"policyId": "a", "numWorkers": 1, "autoscale": {"min": 1, "max": 2}}}}})), "either numWorkers or autoscale")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"policyId": "a", "autoscale": {"min": 2, "max": 1}}}}})), "autoscale.min must be at most")]
-#[case(plan(&json!({"test": {"compute": {"newCluster": {"policyId": "$(params.p)"}}}})), "policyId is the policy's id")]
-#[case(plan(&json!({"test": {"compute": {"serverless": {"environmentVersion": "v2"}}}})), "environmentVersion is a number")]
-#[case(plan(&json!({"test": {"notebooks": [{"match": "a", "maxDuration": "2h"}]}})), "maxDuration must be at most timeout")]
-#[case(plan(&json!({"retries": {"backoff": {"initial": "6m"}}})), "backoff.initial must be at most")]
-#[case(plan(&json!({"deploy": {"items": [{"from": "a", "to": "/Shared/.."}]}})), "to is an absolute path below")]
-#[case(plan(&json!({"deploy": {"libraries": {"to": "/Volumes/a/../b"}}})), "libraries.to is an absolute path")]
-#[case(plan(&json!({"tags": ["a b"]})), "tags are words")]
-#[case(plan(&json!({"test": {"compute": {"cluster": "etl"}}})), "is none of install.clusters")]
-#[case(plan(&on_another_cluster()), "a job's compute.cluster is none of install.clusters")]
-#[case(stage(json!({"overrides": on_another_cluster()})), "a job's compute.cluster is none of install.clusters")]
-#[case(stage(json!({"overrides": {"operate": on_another_cluster()["operate"]}})), "a job's compute.cluster")]
-#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}}})), "is none of install.clusters")]
-#[case(stage(json!({"overrides": {"test": {"compute": {"cluster": "etl"}}}})), "is none of install.clusters")]
-#[case(stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {}}})), "is none of install.clusters")]
-#[case(plan(&json!({"build": {"databricksConnect": {"version": "$(params.v)"}}})), "databricksConnect.version is a version of")]
-#[case(plan(&json!({"build": {"databricksConnect": {"enabled": true, "cluster": "etl"}}})), "is not where the release installs and tests")]
-#[case(connect(&two_stages(&elsewhere(), &json!({})), &json!({})), "is not where the release installs and tests")]
-#[case(connect(&two_stages(&json!({"overrides": {"test": {"compute": {"cluster": "etl"}, "allowOtherCluster": true}}}), &json!({})), &json!({})), "is not where the release installs and tests")]
-#[case(connect(&json!([]), &json!({})), "needs exactly one stage that depends on none")]
-#[case(connect(&two_stages(&json!({}), &json!({"dependsOn": []})), &json!({})), "needs exactly one stage that depends on none")]
-#[case(connect(&two_stages(&json!({"condition": "true"}), &json!({})), &json!({})), "needs exactly one stage that depends on none")]
-#[case(connect(&two_stages(&json!({}), &json!({})), &pulls(&json!({}))), "need trigger.pullRequests.workspaceRef")]
-fn is_refused_with_a_sentence(#[case] fields: Value, #[case] sentence: &str) {
-    let refusal = refusal(fields).expect("a refusal");
-    assert!(refusal.contains(sentence), "{refusal}");
+/// Fields that are refused, and in which words.
+fn refused() -> Vec<(Value, &'static str)> {
+    rows! {
+        repository(HTTPS, "generic", &json!({"webhook": {"secretRef": {"name": "hook"}}})) => "trigger.webhook needs repository.provider";
+        repository(HTTPS, "gitea", &json!({"webhook": {"secretRef": {"name": "a/b"}}})) => "the name of an object";
+        repository("git@git.example.com:a/b", "gitea", &json!({"poll": {}})) => "need a repository.url with https://";
+        repository("ssh://git@git.example.com/a", "gitea", &json!({"schedules": [{"cron": "@daily"}]})) => "need a repository.url with https://";
+        json!({"trigger": {"poll": {"interval": "29s"}}}) => "poll.interval is at least 30s";
+        json!({"trigger": {"poll": {"interval": "0s"}}}) => "write a duration such as";
+        json!({"trigger": {"schedules": [{"cron": "tomorrow"}]}}) => "cron is five fields";
+        json!({"trigger": {"schedules": [{"cron": "@daily", "timeZone": "Local"}]}}) => "timeZone is a name";
+        json!({"trigger": {"schedules": [{"cron": "@daily", "branch": "release/*"}]}}) => "branch is the name";
+        json!({"trigger": {"paths": {"exclude": ["../a"]}}}) => "relative to the repository's root";
+        json!({"retention": {"maxAge": "0s"}}) => "write a duration such as";
+        repository("https://token@git.example.com/a", "gitea", &json!({})) => "url is an https:// or ssh:// clone URL";
+        plan(&json!({"tags": ["a b"]})) => "tags are words";
+        plan(&json!({"timeouts": {"release": "4h9m"}})) => "timeouts don't add up";
+        plan(&json!({"build": {"dependsOn": ["lint"]}})) => "build.dependsOn names jobs of build.jobs";
+        plan(&json!({"build": {"jobs": [job(&json!({"dependsOn": ["lint"]}))]}})) => "dependsOn names other jobs";
+        plan(&json!({"build": {"jobs": [job(&json!({"strategy": {"matrix": copies(13)}}))]}})) => "at most 12 jobs";
+        json!({"trigger": {"artifacts": [{"pipeline": "dbxdemo"}]}}) => "would start it for ever";
+        json!({"trigger": {"artifacts": [{"pipeline": "data/libs"}]}}) => "the name of an object";
+        json!({"trigger": {"artifacts": [{"pipeline": "libs", "branches": ["refs/heads/a"]}]}}) => "branches are names or globs";
+        json!({"trigger": {"pullRequests": {"enabled": true}}}) => "trigger.pullRequests needs trigger.webhook";
+        json!({"trigger": {"pullRequests": {"target": "/Shared"}}}) => "pullRequests.target is an absolute folder";
+        json!({"trigger": {"pullRequests": {"target": "/Shared/../a"}}}) => "pullRequests.target is an absolute folder";
+        json!({"trigger": {"pullRequests": {"target": "/Shared/$(params.a)"}}}) => "pullRequests.target is an absolute folder";
+        json!({"trigger": {"pullRequests": {"workspaceRef": {"name": "dev"}}}, "stages": [{"name": "dev", "workspaceRef": {"name": "dev"}}]}) => "is a workspace of its own";
+        json!({"trigger": {"branches": ["refs/heads/a"]}}) => "branches are names or globs";
+        json!({"trigger": {"paths": {"include": ["/a"]}}}) => "relative to the repository's root";
+        stage(json!({"dependsOn": ["production"]})) => "dependsOn names other stages";
+        stage(json!({"dependsOn": ["staging"]})) => "dependsOn names other stages";
+        stage(json!({"parameters": {"evn": "a"}})) => "a stage's parameters are those of the pipeline";
+        stage(json!({"parameters": {"env": "c"}})) => "a stage's parameters are those of the pipeline";
+        stage(json!({"name": "Staging"})) => "a stage's name is a lower-case word";
+        stage(json!({"overrides": {"timeouts": {"release": "1h"}}})) => "timeouts don't add up";
+        stage(json!({"overrides": {"install": {"clusters": ["$(params.env)"]}}})) => "a cluster is named as in the workspace's";
+        json!({"parameters": [{"name": "a-b"}]}) => "a parameter's name is a word";
+        json!({"parameters": [{"name": "a", "enum": ["x"], "default": "y"}]}) => "must be one of its enum";
+        json!({"parameters": [{"name": "a", "type": "number", "default": "x"}]}) => "must be of its type";
+        json!({"template": {"metadata": {"labels": {"brickline.dev/stage": "a"}}}}) => "those of brickline.dev are set by";
+        json!({"template": {"metadata": {"annotations": {"tags.brickline.dev/a": "a"}}}}) => "those of brickline.dev are set by";
+        json!({"template": {"metadata": {"labels": {"team": "a b"}}}}) => "label values are letters";
+        plan(&json!({"test": {"compute": {"cluster": "etl"}}})) => "is none of install.clusters";
+        plan(&on_another_cluster()) => "a job's compute.cluster is none of install.clusters";
+        stage(json!({"overrides": on_another_cluster()})) => "a job's compute.cluster is none of install.clusters";
+        stage(json!({"overrides": {"operate": on_another_cluster()["operate"]}})) => "a job's compute.cluster";
+        stage(json!({"overrides": {"install": {"clusters": ["etl"]}}})) => "is none of install.clusters";
+        stage(json!({"overrides": {"test": {"compute": {"cluster": "etl"}}}})) => "is none of install.clusters";
+        stage(json!({"overrides": {"install": {"clusters": ["etl"]}, "test": {}}})) => "is none of install.clusters";
+        plan(&json!({"build": {"databricksConnect": {"enabled": true, "cluster": "etl"}}})) => "is not where the release installs and tests";
+        connect(&two_stages(&elsewhere(), &json!({})), &json!({})) => "is not where the release installs and tests";
+        connect(&two_stages(&json!({"overrides": {"test": {"compute": {"cluster": "etl"}, "allowOtherCluster": true}}}), &json!({})), &json!({})) => "is not where the release installs and tests";
+        connect(&json!([]), &json!({})) => "needs exactly one stage that depends on none";
+        connect(&two_stages(&json!({}), &json!({"dependsOn": []})), &json!({})) => "needs exactly one stage that depends on none";
+        connect(&two_stages(&json!({"condition": "true"}), &json!({})), &json!({})) => "needs exactly one stage that depends on none";
+        connect(&two_stages(&json!({}), &json!({})), &pulls(&json!({}))) => "need trigger.pullRequests.workspaceRef";
+    }
 }
 
 #[test]
-fn a_name_is_a_label() {
-    let mut pipeline = pipeline(json!({}));
-    pipeline.metadata.name = Some("a".repeat(64));
-    let refusal = pipeline.validate_cel().expect_err("a long name").to_string();
-    assert!(refusal.contains("at most 63 characters"), "{refusal}");
+fn every_rule_is_shown_both_ways() {
+    let taken = taken().into_iter().map(|fields| Example::taken(pipeline(fields)));
+    let refused = refused().into_iter().map(|(fields, words)| Example::refused((pipeline(fields), words)));
+    let long = named(&"a".repeat(64), &pipeline(json!({}))["spec"]);
+    let long = Example::refused((long, "at most 63 characters"));
+    // The rules of what its releases do are shown by a release.
+    examples::check::<ReleasePipeline>(taken.chain(refused).chain([long]), &[DatabricksRelease::crd()]);
 }

@@ -236,4 +236,4 @@ impl Build {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -161,4 +161,4 @@ fn utc() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,96 +1,109 @@
 //! The rules of a workspace's spec, evaluated as the API server does.
 
-use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::examples::{self, Example, rows};
 
 /// A workspace whose spec has these fields besides those it needs.
-fn workspace(fields: Value) -> DatabricksWorkspace {
+fn workspace(fields: Value) -> Value {
     let mut spec = json!({
         "host": "https://adb-1.2.azuredatabricks.net",
         "auth": {"token": {"secretRef": {"name": "dbx", "key": "token"}}},
     });
     let Value::Object(fields) = fields else { panic!("fields of a spec") };
     spec.as_object_mut().unwrap().extend(fields);
-    let mut workspace = DatabricksWorkspace::new("staging", serde_json::from_value(spec).unwrap());
-    workspace.metadata.namespace = Some("data".into());
-    workspace
+    named("staging", &spec)
+}
+
+fn named(name: &str, spec: &Value) -> Value {
+    let metadata = json!({"name": name, "namespace": "data"});
+    json!({"apiVersion": "brickline.dev/v1alpha1", "kind": "DatabricksWorkspace", "metadata": metadata, "spec": spec})
 }
 
 fn window(from: &str, to: &str) -> Value {
     json!({"protection": {"windows": [{"from": from, "to": to}]}})
 }
 
-fn refusal(workspace: &DatabricksWorkspace) -> Option<String> {
-    workspace.validate_cel().err().map(|errors| errors.to_string())
+/// Fields that are taken.
+fn taken() -> Vec<Value> {
+    rows! {
+        json!({});
+        json!({"auth": {"federation": {"serviceAccountName": "release-staging"}}});
+        json!({"auth": {"federation": {"serviceAccountName": "a", "audience": "https://accounts.example.com"}}});
+        json!({"clusters": {"main-2": {"id": "0123-456789-abc"}}});
+        json!({"protection": {"approvals": {"timeout": "1h"}}});
+        json!({"auth": {"azure": {"tenantId": "contoso.example.com", "clientId": "c", "serviceAccountName": "a"}}});
+        json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "clientSecretRef": {"name": "dbx", "key": "s"}, "resourceId": "/subscriptions/0-1/resourceGroups/a_b/providers/Microsoft.Databricks/workspaces/w1"}}});
+        json!({"variables": {"catalog": {"value": "main"}, "_a1": {"secretRef": {"name": "vars", "key": "api"}}, "empty": {"value": ""}}});
+        json!({"protection": {"allowedPipelines": ["data/dbxdemo", "data/team-*", "*/*"]}});
+        json!({"protection": {"allowedNamespaces": ["data", "ml-2"], "allowManual": false}});
+        json!({"protection": {"allowedBranches": ["release", "release/**", "{main,release}"]}});
+        json!({"protection": {"allowedPaths": ["/Shared", "/Workspace/Users/ana@example.com", "/Volumes/main/release", "dbfs:/libs", "dbfs:"]}});
+        json!({"protection": {"approvals": {"required": 2}}});
+        window("08:00", "16:00");
+        window("22:00", "04:00");
+        window("00:00", "24:00");
+        json!({"protection": {"windows": [{"days": ["Mon"], "from": "08:00", "to": "09:00", "timeZone": "America/Argentina/Buenos_Aires"}]}});
+        json!({"protection": {"windows": [{"from": "08:00", "to": "09:00", "timeZone": "Etc/GMT+1"}]}});
+    }
 }
 
-#[rstest]
-#[case(json!({}))]
-#[case(json!({"auth": {"federation": {"serviceAccountName": "release-staging"}}}))]
-#[case(json!({"auth": {"azure": {"tenantId": "contoso.example.com", "clientId": "c", "serviceAccountName": "a"}}}))]
-#[case(json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "clientSecretRef": {"name": "dbx", "key": "s"}, "resourceId": "/subscriptions/0-1/resourceGroups/a_b/providers/Microsoft.Databricks/workspaces/w1"}}}))]
-#[case(json!({"variables": {"catalog": {"value": "main"}, "_a1": {"secretRef": {"name": "vars", "key": "api"}}, "empty": {"value": ""}}}))]
-#[case(json!({"protection": {"allowedPipelines": ["data/dbxdemo", "data/team-*", "*/*"]}}))]
-#[case(json!({"protection": {"allowedNamespaces": ["data", "ml-2"], "allowManual": false}}))]
-#[case(json!({"protection": {"allowedBranches": ["release", "release/**", "{main,release}"]}}))]
-#[case(json!({"protection": {"allowedPaths": ["/Shared", "/Workspace/Users/ana@example.com", "/Volumes/main/release", "dbfs:/libs", "dbfs:"]}}))]
-#[case(json!({"protection": {"approvals": {"required": 2}}}))]
-#[case(window("08:00", "16:00"))]
-#[case(window("22:00", "04:00"))]
-#[case(window("00:00", "24:00"))]
-#[case(json!({"protection": {"windows": [{"days": ["Mon"], "from": "08:00", "to": "09:00", "timeZone": "America/Argentina/Buenos_Aires"}]}}))]
-#[case(json!({"protection": {"windows": [{"from": "08:00", "to": "09:00", "timeZone": "Etc/GMT+1"}]}}))]
-fn is_taken(#[case] fields: Value) {
-    assert_eq!(refusal(&workspace(fields)), None);
-}
-
-#[rstest]
-#[case(json!({"host": "https://adb-1.2.azuredatabricks.net/"}), "host is the workspace's URL alone")]
-#[case(json!({"auth": {}}), "exactly one of federation, oauth, azure or token")]
-#[case(json!({"auth": {"federation": {"serviceAccountName": "Release"}}}), "name of a ServiceAccount")]
-#[case(json!({"auth": {"federation": {"serviceAccountName": "a", "audience": "https://kubernetes.default.svc"}}}), "audience must not be Kubernetes' own")]
-#[case(json!({"auth": {"azure": {"tenantId": "t", "clientId": "c"}}}), "exactly one of clientSecretRef or serviceAccountName")]
-#[case(json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "serviceAccountName": "A"}}}), "name of a ServiceAccount")]
-#[case(json!({"auth": {"azure": {"tenantId": "t/x", "clientId": "c", "serviceAccountName": "a"}}}), "tenantId is the directory's id")]
-#[case(json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "serviceAccountName": "a", "resourceId": "/subscriptions/x"}}}), "resourceId is /subscriptions/ID")]
-#[case(json!({"clusters": {"Main": {"id": "a"}}}), "cluster names are lower-case words")]
-#[case(json!({"clusters": {"main": {"id": "My cluster"}}}), "id is the cluster's id")]
-#[case(json!({"variables": {"1a": {"value": "x"}}}), "variable names are letters, digits and '_'")]
-#[case(json!({"variables": {"a-b": {"value": "x"}}}), "variable names are letters, digits and '_'")]
-#[case(json!({"variables": {"a": {}}}), "exactly one of value or secretRef")]
-#[case(json!({"variables": {"a": {"value": "x", "secretRef": {"name": "vars", "key": "a"}}}}), "exactly one of value or secretRef")]
-#[case(json!({"protection": {"allowedPipelines": ["dbxdemo"]}}), "allowedPipelines are namespace/name")]
-#[case(json!({"protection": {"allowedPipelines": ["a/b/c"]}}), "allowedPipelines are namespace/name")]
-#[case(json!({"protection": {"allowedPipelines": ["data/[a-z]"]}}), "allowedPipelines are namespace/name")]
-#[case(json!({"protection": {"allowedNamespaces": ["team-*"]}}), "allowedNamespaces are whole names")]
-#[case(json!({"protection": {"allowedBranches": ["refs/heads/release"]}}), "branches are names or globs")]
-#[case(json!({"protection": {"allowedPaths": ["/Shared/"]}}), "allowedPaths are absolute folders")]
-#[case(json!({"protection": {"allowedPaths": ["/Shared/../Users"]}}), "allowedPaths are absolute folders")]
-#[case(json!({"protection": {"allowedPaths": ["/tmp"]}}), "allowedPaths are absolute folders")]
-#[case(window("8:00", "16:00"), "from is a time of day")]
-#[case(window("24:00", "16:00"), "from is a time of day")]
-#[case(window("08:00", "24:01"), "to is a time of day")]
-#[case(window("08:00", "08:00"), "from and to are the same")]
-#[case(json!({"protection": {"windows": [{"from": "08:00", "to": "09:00", "timeZone": "+01:00"}]}}), "IANA time zone")]
-fn is_refused_with_a_sentence(#[case] fields: Value, #[case] sentence: &str) {
-    let refusal = refusal(&workspace(fields)).expect("a refusal");
-    assert!(refusal.contains(sentence), "{refusal}");
+/// Fields that are refused, and in which words.
+fn refused() -> Vec<(Value, &'static str)> {
+    rows! {
+        json!({"host": "https://adb-1.2.azuredatabricks.net/"}) => "host is the workspace's URL alone";
+        json!({"auth": {}}) => "exactly one of federation, oauth, azure or token";
+        json!({"auth": {"federation": {"serviceAccountName": "Release"}}}) => "name of a ServiceAccount";
+        json!({"auth": {"federation": {"serviceAccountName": "a", "audience": "https://kubernetes.default.svc"}}}) => "audience must not be Kubernetes' own";
+        json!({"auth": {"azure": {"tenantId": "t", "clientId": "c"}}}) => "exactly one of clientSecretRef or serviceAccountName";
+        json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "serviceAccountName": "A"}}}) => "name of a ServiceAccount";
+        json!({"auth": {"azure": {"tenantId": "t/x", "clientId": "c", "serviceAccountName": "a"}}}) => "tenantId is the directory's id";
+        json!({"auth": {"azure": {"tenantId": "t", "clientId": "c", "serviceAccountName": "a", "resourceId": "/subscriptions/x"}}}) => "resourceId is /subscriptions/ID";
+        json!({"auth": {"token": {"secretRef": {"name": "DBX", "key": "token"}}}}) => "the name of an object";
+        json!({"auth": {"token": {"secretRef": {"name": "dbx", "key": "a/b"}}}}) => "key is one of the Secret's keys";
+        json!({"protection": {"approvals": {"timeout": "0s"}}}) => "write a duration such as";
+        json!({"clusters": {"Main": {"id": "a"}}}) => "cluster names are lower-case words";
+        json!({"clusters": {"main": {"id": "My cluster"}}}) => "id is the cluster's id";
+        json!({"variables": {"1a": {"value": "x"}}}) => "variable names are letters, digits and '_'";
+        json!({"variables": {"a-b": {"value": "x"}}}) => "variable names are letters, digits and '_'";
+        json!({"variables": {"a": {}}}) => "exactly one of value or secretRef";
+        json!({"variables": {"a": {"value": "x", "secretRef": {"name": "vars", "key": "a"}}}}) => "exactly one of value or secretRef";
+        json!({"protection": {"allowedPipelines": ["dbxdemo"]}}) => "allowedPipelines are namespace/name";
+        json!({"protection": {"allowedPipelines": ["a/b/c"]}}) => "allowedPipelines are namespace/name";
+        json!({"protection": {"allowedPipelines": ["data/[a-z]"]}}) => "allowedPipelines are namespace/name";
+        json!({"protection": {"allowedNamespaces": ["team-*"]}}) => "allowedNamespaces are whole names";
+        json!({"protection": {"allowedBranches": ["refs/heads/release"]}}) => "branches are names or globs";
+        json!({"protection": {"allowedPaths": ["/Shared/"]}}) => "allowedPaths are absolute folders";
+        json!({"protection": {"allowedPaths": ["/Shared/../Users"]}}) => "allowedPaths are absolute folders";
+        json!({"protection": {"allowedPaths": ["/tmp"]}}) => "allowedPaths are absolute folders";
+        window("8:00", "16:00") => "from is a time of day";
+        window("24:00", "16:00") => "from is a time of day";
+        window("08:00", "24:01") => "to is a time of day";
+        window("08:00", "08:00") => "from and to are the same";
+        json!({"protection": {"windows": [{"from": "08:00", "to": "09:00", "timeZone": "+01:00"}]}}) => "IANA time zone";
+    }
 }
 
 #[test]
-fn its_host_stays() {
-    let (old, mut new) = (workspace(json!({})), workspace(json!({})));
-    assert!(new.validate_cel_update(&old).is_ok());
-    new.spec.host = "https://adb-3.4.azuredatabricks.net".to_owned();
-    let refusal = new.validate_cel_update(&old).expect_err("another host").to_string();
-    assert!(refusal.contains("host is immutable"), "{refusal}");
+fn every_rule_is_shown_both_ways() {
+    let taken = taken().into_iter().map(|fields| Example::taken(workspace(fields)));
+    let refused = refused().into_iter().map(|(fields, words)| Example::refused((workspace(fields), words)));
+    let long = named(&"a".repeat(64), &workspace(json!({}))["spec"]);
+    let moved = workspace(json!({"host": "https://adb-3.4.azuredatabricks.net"}));
+    let others = [
+        Example::refused((long, "at most 63 characters")),
+        Example::refused((moved, "host is immutable")).of(workspace(json!({}))),
+        Example::taken(workspace(json!({"suspend": true}))).of(workspace(json!({}))),
+    ];
+    examples::check::<DatabricksWorkspace>(taken.chain(refused).chain(others), &[]);
 }
 
 #[test]
 fn what_is_not_said_has_a_default() {
-    let spec = workspace(json!({"protection": {"approvals": {}, "windows": [{"from": "08:00", "to": "16:00"}]}})).spec;
+    let fields = json!({"approvals": {}, "windows": [{"from": "08:00", "to": "16:00"}]});
+    let workspace: DatabricksWorkspace = serde_json::from_value(workspace(json!({"protection": fields}))).unwrap();
+    let spec = workspace.spec;
     assert_eq!(
         spec.limits,
         Limits { requests_per_second: 100, families: FamilyLimits::default(), uploads: 5, runs: 20 }

@@ -21,11 +21,13 @@ pub fn table() -> Table {
         .is_required();
     table
         .field("spec.releaseRef.uid")
+        .takes([json!("6a2f41c3-a54c-fce8-32d2-0324e1c32e22")])
         .refuses(UID, ["by-hand", "*", "0B7C"].map(Value::from))
         .refuses("may not be more than 64", [json!("a".repeat(65))])
         .is_required();
     table
         .field("spec.artifactDigest")
+        .takes([json!(object::digest().replace('f', "e"))])
         .refuses(DIGEST, [json!(object::digest().replace('f', "F")), json!("a".repeat(71))])
         .refuses("should be at least 71 chars long", [json!(""), json!("sha256:0f")])
         .is_required();

@@ -38,6 +38,7 @@ fn full() -> Value {
         "deploy": {"items": [{"from": "notebooks/**", "to": "/Shared/dbxdemo"}]},
         "install": {"clusters": ["main"], "restart": "Always"},
         "test": {"maxParallel": 2},
+        "operate": {"prune": false},
         "reporting": {"commitStatus": false},
         "timeouts": {"build": "2h"},
         "retries": {"limit": 1},
@@ -154,6 +155,7 @@ fn allowed() -> Vec<Change> {
     let suspended = Change::of(object::with(self::full(), "spec.suspend", json!(true)));
     vec![
         full("spec.suspend", json!(true), None),
+        Change::of(again())("spec.suspend", json!(true), None),
         suspended("spec.suspend", json!(false), None),
         full("spec.cancel", json!(true), None),
         canceled("spec.cancel", json!(true), None),

@@ -96,6 +96,7 @@ fn durations(table: &mut Table, at: &str) {
         "timeouts.restart",
         "timeouts.cancelGracePeriod",
         "waiting.cluster",
+        "waiting.dependency",
         "waiting.window",
         "retries.backoff.max",
         "test.notebooks.0.timeout",
@@ -347,6 +348,7 @@ fn each_library(table: &mut Table, at: &str) {
         .refuses(ONE_KIND, [json!([{"jar": "/Volumes/a/b.jar", "whl": "/Volumes/a/b.whl"}])])
         .refuses(ONE_KIND, [json!([{"wheelsFromArtifact": true, "cran": {"package": "ada"}}])])
         .refuses(LIBRARY, ["/dbfs/a.jar", "a.jar", "/Volumes/../a.jar", "/tmp/a.jar"].map(|at| one("jar", json!(at))))
+        .refuses(LIBRARY, [one("whl", json!("libs/a.whl")), one("requirements", json!("/tmp/r.txt"))])
         .refuses("whl ends in .whl", [one("whl", json!("/Volumes/main/a.egg"))])
         .refuses(PACKAGE, [" foo", "foo  bar", "-r x", "foo "].map(|name| one("pypi", json!({"package": name}))))
         .refuses(REPO, ["ftp://a", "https://me:secret@a"].map(|at| one("cran", json!({"package": "ada", "repo": at}))))

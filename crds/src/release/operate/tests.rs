@@ -4,6 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::examples::{Example, rows};
+use crate::release::tests::{artifact, release};
 use crate::{DatabricksRelease, DatabricksReleaseSpec};
 
 /// What the API server would say: nothing, or the sentence.
@@ -12,19 +14,15 @@ fn of_schedule(cron: &str, zone: &str) -> Option<String> {
     JobSchedule::validate_cel(&schedule, None).err().map(|errors| errors.to_string())
 }
 
-/// The same of a release with this job.
-fn of_job(fields: &Value) -> Option<String> {
-    let mut job = json!({"name": "nightly", "tasks": [{"key": "load", "notebook": {"path": "notebooks/load.py"}}]});
-    job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let spec: DatabricksReleaseSpec = serde_json::from_value(json!({
-        "source": {"artifactFrom": [{"release": "a", "digest": format!("sha256:{}", "a".repeat(64))}]},
-        "workspaceRef": {"name": "staging"},
-        "operate": {"jobs": [job]},
-    }))
-    .unwrap();
-    let mut release = DatabricksRelease::new("by-hand", spec);
-    release.metadata.namespace = Some("data".to_owned());
-    release.validate_cel().err().map(|errors| errors.to_string())
+/// Releases with these jobs.
+pub(crate) fn examples() -> impl Iterator<Item = Example> {
+    let of = |fields: &Value| {
+        let mut job = json!({"name": "nightly", "tasks": [{"key": "load", "notebook": {"path": "notebooks/load.py"}}]});
+        job.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        release(&artifact(), json!({"workspaceRef": {"name": "staging"}, "operate": {"jobs": [job]}}))
+    };
+    let taken = taken().into_iter().map(move |fields| Example::taken(of(&fields)));
+    taken.chain(refused().into_iter().map(move |(fields, words)| Example::refused((of(&fields), words))))
 }
 
 fn tasks(tasks: &[(&str, &[&str])]) -> Value {
@@ -55,26 +53,39 @@ fn another_schedule_is_refused(#[case] cron: &str, #[case] zone: &str, #[case] s
     assert!(said.contains(sentence), "{said}");
 }
 
-#[rstest]
-#[case(json!({}))]
-#[case(tasks(&[("a", &[]), ("b", &["a"]), ("c_1-d", &["a", "b"])]))]
-#[case(json!({"tags": {"team": "data", "cost center": "a/b"}, "parameters": {"env": "$(params.env)"}}))]
-#[case(json!({"tasks": [{"key": "a", "pythonWheel": {"package": "dbxdemo", "entryPoint": "main"}}]}))]
-fn a_job_is_taken(#[case] fields: Value) {
-    assert_eq!(of_job(&fields), None);
+/// Fields of a job that are taken.
+fn taken() -> Vec<Value> {
+    rows! {
+        json!({});
+        tasks(&[("a", &[]), ("b", &["a"]), ("c_1-d", &["a", "b"])]);
+        json!({"schedule": {"cron": "0 3 * * MON-FRI", "timeZone": "Europe/Lisbon"}});
+        json!({"schedule": {"cron": "$(params.cron)", "timeZone": "$(params.zone)"}});
+        json!({"tasks": [
+            {"key": "a", "sparkPython": {"file": "jobs/a.py"}, "compute": {"serverless": {}}, "timeout": "10m"}
+        ]});
+        json!({"tags": {"team": "data", "cost center": "a/b"}, "parameters": {"env": "$(params.env)"}});
+        json!({"tasks": [{"key": "a", "pythonWheel": {"package": "dbxdemo", "entryPoint": "main"}}]});
+    }
 }
 
-#[rstest]
-#[case(tasks(&[("a", &["b"])]), "dependsOn names other tasks")]
-#[case(tasks(&[("a", &["a"])]), "dependsOn names other tasks")]
-#[case(tasks(&[("a b", &[])]), "a task's key is a word")]
-#[case(json!({"tasks": [{"key": "a"}]}), "exactly one of notebook")]
-#[case(json!({"tags": {"brickline-owner": "x"}}), "set by the controller")]
-#[case(json!({"tags": {"1a": "x"}}), "begin with a letter")]
-#[case(json!({"parameters": {"a b": "x"}}), "names of a job's parameters")]
-fn another_job_is_refused(#[case] fields: Value, #[case] sentence: &str) {
-    let said = of_job(&fields).expect("a refusal");
-    assert!(said.contains(sentence), "{said}");
+/// Fields of a job that are refused, and in which words.
+fn refused() -> Vec<(Value, &'static str)> {
+    rows! {
+        tasks(&[("a", &["b"])]) => "dependsOn names other tasks";
+        tasks(&[("a", &["a"])]) => "dependsOn names other tasks";
+        tasks(&[("a b", &[])]) => "a task's key is a word";
+        json!({"tasks": [{"key": "a"}]}) => "exactly one of notebook";
+        json!({"schedule": {"cron": "tomorrow"}}) => "cron is five fields";
+        json!({"schedule": {"cron": "0 3 1 * MON"}}) => "not both";
+        json!({"schedule": {"cron": "@daily", "timeZone": "Local"}}) => "timeZone is a name";
+        json!({"tasks": [
+            {"key": "a", "notebook": {"path": "a"}, "compute": {"cluster": "main", "serverless": {}}}
+        ]}) => "compute is one of cluster";
+        json!({"compute": {"cluster": "etl"}}) => "a job's compute.cluster is none of install.clusters";
+        json!({"tags": {"brickline-owner": "x"}}) => "set by the controller";
+        json!({"tags": {"1a": "x"}}) => "begin with a letter";
+        json!({"parameters": {"a b": "x"}}) => "names of a job's parameters";
+    }
 }
 
 /// On which clusters libraries are installed, and where a job runs.

@@ -87,6 +87,7 @@ fn compute(table: &mut Table, at: &str) {
         .takes([json!({}), json!({"cluster": "main"}), new(json!({"policyId": "P1"}))])
         .takes([new(json!({"sparkVersion": "v", "nodeTypeId": "n", "numWorkers": 0, "dataSecurityMode": "Standard"}))])
         .takes([json!({"serverless": {"environmentVersion": "2", "dependencies": ["requests==2"]}})])
+        .takes([new(json!({"policyId": "P1", "autoscale": {"min": 1, "max": 2}}))])
         .refuses(COMPUTE, [json!({"cluster": "etl", "serverless": {}})])
         .refuses(VERSION, [new(json!({"nodeTypeId": "n", "numWorkers": 1}))])
         .refuses(MACHINES, [new(json!({"sparkVersion": "v", "numWorkers": 1}))])
