@@ -11,7 +11,7 @@ mod trigger;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::release::{connect, same_cluster};
+use crate::release::{connect, same_cluster, within};
 
 pub use pull_requests::{Forks, PullRequests};
 pub use repository::{Provider, Reporting, Repository};
@@ -53,6 +53,8 @@ pub use trigger::{ArtifactTrigger, Paths, Poll, Trigger, Webhook};
 #[x_kube(validation = Rule::new(same_cluster::STAGES).message(same_cluster::MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::JOBS_OF_STAGES).message(same_cluster::JOBS_MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::CONNECT_OF_STAGES).message(same_cluster::CONNECT_MESSAGE))]
+#[x_kube(validation = Rule::new(within::TESTS_OF_STAGES).message(within::TESTS_MESSAGE))]
+#[x_kube(validation = Rule::new(within::JOBS_OF_STAGES).message(within::JOBS_MESSAGE))]
 #[x_kube(validation = Rule::new(connect::STAGE).message(connect::STAGE_MESSAGE))]
 #[x_kube(validation = Rule::new(connect::PULL_REQUESTS).message(connect::PULL_REQUESTS_MESSAGE))]
 pub struct ReleasePipelineSpec {

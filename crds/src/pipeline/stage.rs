@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::release::same_cluster;
+use crate::release::{same_cluster, within};
 use crate::{Deploy, Install, LocalRef, OnFailure, Operate, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// One place to release to.
@@ -55,7 +55,11 @@ pub struct ExtraApprovals {
 /// Parts of a release's spec that a stage has its own version of.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::OVERRIDES, "message": same_cluster::MESSAGE}, {"rule": same_cluster::JOBS_OF_OVERRIDES, "message": same_cluster::JOBS_MESSAGE}]))]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": same_cluster::OVERRIDES, "message": same_cluster::MESSAGE},
+    {"rule": same_cluster::JOBS_OF_OVERRIDES, "message": same_cluster::JOBS_MESSAGE},
+    {"rule": within::TESTS_OF_OVERRIDES, "message": within::TESTS_MESSAGE},
+]))]
 pub struct Overrides {
     /// Instead of `template.spec.deploy`.
     #[serde(skip_serializing_if = "Option::is_none")]

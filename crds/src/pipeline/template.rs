@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::release::same_cluster;
+use crate::release::{same_cluster, within};
 use crate::{Build, Deploy, Install, OnFailure, Operate, Retries, Test, Timeouts, WaitLimits, pattern};
 
 /// What every release of a pipeline is made from.
@@ -42,7 +42,13 @@ pub struct TemplateMetadata {
 /// The parts of a release's spec that a pipeline decides.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": same_cluster::RELEASE, "message": same_cluster::MESSAGE}, {"rule": same_cluster::JOBS, "message": same_cluster::JOBS_MESSAGE}, {"rule": same_cluster::CONNECT_OF_TEMPLATE, "message": same_cluster::CONNECT_MESSAGE}]))]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": same_cluster::RELEASE, "message": same_cluster::MESSAGE},
+    {"rule": same_cluster::JOBS, "message": same_cluster::JOBS_MESSAGE},
+    {"rule": same_cluster::CONNECT_OF_TEMPLATE, "message": same_cluster::CONNECT_MESSAGE},
+    {"rule": within::TESTS, "message": within::TESTS_MESSAGE},
+    {"rule": within::JOBS_OF_TEMPLATE, "message": within::JOBS_MESSAGE},
+]))]
 pub struct TemplateSpec {
     /// How the artifact is built.
     pub build: Build,

@@ -177,10 +177,58 @@ fn refused() -> Vec<(Value, &'static str)> {
     }
 }
 
+/// Tests and jobs that take this long.
+fn long(timeout: &str) -> Value {
+    let job = job(&json!({"timeout": timeout}));
+    json!({"test": {"notebooks": [{"match": "a", "timeout": timeout}]}, "build": {"jobs": [job]}})
+}
+
+/// A template with such tests and jobs, and time for both, with these stages.
+fn in_time(stages: &Value) -> Value {
+    let mut spec = long("3h");
+    spec["timeouts"] = json!({"release": "8h", "build": "3h", "test": "3h"});
+    json!({"template": {"spec": spec}, "stages": stages})
+}
+
+/// A stage's own timeouts, which replace all of the template's.
+fn timeouts(own: &Value) -> Value {
+    json!({"overrides": {"timeouts": own}})
+}
+
+/// Pipelines whose tests and jobs have the time they ask for.
+fn taken_times() -> Vec<Value> {
+    rows! {
+        plan(&long("1h"));
+        in_time(&two_stages(&json!({}), &json!({})));
+        in_time(&two_stages(&timeouts(&json!({"release": "9h", "build": "3h", "test": "4h"})), &json!({})));
+        in_time(&two_stages(&json!({}), &timeouts(&json!({"test": "3h"}))));
+        in_time(&two_stages(&timeouts(&json!({"test": "3h"})), &json!({"dependsOn": []})));
+        in_time(&two_stages(&json!({"overrides": {"timeouts": {"test": "3h"}}, "condition": "true"}), &json!({})));
+        stage(json!({"overrides": {"timeouts": {"test": "1m"}}}));
+        stage(json!({"overrides": {"timeouts": {"test": "3h"}, "test": long("3h")["test"]}}));
+        stage(json!({"overrides": {"test": long("2h")["test"]}}));
+    }
+}
+
+/// Pipelines whose tests or jobs don't.
+fn refused_times() -> Vec<(Value, &'static str)> {
+    rows! {
+        plan(&json!({"test": long("3h")["test"]})) => "are at most timeouts.test";
+        plan(&json!({"build": long("3h")["build"]})) => "is at most timeouts.build";
+        in_time(&two_stages(&timeouts(&json!({"test": "3h"})), &json!({}))) => "is at most timeouts.build";
+        in_time(&two_stages(&json!({}), &timeouts(&json!({"deploy": "20m"})))) => "are at most timeouts.test";
+        stage(json!({"overrides": {"timeouts": {"build": "1h"}, "test": long("3h")["test"]}})) => "at most timeouts.test";
+        stage(json!({"overrides": {"test": long("3h")["test"]}})) => "at most timeouts.test";
+    }
+}
+
 #[test]
 fn every_rule_is_shown_both_ways() {
-    let taken = taken().into_iter().map(|fields| Example::taken(pipeline(fields)));
-    let refused = refused().into_iter().map(|(fields, words)| Example::refused((pipeline(fields), words)));
+    let taken = [taken(), taken_times()].concat().into_iter().map(|fields| Example::taken(pipeline(fields)));
+    let refused = [refused(), refused_times()]
+        .concat()
+        .into_iter()
+        .map(|(fields, words)| Example::refused((pipeline(fields), words)));
     let long = named(&"a".repeat(64), &pipeline(json!({}))["spec"]);
     let long = Example::refused((long, "at most 63 characters"));
     // The rules of what its releases do are shown by a release.

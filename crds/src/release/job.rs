@@ -84,7 +84,8 @@ pub struct BuildJob {
     #[schemars(length(max = 20), inner(length(min = 1, max = 512)))]
     #[x_kube(validation = Rule::new(pattern::GLOBS).message(pattern::GLOBS_MESSAGE))]
     pub reports: Vec<String>,
-    /// How long it may take. Default: `timeouts.buildAttempt`, or `timeouts.build`. Example: `10m`.
+    /// How long it may take, at most `timeouts.build`. Default: `timeouts.buildAttempt`, or `timeouts.build`. Example:
+    /// `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
     /// Its failure is an issue and fails nothing. Default: false.

@@ -16,6 +16,7 @@ mod source;
 mod status;
 mod task;
 mod test;
+pub(crate) mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +95,8 @@ const FINISHED_MESSAGE: &str = "this release has finished: there is nothing left
 #[x_kube(validation = Rule::new(same_cluster::RELEASE).message(same_cluster::MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::JOBS).message(same_cluster::JOBS_MESSAGE))]
 #[x_kube(validation = Rule::new(same_cluster::CONNECT).message(same_cluster::CONNECT_MESSAGE))]
+#[x_kube(validation = Rule::new(within::TESTS).message(within::TESTS_MESSAGE))]
+#[x_kube(validation = Rule::new(within::JOBS).message(within::JOBS_MESSAGE))]
 #[x_kube(validation = Rule::new(connect::WORKSPACE).message(connect::WORKSPACE_MESSAGE))]
 #[x_kube(validation = Rule::new("has(self.workspaceRef) || !has(self.operate) || ((!has(self.operate.jobs) || size(self.operate.jobs) == 0) && (!has(self.operate.prune) || !self.operate.prune))").message("operate needs workspaceRef: a job belongs to a workspace"))]
 pub struct DatabricksReleaseSpec {

@@ -15,7 +15,7 @@ pub struct Rules {
     /// A failure is an issue and not a failure. Default: that of the whole `test`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_on_error: Option<bool>,
-    /// When Databricks stops the run. Default: `1h`.
+    /// When Databricks stops the run: at most `timeouts.test`, unless it is the default. Default: `1h`.
     pub timeout: GoDuration,
     /// The longest execution that still passes, or `Off`; queue, setup and cluster start don't count. Default: `100s`.
     pub max_duration: MaxDuration,

@@ -182,7 +182,8 @@ pub struct Fixture {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub parameters: BTreeMap<String, String>,
-    /// When Databricks stops it. A teardown has this time besides `timeouts.test`. Default: `10m`. Example: `10m`.
+    /// When Databricks stops it: a setup after `timeouts.test` at most, unless it is the default. A teardown has this
+    /// time besides `timeouts.test`. Default: `10m`. Example: `10m`.
     #[serde(default = "fixture_timeout")]
     pub timeout: GoDuration,
 }

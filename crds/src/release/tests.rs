@@ -365,7 +365,7 @@ fn every_rule_is_shown_both_ways() {
         Example::taken(at("Finished", &suspend)).of(at("Finished", &suspend)),
         Example::refused((at("Finished", &suspend), "this release has finished")).of(at("Finished", &json!({}))),
     ];
-    let parts = job::tests::examples().chain(operate::tests::examples());
+    let parts = job::tests::examples().chain(operate::tests::examples()).chain(within::tests::examples());
     let all = taken.chain(refused).chain(kept).chain(unchangeable().into_iter().map(change)).chain(others).chain(parts);
     examples::check::<DatabricksRelease>(all, &[]);
 }

@@ -2,6 +2,7 @@
 
 mod build_jobs;
 mod test;
+pub mod within;
 
 use brickline_tests::Table;
 use serde_json::{Value, json};
@@ -68,6 +69,7 @@ pub fn examples(table: &mut Table, at: &str) {
     libraries(table, at);
     install(table, at);
     test::examples(table, at);
+    within::examples(table, at);
     jobs::examples(table, &format!("{at}.operate"));
     retries(table, at);
     tags(table, at);

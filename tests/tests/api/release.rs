@@ -196,6 +196,7 @@ fn what_for(table: &mut Table) {
     table
         .field("spec")
         .takes(["promotion", "rollback", "buildCompletion", "retry", "manual"].map(reason))
+        .takes([of_artifact(&json!({"build": {"jobs": [plan::within::job("2h")]}}))])
         .takes(["Deploy", "Install", "Test", "Operate"].map(|phase| of_artifact(&json!({"startAt": phase}))))
         .refuses(START, [of_artifact(&json!({"startAt": "Build"}))])
         .refuses(START_NEEDS, [of_artifact(&json!({"startAt": "Deploy", "workspaceRef": null}))])

@@ -18,6 +18,7 @@ pub fn examples(table: &mut Table, stage: &Value) {
     lists(table, stage);
     single(table);
     overrides(table);
+    plan::within::stages(table);
     values(table);
     parameters(table);
     concurrency(table);
