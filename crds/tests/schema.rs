@@ -79,7 +79,14 @@ fn releases_are_found_by_the_fields_users_filter_by() {
         .iter()
         .map(|field| field["jsonPath"].as_str().unwrap())
         .collect();
-    assert_eq!(fields, [".status.result", ".spec.workspaceRef.name", ".spec.source.git.ref"]);
+    let ours = [
+        ".status.result",
+        ".spec.workspaceRef.name",
+        ".spec.source.git.ref",
+        ".spec.source.git.commit",
+        ".status.branch",
+    ];
+    assert_eq!(fields, ours);
     assert_eq!(release["spec"]["names"]["shortNames"][0], "dbrel");
 }
 
