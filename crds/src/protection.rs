@@ -20,7 +20,9 @@ pub struct Protection {
         "message": "allowedPipelines are namespace/name, such as data/dbxdemo, data/team-* or */dbxdemo",
     }]))]
     pub allowed_pipelines: Vec<String>,
-    /// Namespaces whose releases are taken. Empty: this one alone. Example: `["data", "ml"]`.
+    /// Namespaces whose releases are taken. Empty: this one alone. Releases name workspaces of their own namespace, so a list
+    /// without this one closes the workspace; another team's namespace gets a workspace object, and rules, of its own.
+    /// Example: `["data"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 63)))]
     #[schemars(extend("x-kubernetes-list-type" = "set", "x-kubernetes-validations" = [{

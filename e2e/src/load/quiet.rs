@@ -35,6 +35,7 @@ pub(super) async fn measure(progress: &Progress, releases: u32, window: Duration
     let (stage, team) = settle(progress, "quiet").await?;
     let counted = leave(&stage, play(progress, &team, releases, window).await).await?;
     print(&counted, releases, window);
+    ensure!(counted.values().all(|count| *count == 0), "finished releases are to cost no request");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Requests: what one whole release asks of Kubernetes, from the merge to its end.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::{
     count::{Requests, between, requests},
@@ -19,11 +19,20 @@ struct Counted {
     notebooks: u64,
 }
 
+impl Counted {
+    /// All requests, and how many there may be.
+    fn against_the_bar(&self) -> (u64, u64) {
+        (self.requests.values().sum(), BAR + PER_NOTEBOOK * self.notebooks)
+    }
+}
+
 /// Releases once to get warm, then counts what the next one costs.
 pub(super) async fn measure(progress: &Progress) -> anyhow::Result<()> {
     let (stage, team) = settle(progress, "requests").await?;
     let counted = leave(&stage, play(progress, &team).await).await?;
     print(&counted);
+    let (all, bar) = counted.against_the_bar();
+    ensure!(all <= bar, "{all} requests, {bar} are allowed");
     Ok(())
 }
 
@@ -50,7 +59,7 @@ fn print(counted: &Counted) {
     for (request, count) in &counted.requests {
         figures.add_row([request.as_str(), &count.to_string()]);
     }
-    let (all, bar) = (counted.requests.values().sum::<u64>(), BAR + PER_NOTEBOOK * counted.notebooks);
+    let (all, bar) = counted.against_the_bar();
     figures.add_row([format!("**all** (bar: at most {bar})"), all.to_string()]);
     println!("{figures}");
     println!(
