@@ -31,6 +31,8 @@ mod graph;
 mod health;
 mod hosts;
 mod installation;
+#[cfg(test)]
+mod kstatus;
 mod leader;
 mod lock;
 mod log;

@@ -60,6 +60,38 @@ pub fn set(
     }
 }
 
+/// How an object is, in the three words of kstatus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Summary {
+    /// As its spec asks.
+    Ready,
+    /// On the way there.
+    Reconciling,
+    /// Not there, and nothing more will happen without a change from outside.
+    Stalled,
+}
+
+/// Says how the object is: `Ready`, and of its companions the one that holds. That one is never taken out before: it
+/// would come back as of now.
+pub fn summarize(
+    conditions: &mut Vec<Condition>,
+    summary: Summary,
+    reason: Reason,
+    message: &str,
+    generation: i64,
+    now: Timestamp,
+) {
+    let ready = if summary == Summary::Ready { Status::True } else { Status::False };
+    set(conditions, READY, ready, reason, message, generation, now);
+    for (type_, holds) in [(RECONCILING, Summary::Reconciling), (STALLED, Summary::Stalled)] {
+        if summary == holds {
+            set(conditions, type_, Status::True, reason, message, generation, now);
+        } else {
+            remove(conditions, type_);
+        }
+    }
+}
+
 /// Takes a condition out of the list.
 pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
     conditions.retain(|c| c.type_ != type_);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickline_crds::condition::{self, READY, RECONCILING, STALLED, Status};
+use brickline_crds::condition::{self, Summary};
 use brickline_crds::{Reason, ReleasePipeline, ReleasePipelineStatus, annotations};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -60,6 +60,8 @@ pub(super) async fn look<F: Forge>(
     let start = may_start.is_ok();
     let round = Round { pipeline, kube, recorder, follow, forge, start, now };
     let Outcome { memory, trouble, ask } = round.run(&mut status).await?;
+    // Also of a pipeline that starts nothing: it rolls back, and deletes what is old.
+    let owes = memory.is_none() && trouble.as_ref().is_some_and(|trouble| trouble.transient);
     let checked = match may_start.and(trouble.map_or(Ok(()), Err)) {
         Ok(()) => {
             let namespace = pipeline.namespace().unwrap_or_default();
@@ -74,7 +76,7 @@ pub(super) async fn look<F: Forge>(
     // And a repository that did not answer is asked again at its own time.
     let told = (sees_all && !seen.is_empty()) || (memory.is_some() && ask.is_some());
     let calm = told || checked.as_ref().err().is_none_or(|trouble| !trouble.transient);
-    let check = if calm { Some(CHECK).filter(|_| !sees_all) } else { Some(RECHECK) };
+    let check = if calm && !owes { Some(CHECK).filter(|_| !sees_all) } else { Some(RECHECK) };
     describe(pipeline, &mut status, &checked, now);
     match write(pipeline, &status, kube).await {
         Ok(()) => {}
@@ -117,22 +119,12 @@ fn describe(
     status.observed_generation = generation;
     status.last_handled_requested_at = annotations::requested_at(pipeline.annotations()).unwrap_or_default();
     status.webhook_paths = vec![format!("/hooks/{namespace}/{name}"), format!("/hooks/{namespace}")];
-    let conditions = &mut status.conditions;
-    match checked {
-        Ok(message) => {
-            condition::remove(conditions, STALLED);
-            condition::remove(conditions, RECONCILING);
-            condition::set(conditions, READY, Status::True, Reason::Succeeded, message, generation, now);
-        }
-        Err(trouble) => {
-            let (extra, other) = if trouble.transient { (RECONCILING, STALLED) } else { (STALLED, RECONCILING) };
-            // One that stays is not taken out: it would come back as of now, be written, and wake this reconciler.
-            condition::remove(conditions, other);
-            for (type_, holds) in [(READY, Status::False), (extra, Status::True)] {
-                condition::set(conditions, type_, holds, trouble.reason, &trouble.message, generation, now);
-            }
-        }
-    }
+    let (summary, reason, message) = match checked {
+        Ok(message) => (Summary::Ready, Reason::Succeeded, message),
+        Err(trouble) if trouble.transient => (Summary::Reconciling, trouble.reason, &trouble.message),
+        Err(trouble) => (Summary::Stalled, trouble.reason, &trouble.message),
+    };
+    condition::summarize(&mut status.conditions, summary, reason, message, generation, now);
 }
 
 async fn write(
@@ -145,3 +137,6 @@ async fn write(
     }
     record::status(pipeline, status, kube).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brickline_crds::condition::{READY, RECONCILING, STALLED, SUCCEEDED, Status};
+use brickline_crds::condition::{SUCCEEDED, Status, Summary};
 use brickline_crds::{
     DatabricksRelease, DatabricksReleaseStatus, PhaseState, PhaseStatus, Reason, ReleaseResult, ReleaseState,
     TestCounts, condition, labels,
@@ -87,22 +87,14 @@ fn phase_condition(status: &mut DatabricksReleaseStatus, phase: &PhaseStatus, no
 fn summary_conditions(status: &mut DatabricksReleaseStatus, now: Timestamp) {
     let (reason, message) = words(status);
     let good = status.result.is_good();
-    let (ready, succeeded) = match (status.state == ReleaseState::Finished, good) {
-        (false, _) => (Status::False, Status::Unknown),
-        (true, true) => (Status::True, Status::True),
-        (true, false) => (Status::False, Status::False),
+    let (summary, succeeded) = match (status.state == ReleaseState::Finished, good) {
+        (false, _) => (Summary::Reconciling, Status::Unknown),
+        (true, true) => (Summary::Ready, Status::True),
+        (true, false) => (Summary::Stalled, Status::False),
     };
     let generation = status.observed_generation;
-    let conditions = &mut status.conditions;
-    condition::set(conditions, READY, ready, reason, &message, generation, now);
-    condition::set(conditions, SUCCEEDED, succeeded, reason, &message, generation, now);
-    condition::remove(conditions, RECONCILING);
-    condition::remove(conditions, STALLED);
-    if succeeded == Status::Unknown {
-        condition::set(conditions, RECONCILING, Status::True, reason, &message, generation, now);
-    } else if succeeded == Status::False {
-        condition::set(conditions, STALLED, Status::True, reason, &message, generation, now);
-    }
+    condition::summarize(&mut status.conditions, summary, reason, &message, generation, now);
+    condition::set(&mut status.conditions, SUCCEEDED, succeeded, reason, &message, generation, now);
 }
 
 /// The reason and message of the summary: what the speaking phase says.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickline_crds::annotations;
-use brickline_crds::condition::{self, READY, RECONCILING, STALLED, Status};
+use brickline_crds::condition::{self, READY, Summary};
 use brickline_crds::{DatabricksWorkspace, DatabricksWorkspaceStatus, Identity, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -28,10 +28,8 @@ pub(crate) async fn reconcile(
     workspace: Arc<DatabricksWorkspace>,
     context: Arc<Context>,
 ) -> Result<Action, kube::Error> {
-    if workspace.spec.suspend {
+    if let Err(trouble) = may_check(&workspace) {
         context.secrets.follow(&*workspace, &BTreeMap::new());
-        let trouble =
-            Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to check the workspace");
         write(&workspace, Err(trouble), &context).await?;
         return Ok(Action::await_change());
     }
@@ -45,6 +43,14 @@ pub(crate) async fn reconcile(
     let reason = identity.as_ref().err().map(|trouble| trouble.reason);
     let status = write(&workspace, identity, &context).await?;
     Ok(pause(reason, followed, &status, Timestamp::now()).map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Whether the workspace may be asked anything.
+fn may_check(workspace: &DatabricksWorkspace) -> Result<(), Trouble> {
+    if workspace.spec.suspend {
+        return Err(Trouble::lasting(Reason::Suspended, "suspended: set spec.suspend to false to check the workspace"));
+    }
+    Ok(())
 }
 
 async fn identify(workspace: &DatabricksWorkspace, context: &Context) -> Result<Identity, Trouble> {
@@ -105,27 +111,19 @@ fn next(
     status.last_handled_requested_at = token;
     status.observed_generation = generation;
     let conditions = &mut status.conditions;
-    match &identity {
-        Ok(identity) => {
-            condition::remove(conditions, STALLED);
-            condition::remove(conditions, RECONCILING);
-            let message = format!("reachable as {}", identity.user_name);
-            condition::set(conditions, READY, Status::True, Reason::Succeeded, &message, generation, now);
-        }
+    let (summary, reason, message) = match &identity {
+        Ok(identity) => (Summary::Ready, Reason::Succeeded, format!("reachable as {}", identity.user_name)),
         Err(trouble) => {
-            let (extra, other) = if trouble.transient { (RECONCILING, STALLED) } else { (STALLED, RECONCILING) };
-            // One that stays is not taken out: it would come back as of now, be written, and wake this reconciler.
-            condition::remove(conditions, other);
+            let summary = if trouble.transient { Summary::Reconciling } else { Summary::Stalled };
             // Databricks may word the same refusal differently each time: rewriting it would wake this reconciler at once.
             let message = match said(conditions, trouble.reason, generation) {
                 Some(before) if !asked => before,
                 _ => trouble.message.clone(),
             };
-            for (type_, holds) in [(READY, Status::False), (extra, Status::True)] {
-                condition::set(conditions, type_, holds, trouble.reason, &message, generation, now);
-            }
+            (summary, trouble.reason, message)
         }
-    }
+    };
+    condition::summarize(conditions, summary, reason, &message, generation, now);
     status.identity = identity.ok();
     status
 }
@@ -142,75 +140,4 @@ fn said(conditions: &[Condition], reason: Reason, generation: i64) -> Option<Str
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-    use serde_json::json;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn workspace(token: &str) -> DatabricksWorkspace {
-        serde_json::from_value(json!({
-            "apiVersion": "brickline.dev/v1alpha1",
-            "kind": "DatabricksWorkspace",
-            "metadata": {"name": "staging", "generation": 2, "annotations": {"brickline.dev/requestedAt": token}},
-            "spec": {"host": "https://adb-1.2.azuredatabricks.net", "auth": {}},
-        }))
-        .unwrap()
-    }
-
-    fn unreachable(message: &str) -> Result<Identity, Trouble> {
-        Err(Trouble::passing(Reason::WorkspaceUnreachable, message))
-    }
-
-    fn ready(status: &DatabricksWorkspaceStatus) -> (&str, &str, Timestamp) {
-        let ready = condition::find(&status.conditions, READY).unwrap();
-        (&ready.status, &ready.message, ready.last_transition_time.0)
-    }
-
-    #[test]
-    fn ready_says_since_when_it_is_so() {
-        let mut workspace = workspace("1");
-        let me = || Ok(Identity { user_name: "sp-release".into(), id: "1".into() });
-        workspace.status = Some(next(&workspace, me(), at(0)));
-        let later = next(&workspace, me(), at(60));
-        assert_eq!(workspace.status.as_ref(), Some(&later), "an equal status is not written");
-        assert_eq!(ready(&later), ("True", "reachable as sp-release", at(0)));
-        let gone = next(&workspace, unreachable("no route"), at(120));
-        assert_eq!(ready(&gone), ("False", "no route", at(120)));
-        assert_eq!(gone.identity, None);
-    }
-
-    #[test]
-    fn a_new_token_is_echoed_and_brings_news() {
-        let mut object = workspace("1");
-        object.status = Some(next(&object, unreachable("first"), at(0)));
-        let again = next(&object, unreachable("second"), at(10));
-        assert_eq!(object.status.as_ref(), Some(&again), "the same trouble in other words is no news");
-        object.metadata.annotations = workspace("2").metadata.annotations;
-        let asked = next(&object, unreachable("third"), at(20));
-        assert_eq!(asked.last_handled_requested_at.as_deref(), Some("2"));
-        assert_eq!(ready(&asked), ("False", "third", at(0)));
-    }
-
-    #[rstest]
-    #[case::it_answers(None, true, 0, Some(600))]
-    #[case::the_secrets_watch_tells(Some(Reason::DependencyNotReady), true, 0, None)]
-    #[case::too_many_to_watch(Some(Reason::DependencyNotReady), false, 9_000, Some(300))]
-    #[case::the_user_must_change_it(Some(Reason::InvalidSpec), true, 0, None)]
-    #[case::just_gone(Some(Reason::WorkspaceUnreachable), true, 0, Some(15))]
-    #[case::gone_for_a_minute(Some(Reason::WorkspaceUnreachable), true, 60, Some(60))]
-    #[case::gone_for_hours(Some(Reason::WorkspaceUnreachable), true, 9_000, Some(300))]
-    #[case::a_clock_that_went_back(Some(Reason::AuthenticationFailed), true, -60, Some(15))]
-    fn looks_again(
-        #[case] trouble: Option<Reason>,
-        #[case] followed: bool,
-        #[case] later: i64,
-        #[case] expected: Option<u64>,
-    ) {
-        let status = next(&workspace("1"), unreachable("no route"), at(0));
-        assert_eq!(pause(trouble, followed, &status, at(later)), expected.map(Duration::from_secs));
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! What every single write must keep: kstatus' rules for conditions, and the legal ways from state to state.
 
-use brickline_crds::condition::{READY, RECONCILING, STALLED, find};
+use brickline_crds::condition::{READY, RECONCILING, find};
 use brickline_crds::{BuildJobStatus, DatabricksReleaseStatus, PhaseState, PhaseStatus, ReleaseResult, ReleaseState};
+
+use crate::kstatus::{self, Seen};
 
 /// From which state a phase may come into which.
 const PHASES: &[(PhaseState, &[PhaseState])] = &[
@@ -52,30 +54,24 @@ pub(crate) fn broken(
     broken
 }
 
-/// kstatus: `Ready` is always there, `Reconciling` and `Stalled` only while they hold, never together nor with `Ready`.
+/// kstatus' rules, and what they mean for a release: it is reconciled until it is over, then ready if it ended well.
 pub(crate) fn conditions(status: &DatabricksReleaseStatus, generation: i64) -> Vec<String> {
     let holds = |kind: &str| find(&status.conditions, kind).is_some_and(|condition| condition.status == "True");
-    let absent_or_true = |kind: &str| find(&status.conditions, kind).is_none_or(|c| c.status == "True");
-    let (ready, reconciling, stalled) = (holds(READY), holds(RECONCILING), holds(STALLED));
     let is_over = status.state == ReleaseState::Finished;
-    let good =
-        matches!(status.result, ReleaseResult::Succeeded | ReleaseResult::SucceededWithIssues | ReleaseResult::Skipped);
     let rules = [
-        (find(&status.conditions, READY).is_some(), "Ready is missing"),
-        (u8::from(ready) + u8::from(reconciling) + u8::from(stalled) == 1, "not exactly one of three holds"),
-        (absent_or_true(RECONCILING) && absent_or_true(STALLED), "an abnormal condition stands there without holding"),
-        (reconciling != is_over, "Reconciling until it is over, and no longer"),
-        (!is_over || ready == good, "Ready is not the result"),
+        (holds(RECONCILING) != is_over, "Reconciling until it is over, and no longer"),
+        (!is_over || holds(READY) == status.result.is_good(), "Ready is not the result"),
         ((status.result == ReleaseResult::None) != is_over, "a result at the end, and no sooner"),
         (status.completion_time.is_some() == is_over, "a completion time at the end, and no sooner"),
-        (status.observed_generation <= generation, "a generation nobody has seen"),
     ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| format!("kstatus: {rule}")).collect()
+    let broken = rules.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| rule.to_owned());
+    let seen = Seen { conditions: &status.conditions, observed_generation: status.observed_generation, generation };
+    broken.chain(kstatus::broken(&seen)).collect()
 }
 
 /// Every state comes from a legal one, in the order of the road, and what is over stays as it is.
 pub(crate) fn transitions(before: &DatabricksReleaseStatus, after: &DatabricksReleaseStatus) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut broken = kstatus::moved(&before.conditions, &after.conditions);
     if !leads(RELEASES, before.state, after.state) {
         broken.push(format!("the release went from {} to {}", before.state, after.state));
     }

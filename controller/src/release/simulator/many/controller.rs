@@ -67,7 +67,7 @@ impl Controller {
 
     /// Every release that is not over comes to its turn, then the pipeline. Whether anything is still to come.
     fn round(&self, lags: bool) -> bool {
-        self.many.borrow_mut().merge();
+        self.many.borrow_mut().pass();
         self.watch();
         let names = self.many.borrow().order.clone();
         for name in &names {
@@ -82,7 +82,7 @@ impl Controller {
         }
         let follows = self.api.reconcile(&self.many, &self.follow);
         let many = self.many.borrow();
-        follows || !many.merges.is_empty() || many.releases().any(|release| !is_finished(&release))
+        follows || !many.deeds.is_empty() || many.releases().any(|release| !is_finished(&release))
     }
 }
 

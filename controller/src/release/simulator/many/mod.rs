@@ -35,13 +35,21 @@ use crate::receiver::samples;
 pub(super) use scenarios::all;
 pub(super) use tally::tally;
 
-/// A merge, told by a letter that its commit is made of. The branch was at the letter before.
+/// What people do when everything looks so.
 #[derive(Clone, Copy)]
-struct Merge {
+struct Deed {
     when: fn(&Many) -> bool,
-    letter: char,
-    /// Whether it is only a commit of a pull request yet.
-    request: bool,
+    what: What,
+}
+
+/// Commits are told by a letter that they are made of. The branch was at the letter before.
+#[derive(Clone, Copy)]
+enum What {
+    Merge(char),
+    /// Another commit of a pull request.
+    Request(char),
+    /// The pipeline's spec is changed.
+    Edit(fn(&mut ReleasePipeline)),
 }
 
 /// Everything outside the process.
@@ -56,7 +64,7 @@ struct Many {
     order: Vec<String>,
     /// Who holds which lock, by uid.
     locks: BTreeMap<String, String>,
-    merges: VecDeque<Merge>,
+    deeds: VecDeque<Deed>,
     /// Releases that the pipeline created, and writes of its status.
     followed: usize,
     marked: usize,
@@ -70,7 +78,8 @@ struct Many {
 }
 
 impl Many {
-    fn new(mut pipeline: ReleasePipeline, script: fn(&DatabricksRelease) -> Script, merges: &[Merge]) -> Self {
+    fn new(mut pipeline: ReleasePipeline, script: fn(&DatabricksRelease) -> Script, deeds: &[Deed]) -> Self {
+        pipeline.metadata.generation = Some(1);
         // The receiver's Secret is watched by something that would wait.
         pipeline.spec.trigger.webhook = None;
         Self {
@@ -80,7 +89,7 @@ impl Many {
             members: BTreeMap::new(),
             order: Vec::new(),
             locks: BTreeMap::new(),
-            merges: merges.iter().copied().collect(),
+            deeds: deeds.iter().copied().collect(),
             followed: 0,
             marked: 0,
             problems: Vec::new(),
@@ -137,23 +146,39 @@ impl Many {
         Some(Resolved { origin, artifact: status.artifact, ..Resolved::default() })
     }
 
-    /// Merges whose time has come become releases, as the receiver makes them.
-    fn merge(&mut self) {
-        while let Some(merge) = self.merges.front().copied().filter(|merge| (merge.when)(self)) {
-            self.merges.pop_front();
-            let commit = |letter: char| letter.to_string().repeat(40);
-            let before = ('a'..merge.letter).last().map(commit);
-            let draft = if merge.request {
-                let request = PullRequest { commit: commit(merge.letter), ..samples::pull_request() };
-                let occasion = Occasion::pull_request(&self.pipeline, &request).told(before.as_ref(), self.now);
-                Draft { stage: None, occasion }
-            } else {
-                let push = Push { commit: commit(merge.letter), ..samples::push() };
-                Draft::building(&self.pipeline, Occasion::push(&self.pipeline, &push).told(before.as_ref(), self.now))
+    /// What people do whose time has come. Commits become releases, as the receiver makes them.
+    fn pass(&mut self) {
+        while let Some(deed) = self.deeds.front().copied().filter(|deed| (deed.when)(self)) {
+            self.deeds.pop_front();
+            let draft = match deed.what {
+                What::Merge(letter) => self.merged(letter),
+                What::Request(letter) => self.requested(letter),
+                What::Edit(edit) => {
+                    self.edit(edit);
+                    continue;
+                }
             };
             let release = draft.release(&self.pipeline, 12).expect("a release");
             self.create(release);
         }
+    }
+
+    fn merged(&self, letter: char) -> Draft {
+        let push = Push { commit: commit(letter), ..samples::push() };
+        Draft::building(&self.pipeline, Occasion::push(&self.pipeline, &push).told(before(letter).as_ref(), self.now))
+    }
+
+    fn requested(&self, letter: char) -> Draft {
+        let request = PullRequest { commit: commit(letter), ..samples::pull_request() };
+        let occasion = Occasion::pull_request(&self.pipeline, &request).told(before(letter).as_ref(), self.now);
+        Draft { stage: None, occasion }
+    }
+
+    fn edit(&mut self, edit: fn(&mut ReleasePipeline)) {
+        edit(&mut self.pipeline);
+        let generation = self.pipeline.metadata.generation.get_or_insert_default();
+        *generation += 1;
+        self.pipeline.metadata.resource_version = Some(format!("{}-{generation}", self.marked));
     }
 
     /// All releases together have no more runs than the workspace allows.
@@ -177,6 +202,14 @@ impl Many {
         };
         others.find(in_the_way).map(|uid| format!("is held by {uid}"))
     }
+}
+
+fn commit(letter: char) -> String {
+    letter.to_string().repeat(40)
+}
+
+fn before(letter: char) -> Option<String> {
+    ('a'..letter).last().map(commit)
 }
 
 fn is_finished(release: &DatabricksRelease) -> bool {

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use brickline_crds::DatabricksRelease;
+use brickline_crds::{DatabricksRelease, Reason, ReleasePipeline, ReleasePipelineStatus};
 use http::{Method, Request, Response};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::super::kill::Side;
+use super::super::kill::{Side, named};
 use super::Many;
+use crate::kstatus::{self, Seen};
 use crate::pipeline::{self, Follow};
 
 /// What is stored, and what was created since.
@@ -126,11 +127,31 @@ impl Api {
         if let Some(status) = written {
             many.point(Side::Before);
             many.marked += 1;
-            many.pipeline.status = Some(serde_json::from_value(status).expect("a status"));
+            let status = Some(serde_json::from_value(status).expect("a status"));
+            let same = many.pipeline.status == status;
+            many.problems.extend(same.then(|| "the pipeline: a write that changes nothing".to_owned()));
+            many.pipeline.status = status;
             many.pipeline.metadata.resource_version = Some(format!("{}", many.marked));
             many.point(Side::After);
             many.calls += 1;
         }
+        let broken = broken(pipeline.status.as_ref(), &many.pipeline);
+        many.problems.extend(named("the pipeline", broken));
         did
     }
+}
+
+/// What kstatus finds wrong with a pipeline that was just reconciled.
+fn broken(before: Option<&ReleasePipelineStatus>, pipeline: &ReleasePipeline) -> Vec<String> {
+    let before = before.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let Some(status) = &pipeline.status else { return vec!["it has no status".to_owned()] };
+    let conditions = &status.conditions;
+    let generation = pipeline.metadata.generation.unwrap_or_default();
+    let seen = Seen { conditions, observed_generation: status.observed_generation, generation };
+    let mut broken = kstatus::broken(&seen);
+    broken.extend(kstatus::moved(before, conditions));
+    if pipeline.spec.suspend && !kstatus::is_settled_as(conditions, &Reason::Suspended.to_string()) {
+        broken.push("it is suspended and does not say so".to_owned());
+    }
+    broken
 }

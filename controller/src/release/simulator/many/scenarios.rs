@@ -1,5 +1,6 @@
 //! What happens between releases: newer ones, rollbacks, promotions.
 
+use brickline_crds::condition::{STALLED, find};
 use brickline_crds::{
     ConcurrencyPolicy, DatabricksRelease, LocalRef, OnFailure, Phase, PhaseState, PullRequests, Reason,
     ReleasePipeline, ReleaseReason, ReleaseResult,
@@ -12,7 +13,7 @@ use super::super::jobs::Build;
 use super::super::locks::wanted_on;
 use super::super::script::{Script, runs};
 use super::super::world::Outside;
-use super::{Many, Merge};
+use super::{Deed, Many, What};
 use crate::pipeline::tests::{pipeline, two_stages};
 
 /// More runs than any scenario has.
@@ -23,7 +24,7 @@ pub(in crate::release::simulator) struct Scenario {
     pub(super) name: &'static str,
     pub(super) pipeline: ReleasePipeline,
     pub(super) script: fn(&DatabricksRelease) -> Script,
-    pub(super) merges: Vec<Merge>,
+    pub(super) deeds: Vec<Deed>,
     /// The workspace's `limits.runs`.
     pub(super) runs: u32,
     /// How each release ends, by its letter, or by reason and stage.
@@ -44,6 +45,7 @@ pub(in crate::release::simulator) fn all() -> Vec<Scenario> {
         nothing_to_roll_back_to(),
         promoted(),
         promotion_withheld(),
+        promotion_put_off(),
         rolled_back_in_production(),
         few_runs(),
     ]
@@ -73,15 +75,19 @@ fn over(release: &DatabricksRelease) -> bool {
     super::is_finished(release)
 }
 
-fn merge(letter: char, when: fn(&Many) -> bool) -> Merge {
-    Merge { when, letter, request: false }
+fn merge(letter: char, when: fn(&Many) -> bool) -> Deed {
+    Deed { when, what: What::Merge(letter) }
 }
 
-fn request(letter: char, when: fn(&Many) -> bool) -> Merge {
-    Merge { request: true, ..merge(letter, when) }
+fn request(letter: char, when: fn(&Many) -> bool) -> Deed {
+    Deed { when, what: What::Request(letter) }
 }
 
-fn at_once(letter: char) -> Merge {
+fn edit(edit: fn(&mut ReleasePipeline), when: fn(&Many) -> bool) -> Deed {
+    Deed { when, what: What::Edit(edit) }
+}
+
+fn at_once(letter: char) -> Deed {
     merge(letter, |_| true)
 }
 
@@ -110,7 +116,7 @@ fn queued() -> Scenario {
         runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Queue),
         script: well,
-        merges: ['a', 'b', 'c'].map(at_once).into(),
+        deeds: ['a', 'b', 'c'].map(at_once).into(),
         ends: ["a", "b", "c"].map(good).into(),
     }
 }
@@ -123,7 +129,7 @@ fn superseded_in_line() -> Scenario {
         runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
-        merges: vec![at_once('a'), merge('b', deploys), merge('c', deploys)],
+        deeds: vec![at_once('a'), merge('b', deploys), merge('c', deploys)],
         ends: vec![good("a"), ("b", ReleaseResult::Skipped, Reason::Superseded), good("c")],
     }
 }
@@ -135,7 +141,7 @@ fn newest_of_a_second() -> Scenario {
         runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
-        merges: ['b', 'a'].map(at_once).into(),
+        deeds: ['b', 'a'].map(at_once).into(),
         ends: vec![("a", ReleaseResult::Skipped, Reason::Superseded), good("b")],
     }
 }
@@ -149,7 +155,7 @@ fn superseded_in_build() -> Scenario {
             let build = if is(release, "a") { Build::Hangs } else { Build::Succeeds };
             Script { build, ..Script::default() }
         },
-        merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Build)))],
+        deeds: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Build)))],
         ends: vec![("a", ReleaseResult::Canceled, Reason::Superseded), good("b")],
     }
 }
@@ -160,7 +166,7 @@ fn not_superseded_after_deploy() -> Scenario {
         runs: PLENTY,
         pipeline: one_stage(ConcurrencyPolicy::Supersede),
         script: well,
-        merges: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
+        deeds: vec![at_once('a'), merge('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
         ends: vec![good("a"), good("b")],
     }
 }
@@ -178,7 +184,7 @@ fn newest_of_a_pull_request() -> Scenario {
             let hangs = is(release, "a").then_some(Phase::Test);
             Script { databricks: Behaviour { hangs, ..Behaviour::default() }, ..Script::default() }
         },
-        merges: vec![request('a', |_| true), request('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
+        deeds: vec![request('a', |_| true), request('b', |many| any(many, "a", |release| runs(release, Phase::Test)))],
         ends: vec![("a", ReleaseResult::Canceled, Reason::Superseded), good("b")],
     }
 }
@@ -189,7 +195,7 @@ fn rolled_back() -> Scenario {
         runs: PLENTY,
         pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
         script: |release| if is(release, "b") { fails() } else { Script::default() },
-        merges: vec![at_once('a'), merge('b', |many| any(many, "a", over))],
+        deeds: vec![at_once('a'), merge('b', |many| any(many, "a", over))],
         ends: vec![good("a"), ("b", ReleaseResult::Failed, Reason::InnerTestsFailed), good("rollback staging")],
     }
 }
@@ -198,7 +204,7 @@ fn rolled_back() -> Scenario {
 fn rolled_back_before_the_next() -> Scenario {
     Scenario {
         name: "rolled back before the next",
-        merges: vec![
+        deeds: vec![
             at_once('a'),
             merge('b', |many| any(many, "a", over)),
             merge('c', |many| any(many, "b", |release| runs(release, Phase::Test))),
@@ -219,7 +225,7 @@ fn nothing_to_roll_back_to() -> Scenario {
         runs: PLENTY,
         pipeline: with_rollback(one_stage(ConcurrencyPolicy::Queue)),
         script: |_| fails(),
-        merges: vec![at_once('a')],
+        deeds: vec![at_once('a')],
         ends: vec![("a", ReleaseResult::Failed, Reason::InnerTestsFailed)],
     }
 }
@@ -230,7 +236,7 @@ fn promoted() -> Scenario {
         runs: PLENTY,
         pipeline: two_stages(),
         script: well,
-        merges: vec![at_once('a')],
+        deeds: vec![at_once('a')],
         ends: vec![good("a"), good("promotion production")],
     }
 }
@@ -241,8 +247,29 @@ fn promotion_withheld() -> Scenario {
         runs: PLENTY,
         pipeline: two_stages(),
         script: |_| fails(),
-        merges: vec![at_once('a')],
+        deeds: vec![at_once('a')],
         ends: vec![("a", ReleaseResult::Failed, Reason::InnerTestsFailed)],
+    }
+}
+
+/// A pipeline that is suspended while a release tests promotes it when somebody lets it go on.
+fn promotion_put_off() -> Scenario {
+    fn is_suspended(many: &Many) -> bool {
+        let status = many.pipeline.status.as_ref();
+        let stalled = status.and_then(|status| find(&status.conditions, STALLED));
+        stalled.is_some_and(|stalled| stalled.reason == Reason::Suspended.to_string())
+    }
+    Scenario {
+        name: "promotion put off",
+        runs: PLENTY,
+        pipeline: two_stages(),
+        script: well,
+        deeds: vec![
+            at_once('a'),
+            edit(|pipeline| pipeline.spec.suspend = true, |many| any(many, "a", |one| runs(one, Phase::Test))),
+            edit(|pipeline| pipeline.spec.suspend = false, |many| any(many, "a", over) && is_suspended(many)),
+        ],
+        ends: vec![good("a"), good("promotion production")],
     }
 }
 
@@ -263,7 +290,7 @@ fn rolled_back_in_production() -> Scenario {
             let from_b = release.uid().as_deref() == Some("uid-3");
             if from_b { fails() } else { Script::default() }
         },
-        merges: vec![at_once('a'), merge('b', over_in_production)],
+        deeds: vec![at_once('a'), merge('b', over_in_production)],
         ends: vec![
             good("a"),
             good("b"),
@@ -288,7 +315,7 @@ fn few_runs() -> Scenario {
             let databricks = Behaviour { notebooks: 3, ..Behaviour::default() };
             Script { databricks, prepare: Some(own_locks), ..Script::default() }
         },
-        merges: ['a', 'b', 'c'].map(at_once).into(),
+        deeds: ['a', 'b', 'c'].map(at_once).into(),
         ends: ["a", "b", "c"].map(good).into(),
     }
 }

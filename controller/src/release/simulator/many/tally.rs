@@ -17,7 +17,7 @@ type Expected = BTreeMap<String, (Verdict, usize)>;
 
 /// Runs it without a kill, and from what a kill at each point leaves.
 pub(in crate::release::simulator) fn tally(scenario: &Scenario) -> Tally {
-    let mut begin = Many::new(scenario.pipeline.clone(), scenario.script, &scenario.merges);
+    let mut begin = Many::new(scenario.pipeline.clone(), scenario.script, &scenario.deeds);
     begin.left = Some(Vec::new());
     begin.runs = scenario.runs;
     let mut undisturbed = go_on(begin, false);
