@@ -208,7 +208,7 @@ fn torn_down(run: &Run) -> Option<String> {
 }
 
 /// The locks are free at the end, or kept on purpose; and nobody is kept from deleting the release.
-fn locks(run: &Run) -> Option<String> {
+pub(super) fn locks(run: &Run) -> Option<String> {
     let status = run.release.status.clone().unwrap_or_default();
     let kept = status.locks.iter().filter(|lock| lock.kept).count();
     let held = run.outside.locks.held.len();

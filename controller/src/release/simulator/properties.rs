@@ -18,9 +18,9 @@ use super::kill::{Kill, REPEATED, Side};
 use super::promises::{self, Verdict};
 use super::run::{Cache, run};
 use super::scenarios::{self, release, unavailable};
-use super::script::Script;
+use super::script::{Fault, Script};
 use super::{rules, scenarios::at_databricks};
-use crate::phase::Trouble;
+use crate::phase::{Effect, Trouble, finish};
 use looks::{any_observed, counted};
 use releases::{any_release, any_release_at_all};
 
@@ -66,6 +66,7 @@ proptest! {
     ) {
         let ended = run(&impatient(), script, &kills, cache);
         prop_assert!(ended.outside.problems.is_empty(), "{:?}", ended.outside.problems);
+        prop_assert_eq!(promises::locks(&ended), None);
     }
 }
 
@@ -108,30 +109,51 @@ fn any_hindrances() -> impl Strategy<Value = Vec<Trouble>> {
 fn script() -> impl Strategy<Value = Script> {
     let builds =
         vec![Build::Succeeds, Build::Fails, Build::LeavesNothing, Build::IsLost(1), Build::IsLost(9), Build::Hangs];
-    let notebook = || proptest::option::of(0..6_u32);
-    let hangs = proptest::option::of(select(vec![Phase::Deploy, Phase::Install, Phase::Test, Phase::Operate]));
-    let behaviour = (0..6_u32, notebook(), notebook(), hangs, any::<bool>());
     let jumps = proptest::collection::vec((0..60_usize, -600..6_000_i64), 0..4);
-    let faults = (0..12_u32, any_hindrances());
-    (select(builds), behaviour, jumps, faults, any::<bool>(), 0..9_u32).prop_map(
-        |(
-            build,
-            (notebooks, failing, slow, hangs, install_fails),
-            jumps,
-            (faults, hindrances),
-            forge_is_down,
-            lost_writes,
-        )| Script {
+    let lost = (0..9_u32, proptest::collection::vec(1..40_usize, 0..6));
+    (select(builds), any_behaviour(), jumps, any_faults(), any_hindrances(), any::<bool>(), lost).prop_map(
+        |(build, databricks, jumps, faults, hindrances, forge_is_down, (lost_writes, lost_on_the_way))| Script {
             build,
             hindrances,
-            databricks: Behaviour { notebooks, failing, slow, hangs, install_fails, ..Behaviour::default() },
+            databricks,
             jumps: jumps.into_iter().map(|(at, by)| (at, SignedDuration::from_secs(by))).collect(),
-            faults: vec![unavailable(faults, false, at_databricks)],
+            faults,
             forge_is_down,
             lost_writes,
+            lost_on_the_way,
             ..Script::default()
         },
     )
+}
+
+fn any_behaviour() -> impl Strategy<Value = Behaviour> {
+    let notebook = || proptest::option::of(0..6_u32);
+    let hangs = proptest::option::of(select(vec![Phase::Deploy, Phase::Install, Phase::Test, Phase::Operate]));
+    (0..6_u32, notebook(), notebook(), hangs, any::<bool>()).prop_map(
+        |(notebooks, failing, slow, hangs, install_fails)| Behaviour {
+            notebooks,
+            failing,
+            slow,
+            hangs,
+            install_fails,
+            ..Behaviour::default()
+        },
+    )
+}
+
+/// At Databricks, and of what is owed at the end: a call fails, or only its answer is lost; one day it no longer does.
+fn any_faults() -> impl Strategy<Value = Vec<Fault>> {
+    let at_the_end: [fn(&Effect) -> bool; 3] = [
+        |effect| matches!(effect, Effect::Finish(finish::Effect::Unlock { .. })),
+        |effect| matches!(effect, Effect::Finish(finish::Effect::Report(_))),
+        |effect| matches!(effect, Effect::Finish(finish::Effect::Settle)),
+    ];
+    let ends = proptest::collection::vec((0..8_u32, any::<bool>()), 3);
+    (0..12_u32, ends).prop_map(move |(times, ends)| {
+        let ends = ends.into_iter().zip(at_the_end);
+        let ends = ends.map(|((times, is_done), of)| unavailable(times, is_done, of));
+        ends.chain([unavailable(times, false, at_databricks)]).collect()
+    })
 }
 
 /// A release at some time, with what may be seen of it then.

@@ -29,6 +29,8 @@ pub(crate) struct Script {
     pub(crate) unanswered: u32,
     /// Writes that are done although their answer is lost.
     pub(crate) lost_writes: u32,
+    /// Writes that are lost on the way, by their place among all writes, from 1.
+    pub(crate) lost_on_the_way: Vec<usize>,
     /// Before which call the clock is set, and by how much; back too.
     pub(crate) jumps: Vec<(usize, SignedDuration)>,
     /// How far the controller's clock is from everybody else's.

@@ -296,6 +296,7 @@ impl Outside {
         status: &DatabricksReleaseStatus,
     ) -> Result<Option<DatabricksRelease>, kube::Error> {
         self.answers()?;
+        self.arrives()?;
         let Ok(before) = self.stored() else { return Ok(None) };
         let value = serde_json::to_value(status).expect("a status is JSON");
         match self.server.apply_status(&self.name, release.resource_version().as_deref(), value) {
@@ -324,6 +325,11 @@ impl Outside {
             return Err(refused(503));
         }
         Ok(())
+    }
+
+    fn arrives(&self) -> Result<(), kube::Error> {
+        let nth = self.calls.iter().filter(|call| **call == Call::Write).count();
+        if self.script.lost_on_the_way.contains(&nth) { Err(refused(503)) } else { Ok(()) }
     }
 
     fn lose_answer(&mut self) -> Result<(), kube::Error> {
