@@ -23,6 +23,8 @@ mod artifact;
 mod changes;
 mod condition;
 mod context;
+#[cfg(test)]
+mod contract;
 mod creation;
 pub mod databricks;
 mod forge;

@@ -1,5 +1,5 @@
-//! What the controller takes for granted of an API server, as cases that any of them can be shown: a real one, and the
-//! one in memory that the controller's simulator writes to. Both run this very file.
+//! What the controller takes for granted of an API server, as cases that any of them can be shown: a real one, and
+//! those in memory that the controller's simulator and the tests of its locks write to. All of them run this very file.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,25 @@ pub trait ApiServer {
     fn watch(&self, name: &str, since: &str, count: usize) -> impl Future<Output = Result<Vec<Value>, u16>>;
 }
 
-/// The cases by name; each needs an object of its own.
+/// Objects that are made once by their names: Jobs, and the Leases that are locks.
+pub trait Named {
+    /// Creates one.
+    fn create(&self, name: &str) -> impl Future<Output = Answered>;
+    /// Reads it.
+    fn get(&self, name: &str) -> impl Future<Output = Answered>;
+    /// Deletes it, whatever became of it since.
+    fn delete(&self, name: &str) -> impl Future<Output = Answered>;
+}
+
+/// Leases that change hands.
+pub trait Leases: Named {
+    /// Puts the Lease of this holder in the place of the one that was read, over its uid and version.
+    fn replace(&self, read: &Value, holder: &str) -> impl Future<Output = Answered>;
+    /// Deletes the Lease that was read, in that version only.
+    fn delete_read(&self, read: &Value) -> impl Future<Output = Answered>;
+}
+
+/// The cases of releases by name; each needs an object of its own.
 pub const CASES: [&str; 10] = [
     "conflict on stale resourceVersion",
     "a forced apply without version wins",
@@ -34,6 +52,16 @@ pub const CASES: [&str; 10] = [
     "a name is taken once",
     "what is gone is not found",
     "a finalizer keeps what is deleted",
+];
+
+/// The cases of objects that are made once by their names.
+pub const NAMED: [&str; 2] = ["a name is taken once, and free again", "what is gone can't be deleted"];
+
+/// The cases of Leases.
+pub const LEASES: [&str; 3] = [
+    "a Lease is replaced only over the version that was read",
+    "a Lease that was deleted meanwhile is not made again by a replacement",
+    "a Lease is deleted only in the version that was read",
 ];
 
 /// Shows one case to an API server. `name` is the object's.
@@ -54,6 +82,79 @@ pub async fn check(case: &str, name: &str, server: &impl ApiServer) -> Result<()
         "a finalizer keeps what is deleted" => kept(name, server).await,
         other => Err(format!("there is no case {other}")),
     }
+}
+
+/// Shows one of [`NAMED`] to an API server.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_named(case: &str, name: &str, server: &impl Named) -> Result<(), String> {
+    match case {
+        "a name is taken once, and free again" => once(name, server).await,
+        "what is gone can't be deleted" => deleted_twice(name, server).await,
+        other => Err(format!("there is no case {other}")),
+    }
+}
+
+/// Shows one of [`LEASES`] to an API server.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_lease(case: &str, name: &str, server: &impl Leases) -> Result<(), String> {
+    match case {
+        "a Lease is replaced only over the version that was read" => replaced(name, server).await,
+        "a Lease that was deleted meanwhile is not made again by a replacement" => not_made_again(name, server).await,
+        "a Lease is deleted only in the version that was read" => deleted_as_read(name, server).await,
+        other => Err(format!("there is no case {other}")),
+    }
+}
+
+async fn once(name: &str, server: &impl Named) -> Result<(), String> {
+    let first = granted("create", server.create(name).await)?;
+    refused("the same name", 409, server.create(name).await)?;
+    let stored = granted("get", server.get(name).await)?;
+    same("uid", &stored["metadata"]["uid"], &first["metadata"]["uid"])?;
+    granted("delete", server.delete(name).await)?;
+    let second = granted("create anew", server.create(name).await)?;
+    differs("uid", &second["metadata"]["uid"], &first["metadata"]["uid"])
+}
+
+async fn deleted_twice(name: &str, server: &impl Named) -> Result<(), String> {
+    refused("delete", 404, server.delete(name).await)?;
+    granted("create", server.create(name).await)?;
+    granted("delete", server.delete(name).await)?;
+    refused("get", 404, server.get(name).await)?;
+    refused("delete", 404, server.delete(name).await)
+}
+
+async fn replaced(name: &str, server: &impl Leases) -> Result<(), String> {
+    let read = granted("create", server.create(name).await)?;
+    let taken = granted("take over", server.replace(&read, "two").await)?;
+    same("uid", &taken["metadata"]["uid"], &read["metadata"]["uid"])?;
+    differs("version", &json!(version(&taken)), &json!(version(&read)))?;
+    refused("take over what has another holder", 409, server.replace(&read, "three").await)?;
+    same("holder", &granted("get", server.get(name).await)?["spec"]["holderIdentity"], &json!("two"))
+}
+
+/// The API server makes Leases that are put where none is, but not those that name an object that is gone.
+async fn not_made_again(name: &str, server: &impl Leases) -> Result<(), String> {
+    let read = granted("create", server.create(name).await)?;
+    granted("delete", server.delete(name).await)?;
+    let late = server.replace(&read, "two").await;
+    if !matches!(late, Err(404 | 409)) {
+        return Err(format!("take over what is gone: {late:?}"));
+    }
+    let anew = granted("create anew", server.create(name).await)?;
+    refused("take over the old one", 409, server.replace(&read, "two").await)?;
+    same("version", &json!(version(&granted("get", server.get(name).await)?)), &json!(version(&anew)))
+}
+
+async fn deleted_as_read(name: &str, server: &impl Leases) -> Result<(), String> {
+    let read = granted("create", server.create(name).await)?;
+    let taken = granted("take over", server.replace(&read, "two").await)?;
+    refused("delete what has another holder", 409, server.delete_read(&read).await)?;
+    granted("delete", server.delete_read(&taken).await)?;
+    refused("delete it again", 404, server.delete_read(&taken).await)
 }
 
 async fn stale(name: &str, server: &impl ApiServer) -> Result<(), String> {

@@ -29,7 +29,8 @@ mod workspace;
 
 use std::io::IsTerminal;
 
-use args::{Args, Command, LogFormat};
+use args::{Args, Command, LogFormat, Serve};
+pub use serve::Guest;
 use tracing_subscriber::EnvFilter;
 
 /// Does what the command line says; returns when that is done.
@@ -41,6 +42,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::Setup(setup) => setup::run(&setup).await,
     }
+}
+
+/// Serves within another program, as one that tests its own client does: it hears no signals and starts no log.
+pub async fn start(args: &Serve) -> anyhow::Result<Guest> {
+    serve::start(args).await
 }
 
 /// Logs go to stderr; `RUST_LOG` chooses what is told.

@@ -2,25 +2,66 @@
 
 use crate::{
     args::Serve,
-    driver::{Program, generation::Settings},
+    driver::{Program, generation::Settings, program::probe_java},
     site::Site,
 };
 use anyhow::Context as _;
 use std::{collections::BTreeMap, io::Write, sync::Arc};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Serves until a signal.
 pub(crate) async fn run(args: Serve) -> anyhow::Result<()> {
     let leave = watch_signals()?;
-    std::fs::create_dir_all(&args.data).with_context(|| format!("{} can't be made", args.data.display()))?;
-    let data = args.data.canonicalize()?;
-    let program = if args.no_drivers { None } else { Some(Arc::new(Program::prepare(&args.python, &data).await?)) };
-    let sites = Site::open_all(&args, &data, program, &settings(&args)?).await?;
+    if !args.no_drivers {
+        probe_java().await?;
+    }
+    let sites = open(&args).await?;
     announce(&sites)?;
     futures::future::try_join_all(sites.into_iter().map(|site| site.serve(leave.clone()))).await?;
     tracing::info!("left");
     Ok(())
+}
+
+/// Opens workspaces and serves them within this process. What their Python needs is for the other program to know.
+pub(crate) async fn start(args: &Serve) -> anyhow::Result<Guest> {
+    let sites = open(args).await?;
+    let url = sites.first().map(|site| site.url.clone()).context("there is no workspace")?;
+    let leave = CancellationToken::new();
+    let serving = sites.into_iter().map(|site| site.serve(leave.clone()));
+    let serving = tokio::spawn(futures::future::try_join_all(serving));
+    Ok(Guest { url, leave: leave.drop_guard(), serving })
+}
+
+/// An emulator within another program; dropping it tells it to leave.
+pub struct Guest {
+    url: String,
+    leave: DropGuard,
+    serving: JoinHandle<anyhow::Result<Vec<()>>>,
+}
+
+impl Guest {
+    /// The address of its first workspace.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it, and waits until nothing of it is left.
+    pub async fn leave(self) -> anyhow::Result<()> {
+        drop(self.leave);
+        self.serving.await?.map(drop)
+    }
+}
+
+async fn open(args: &Serve) -> anyhow::Result<Vec<Site>> {
+    std::fs::create_dir_all(&args.data).with_context(|| format!("{} can't be made", args.data.display()))?;
+    let data = args.data.canonicalize()?;
+    let program = if args.no_drivers { None } else { Some(Arc::new(Program::prepare(&args.python, &data).await?)) };
+    Site::open_all(args, &data, program, &settings(args)?).await
 }
 
 fn watch_signals() -> anyhow::Result<CancellationToken> {

@@ -1,4 +1,5 @@
-//! The scenario `client`: the controller's own tests of its Databricks client, against the emulator as users run it.
+//! The scenario `client`: the controller's own tests of its Databricks client, against the emulator as users run it,
+//! and the contract that the simulator's workspace keeps as well.
 
 use std::{path::Path, time::Duration};
 
@@ -21,7 +22,7 @@ pub(super) async fn tell(stage: Stage) -> anyhow::Result<()> {
     let system = System::up(&stage.cluster, &Progress::default()).await?;
     let emulator = start_emulator(&stage, &system, &[CLUSTER]).await?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tests = ["test", "-p", "brickline", "--test", "workspace", "--", "--ignored", "--test-threads=1"];
+    let tests = ["test", "-p", "brickline", "--lib", "--test", "workspace", "--", "--ignored", "--test-threads=1"];
     let log = Cache::open()?.log("scenario-client")?;
     let ran = Command::new(cargo)
         .args(tests)

@@ -1,7 +1,7 @@
 //! What the controller takes for granted of an API server, tried on a real one. The controller's simulator passes the
 //! same cases.
 
-use brickline_tests::contract::{self, Answered, ApiServer};
+use brickline_tests::contract::{self, Answered, ApiServer, Named};
 use brickline_tests::{Answer, Mode, Room, Suite, object};
 use futures::{StreamExt, TryStreamExt};
 use http::{Method, Request};
@@ -19,6 +19,12 @@ pub fn add(suite: &mut Suite) {
             contract::check(case, &format!("case-{number}"), &real).await.map_err(anyhow::Error::msg)
         });
     }
+    for (number, case) in contract::NAMED.into_iter().enumerate() {
+        suite.add(&format!("contract of Jobs: {case}"), async move |lab| {
+            let real = Jobs(lab.room("contract-job").await?);
+            contract::check_named(case, &format!("named-{number}"), &real).await.map_err(anyhow::Error::msg)
+        });
+    }
 }
 
 /// One namespace of the real API server.
@@ -34,7 +40,7 @@ impl Real {
 }
 
 /// The object, or the status of the refusal; 0 if there was no answer at all.
-fn answered(answer: anyhow::Result<Answer>) -> Answered {
+pub fn answered(answer: anyhow::Result<Answer>) -> Answered {
     let answer = answer.map_err(|_| 0_u16)?;
     if answer.status < 300 { Ok(answer.body) } else { Err(answer.status) }
 }
@@ -80,5 +86,37 @@ impl ApiServer for Real {
             _ => Err(0),
         });
         objects.take(count).try_collect().await
+    }
+}
+
+/// The Jobs of one namespace, in which nothing runs them.
+struct Jobs(Room);
+
+impl Jobs {
+    fn path(&self, name: &str) -> String {
+        format!("/apis/batch/v1/namespaces/{}/jobs/{name}", self.0.namespace())
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> Answered {
+        answered(self.0.send(method, path.trim_end_matches('/'), "application/json", body).await)
+    }
+}
+
+impl Named for Jobs {
+    async fn create(&self, name: &str) -> Answered {
+        let container = json!({"name": "steps", "image": "registry.example.com/none"});
+        let template = json!({"spec": {"containers": [container], "restartPolicy": "Never"}});
+        let (metadata, spec) = (json!({"name": name}), json!({"template": template}));
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec});
+        self.send(Method::POST, &self.path(""), &job).await
+    }
+
+    async fn get(&self, name: &str) -> Answered {
+        answered(self.0.get(&self.path(name)).await)
+    }
+
+    /// At once: there is nothing that would delete its pods first.
+    async fn delete(&self, name: &str) -> Answered {
+        self.send(Method::DELETE, &self.path(name), &json!({"propagationPolicy": "Background"})).await
     }
 }

@@ -1,20 +1,64 @@
-//! What the locks stand on: how the API server treats a Lease that somebody else has changed or deleted.
+//! What the locks stand on: how the API server treats a Lease that somebody else has changed or deleted. The API server
+//! that the tests of the locks write to passes the same cases.
 
 use anyhow::ensure;
+use brickline_tests::contract::{self, Answered, Leases, Named};
 use brickline_tests::{Answer, Lab, Room, Suite};
 use http::Method;
 use serde_json::{Value, json};
 
-/// The Lease of every test.
-const NAME: &str = "lock-0123456789abcdef0123";
+use super::contract::answered;
 
 /// Adds the tests.
 pub fn add(suite: &mut Suite) {
-    suite.add("a Lease is created by one of two", once);
-    suite.add("a Lease is replaced only over the version that was read", replaced);
-    suite.add("a Lease that was deleted meanwhile is not made again by a replacement", gone);
-    suite.add("a Lease is deleted only in the version that was read", deleted);
+    for (number, case) in contract::NAMED.into_iter().enumerate() {
+        suite.add(&format!("contract of Leases: {case}"), async move |lab| {
+            let real = Real(lab.room("contract-lease").await?);
+            contract::check_named(case, &format!("named-{number}"), &real).await.map_err(anyhow::Error::msg)
+        });
+    }
+    for (number, case) in contract::LEASES.into_iter().enumerate() {
+        suite.add(&format!("contract of Leases: {case}"), async move |lab| {
+            let real = Real(lab.room("contract-lease").await?);
+            contract::check_lease(case, &format!("lease-{number}"), &real).await.map_err(anyhow::Error::msg)
+        });
+    }
     suite.add("the Leases of one holder are found by its uid", found);
+}
+
+/// One namespace of the real API server.
+struct Real(Room);
+
+impl Named for Real {
+    async fn create(&self, name: &str) -> Answered {
+        answered(send(&self.0, Method::POST, name, &lease(name, "one")).await)
+    }
+
+    async fn get(&self, name: &str) -> Answered {
+        answered(self.0.get(&format!("{}/{name}", leases(&self.0))).await)
+    }
+
+    async fn delete(&self, name: &str) -> Answered {
+        answered(send(&self.0, Method::DELETE, name, &json!({})).await)
+    }
+}
+
+impl Leases for Real {
+    async fn replace(&self, read: &Value, holder: &str) -> Answered {
+        let name = name_of(read).unwrap_or_default();
+        let mut new = lease(name, holder);
+        for field in ["uid", "resourceVersion"] {
+            new["metadata"][field] = read["metadata"][field].clone();
+        }
+        answered(send(&self.0, Method::PUT, name, &new).await)
+    }
+
+    async fn delete_read(&self, read: &Value) -> Answered {
+        let metadata = &read["metadata"];
+        let unchanged = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
+        let body = json!({"preconditions": unchanged});
+        answered(send(&self.0, Method::DELETE, name_of(read).unwrap_or_default(), &body).await)
+    }
 }
 
 fn lease(name: &str, uid: &str) -> Value {
@@ -33,15 +77,6 @@ fn lease(name: &str, uid: &str) -> Value {
     })
 }
 
-/// The same Lease in other hands, over the version that `read` has.
-fn taken_over(read: &Value, uid: &str) -> Value {
-    let mut new = lease(NAME, uid);
-    for field in ["uid", "resourceVersion"] {
-        new["metadata"][field] = read["metadata"][field].clone();
-    }
-    new
-}
-
 fn leases(room: &Room) -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", room.namespace())
 }
@@ -49,54 +84,6 @@ fn leases(room: &Room) -> String {
 async fn send(room: &Room, method: Method, name: &str, body: &Value) -> anyhow::Result<Answer> {
     let path = if method == Method::POST { leases(room) } else { format!("{}/{name}", leases(room)) };
     room.send(method, &path, "application/json", body).await
-}
-
-async fn once(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("lock-once").await?;
-    send(&room, Method::POST, NAME, &lease(NAME, "one")).await?.accepted()?;
-    let second = send(&room, Method::POST, NAME, &lease(NAME, "two")).await?;
-    second.refused(409, "already exists")?;
-    ensure!(second.body["reason"] == "AlreadyExists", "{}", second.body);
-    Ok(())
-}
-
-async fn replaced(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("lock-replaced").await?;
-    let read = send(&room, Method::POST, NAME, &lease(NAME, "one")).await?.accepted()?;
-    let taken = send(&room, Method::PUT, NAME, &taken_over(&read, "two")).await?.accepted()?;
-    ensure!(taken["metadata"]["uid"] == read["metadata"]["uid"] && taken["spec"]["holderIdentity"] == "two");
-    let late = send(&room, Method::PUT, NAME, &taken_over(&read, "three")).await?;
-    late.refused(409, "the object has been modified")?;
-    Ok(())
-}
-
-/// The API server makes Leases that are put where none is, but not those that name an object that is gone.
-async fn gone(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("lock-gone").await?;
-    let read = send(&room, Method::POST, NAME, &lease(NAME, "one")).await?.accepted()?;
-    send(&room, Method::DELETE, NAME, &json!({})).await?.accepted()?;
-    let late = send(&room, Method::PUT, NAME, &taken_over(&read, "two")).await?;
-    ensure!(matches!(late.status, 404 | 409), "{}: {}", late.status, late.body);
-    send(&room, Method::POST, NAME, &lease(NAME, "three")).await?.accepted()?;
-    let late = send(&room, Method::PUT, NAME, &taken_over(&read, "two")).await?;
-    ensure!(late.status == 409, "{}: {}", late.status, late.body);
-    Ok(())
-}
-
-async fn deleted(lab: &Lab) -> anyhow::Result<()> {
-    let room = lab.room("lock-deleted").await?;
-    let read = send(&room, Method::POST, NAME, &lease(NAME, "one")).await?.accepted()?;
-    let taken = send(&room, Method::PUT, NAME, &taken_over(&read, "two")).await?.accepted()?;
-    let unchanged = |object: &Value| {
-        let metadata = &object["metadata"];
-        json!({"preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}})
-    };
-    let late = send(&room, Method::DELETE, NAME, &unchanged(&read)).await?;
-    ensure!(late.status == 409 && late.body["reason"] == "Conflict", "{}: {}", late.status, late.body);
-    send(&room, Method::DELETE, NAME, &unchanged(&taken)).await?.accepted()?;
-    let twice = send(&room, Method::DELETE, NAME, &unchanged(&taken)).await?;
-    ensure!(twice.status == 404, "{}: {}", twice.status, twice.body);
-    Ok(())
 }
 
 async fn found(lab: &Lab) -> anyhow::Result<()> {

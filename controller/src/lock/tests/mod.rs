@@ -1,5 +1,6 @@
-//! Locks against a small API server in memory that keeps versions as Kubernetes does.
+//! Locks against a small API server in memory that keeps versions as Kubernetes does: it passes the same contract.
 
+mod contract;
 mod fake;
 mod free;
 mod interleavings;

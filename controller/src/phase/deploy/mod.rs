@@ -19,6 +19,8 @@ mod guard;
 mod key;
 mod look;
 mod plan;
+#[cfg(test)]
+pub(crate) mod real;
 mod report;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -1,12 +1,14 @@
-//! A workspace in memory, for the simulator: deployed to with the real state and the real plan.
+//! A workspace in memory, for the simulator: deployed to with the real state and the real plan. It passes the same
+//! contract as the emulator.
 
 use std::collections::BTreeMap;
 
-use brickline_crds::{DeployTicket, ItemKind, Reason};
+use brickline_artifact::Digest;
+use brickline_crds::{Changes, DeployTicket, ItemKind, Reason};
 
 use super::plan::{Plan, Seen, Wanted, plan};
 use super::samples::{author, below, by_place};
-use super::state::{Progress, State};
+use super::state::{Progress, State, short};
 use super::target::Target;
 use super::{Deployed, Effect, Planned, guard};
 use crate::phase::Outcome;
@@ -68,8 +70,44 @@ impl Simulated {
 
     /// Does what `decide` asked for.
     pub(crate) fn act(&mut self, effect: Effect, uid: &str) -> Result<Outcome, Trouble> {
-        let targets = wanted();
-        let places = by_place(&targets);
+        self.carry_out(effect, uid, &wanted())
+    }
+
+    /// All of the phase, of a release with these notebooks.
+    pub(crate) fn deploy(&mut self, uid: &str, notebooks: &[(&str, &str)]) -> Result<Changes, Trouble> {
+        let targets = below(FOLDER, ItemKind::Notebook, notebooks);
+        let done = match self.carry_out(Effect::Plan, uid, &targets)? {
+            Outcome::Planned(planned) => self.carry_out(Effect::Write(planned.ticket), uid, &targets)?,
+            done => done,
+        };
+        match done {
+            Outcome::Deployed(deployed) => Ok(deployed.changes),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// The notebooks there are, in order.
+    pub(crate) fn notebooks(&self) -> Vec<String> {
+        let name = |place: &String| place.strip_prefix(FOLDER).unwrap_or(place).trim_start_matches('/').to_owned();
+        self.files.keys().map(name).collect()
+    }
+
+    /// Whether this is what a notebook says.
+    pub(crate) fn says(&self, notebook: &str, text: &str) -> bool {
+        self.files.get(&format!("{FOLDER}/{notebook}")) == Some(&short(&Digest::of(text.as_bytes())))
+    }
+
+    /// Somebody else writes a notebook, or takes it away.
+    pub(crate) fn edit(&mut self, notebook: &str, text: Option<&str>) {
+        let place = format!("{FOLDER}/{notebook}");
+        match text {
+            Some(text) => self.files.insert(place, short(&Digest::of(text.as_bytes()))),
+            None => self.files.remove(&place),
+        };
+    }
+
+    fn carry_out(&mut self, effect: Effect, uid: &str, targets: &[Target]) -> Result<Outcome, Trouble> {
+        let places = by_place(targets);
         let plan = self.compare(&places);
         match effect {
             Effect::Plan if plan.is_empty() => Ok(Outcome::Deployed(Deployed::default())),

@@ -38,7 +38,7 @@ fn words(call: &Call) -> String {
     format!("cluster {cluster}: {word} {}", libraries.join(", ")).trim_end().to_owned()
 }
 
-async fn carry_out(client: &Client, call: &Call) -> Result<(), Error> {
+pub(super) async fn carry_out(client: &Client, call: &Call) -> Result<(), Error> {
     match call {
         Call::Start { cluster } => client.start_cluster(cluster).await,
         Call::Uninstall { cluster, libraries } => client.uninstall_libraries(cluster, libraries).await,

@@ -18,6 +18,8 @@ mod hint;
 mod identity;
 mod observe;
 #[cfg(test)]
+pub(crate) mod real;
+#[cfg(test)]
 mod tests;
 
 use crate::databricks::{

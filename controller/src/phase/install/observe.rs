@@ -80,7 +80,7 @@ async fn desired(
     travelling(&release.spec, &wheels, &files)
 }
 
-async fn look(client: &Client, id: String) -> Result<Cluster, Error> {
+pub(super) async fn look(client: &Client, id: String) -> Result<Cluster, Error> {
     let (cluster, libraries) = tokio::try_join!(client.cluster(&id), client.library_statuses(&id))?;
     let installed = libraries.into_iter().map(|status| Installed {
         library: status.library,

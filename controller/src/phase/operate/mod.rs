@@ -16,6 +16,8 @@ mod observe;
 mod owner;
 mod plan;
 mod quartz;
+#[cfg(test)]
+pub(crate) mod real;
 mod task;
 #[cfg(test)]
 mod tests;

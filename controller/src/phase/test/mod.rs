@@ -10,6 +10,8 @@ mod parameters;
 mod place;
 mod plan;
 mod publish;
+#[cfg(test)]
+pub(crate) mod real;
 mod source;
 mod stop;
 mod tell;

@@ -55,7 +55,7 @@ pub(crate) async fn plan_of(
 }
 
 /// Several runs are looked at with one listing; those that are not on its page, one by one.
-async fn sights(client: &Client, submitted: &[(u32, i64)]) -> Result<BTreeMap<u32, Sight>, Trouble> {
+pub(super) async fn sights(client: &Client, submitted: &[(u32, i64)]) -> Result<BTreeMap<u32, Sight>, Trouble> {
     let listed: Arc<[Run]> = if submitted.len() > 1 { client.newest_runs().await? } else { Arc::default() };
     let looks = submitted.iter().map(|(index, run_id)| {
         let seen = listed.iter().find(|run| run.run_id == *run_id).cloned();

@@ -132,7 +132,7 @@ fn in_flight(status: &DatabricksReleaseStatus) -> Vec<RunTicket> {
     status.phase(Phase::Test).and_then(|phase| phase.ticket.clone()).unwrap_or_default().in_flight
 }
 
-async fn cancel(client: &Client, run_id: i64) -> Result<(), Error> {
+pub(super) async fn cancel(client: &Client, run_id: i64) -> Result<(), Error> {
     match client.cancel_run(run_id).await {
         Err(error) if error.is_not_found() => Ok(()),
         done => done,

@@ -49,15 +49,16 @@ pub(crate) struct Bundles {
 }
 
 impl Bundles {
-    /// Creating one that exists is a conflict, and no second Job.
-    pub(super) fn create(&mut self, name: &str, bundle: Bundle, now: Timestamp) {
+    /// Creating one that exists is a conflict, and no second Job: the HTTP status of the refusal.
+    pub(super) fn create(&mut self, name: &str, bundle: Bundle, now: Timestamp) -> Result<(), u16> {
         if self.alive.contains_key(name) {
-            return;
+            return Err(409);
         }
         let others = self.alive.keys().filter(|other| !self.is_over(other, bundle, now)).count();
         self.together += others + self.lingering.values().filter(|until| **until > now).count();
         self.alive.insert(name.to_owned(), now);
         *self.created.entry(name.to_owned()).or_default() += 1;
+        Ok(())
     }
 
     pub(super) fn read(&mut self, name: &str) {
@@ -88,10 +89,14 @@ impl Bundles {
     }
 
     /// The controller asks it to stop.
-    pub(super) fn delete(&mut self, name: &str, bundle: Bundle) {
+    pub(super) fn delete(&mut self, name: &str, bundle: Bundle) -> Result<(), u16> {
+        if !self.alive.contains_key(name) {
+            return Err(404);
+        }
         if bundle != Bundle::IsDeaf {
             self.alive.remove(name);
         }
+        Ok(())
     }
 
     /// Somebody else deletes what is there.

@@ -1,4 +1,5 @@
 //! Clusters: each has a Spark context, libraries, and perhaps other people's runs. They know nothing of one another.
+//! They pass the same contract as those of the emulator.
 
 use jiff::{Timestamp, ToSpan};
 
@@ -28,7 +29,7 @@ pub(crate) struct One {
     pub(crate) settles: Option<Timestamp>,
     pub(crate) context: u32,
     pub(crate) libraries: Vec<Installed>,
-    /// When installations end that are under way.
+    /// When installations end that are under way, by library. One that waits is begun as soon as the cluster runs.
     pub(crate) installing: Vec<(Library, Timestamp)>,
     /// Nothing can be installed on it.
     pub(crate) fails: bool,
@@ -60,19 +61,47 @@ impl One {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.settles.is_some_and(|at| at <= now) {
-            self.settles = None;
-            self.state = ClusterState::Running;
-            self.context += 1;
-            self.libraries.retain(|library| library.state != InstallState::UninstallOnRestart);
+        if self.settles.take_if(|at| *at <= now).is_some() {
+            (self.state, self.context) = (ClusterState::Running, self.context + 1);
+            self.restore(now);
         }
         for one in &mut self.libraries {
-            let ends = |(library, at): &(Library, Timestamp)| *library == one.library && *at <= now;
-            if one.state == InstallState::Installing && self.installing.iter().any(ends) {
-                one.state = if self.fails { InstallState::Failed } else { InstallState::Installed };
-                one.messages = if self.fails { "no such wheel" } else { "" }.to_owned();
+            let Some((_, ends)) = self.installing.iter().find(|(library, _)| *library == one.library) else { continue };
+            match one.state {
+                InstallState::Pending | InstallState::Installing if *ends <= now => {
+                    one.state = if self.fails { InstallState::Failed } else { InstallState::Installed };
+                    one.messages = if self.fails { "no such wheel" } else { "" }.to_owned();
+                }
+                InstallState::Pending => one.state = InstallState::Installing,
+                _ => {}
             }
         }
+    }
+
+    /// A driver that has come up has nothing: what was taken off stays off, everything else is installed again, also what
+    /// had failed. Whoever looks first finds it on its way.
+    fn restore(&mut self, now: Timestamp) {
+        self.libraries.retain(|library| library.state != InstallState::UninstallOnRestart);
+        self.installing.clear();
+        for one in &mut self.libraries {
+            *one = Installed { for_all: one.for_all, ..new(one.library.clone(), InstallState::Pending) };
+            self.installing.push((one.library.clone(), now + INSTALLATION.seconds()));
+        }
+    }
+
+    /// What is on the list already is not added twice; what has failed gets another try.
+    fn install(&mut self, library: &Library, now: Timestamp) {
+        match self.libraries.iter_mut().find(|known| known.library == *library) {
+            Some(known) if known.state == InstallState::UninstallOnRestart => {
+                known.state = InstallState::Installed;
+                return;
+            }
+            Some(known) if known.state == InstallState::Failed => *known = new(library.clone(), InstallState::Pending),
+            Some(_) => return,
+            None => self.libraries.push(new(library.clone(), InstallState::Pending)),
+        }
+        self.installing.retain(|(other, _)| other != library);
+        self.installing.push((library.clone(), now + INSTALLATION.seconds()));
     }
 }
 
@@ -102,12 +131,14 @@ impl Clusters {
         self.all.iter_mut().for_each(|one| one.tick(now));
     }
 
-    pub(super) fn view(&self, now: Timestamp) -> View {
+    /// What a look shows. The workspace's own runs are those of `runs`, beside other people's.
+    pub(super) fn view(&self, now: Timestamp, runs: Vec<ActiveRun>) -> View {
         let cluster = |one: &One| Cluster {
             id: one.id.clone(),
             state: one.state,
             message: String::new(),
-            context: if one.state == ClusterState::Running { one.context.to_string() } else { String::new() },
+            // It is told of a cluster that is down, too: only another one means that it has come up.
+            context: one.context.to_string(),
             runtime: "15.4.x-scala2.12".to_owned(),
             libraries: one.libraries.clone(),
         };
@@ -116,7 +147,7 @@ impl Clusters {
         View {
             desired: self.desired.clone(),
             clusters: self.all.iter().map(cluster).collect(),
-            runs: used.map(run).collect(),
+            runs: used.map(run).chain(runs).collect(),
         }
     }
 
@@ -158,8 +189,7 @@ impl Clusters {
             Call::Install { libraries, .. } => {
                 for library in libraries {
                     self.repeated += usize::from(one.libraries.iter().any(|known| known.library == *library));
-                    one.libraries.push(new(library.clone(), InstallState::Installing));
-                    one.installing.push((library.clone(), now + INSTALLATION.seconds()));
+                    one.install(library, now);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Databricks: runs once by idempotency token, the workspace's contents, and its clusters.
+//! Databricks: runs once by idempotency token, the workspace's contents, and its clusters. It passes the same contract
+//! as the emulator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::clusters::Clusters;
 use super::saved::{self, Saved};
 use super::tasks::{self, Kinds};
+use crate::databricks::clusters::ActiveRun;
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState, TaskRun};
 use crate::phase::deploy::simulation::Simulated;
 use crate::phase::test::{History, Item, Role, samples};
@@ -77,7 +79,25 @@ struct OneRun {
     sent: Value,
     ends: Option<Timestamp>,
     canceled: bool,
-    deleted: bool,
+    /// Somebody deletes it as soon as it is over: before, Databricks refuses that.
+    doomed: bool,
+}
+
+impl OneRun {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
+    }
+
+    fn is_gone(&self, now: Timestamp) -> bool {
+        self.doomed && self.is_over(now)
+    }
+
+    /// It ends soon. Canceling it again changes nothing.
+    fn cancel(&mut self, now: Timestamp) {
+        if !self.canceled && !self.is_over(now) {
+            (self.canceled, self.ends) = (true, Some(now + CANCELLATION.seconds()));
+        }
+    }
 }
 
 /// One workspace.
@@ -132,24 +152,24 @@ impl Databricks {
     ) -> Result<i64, Trouble> {
         tasks::taken(&sent)?;
         if let Some(id) = self.tokens.get(token) {
-            let deleted = self.runs.get(id).is_some_and(|run| run.deleted);
+            let gone = self.runs.get(id).is_some_and(|run| run.is_gone(now));
             let refusal = || Trouble::lasting(Reason::NotebookFailed, "the token's run was deleted");
-            return if deleted { Err(refusal()) } else { Ok(*id) };
+            return if gone { Err(refusal()) } else { Ok(*id) };
         }
         let id = i64::try_from(self.runs.len()).unwrap() + 100;
         // The first notebook is the quick one.
         let takes = if index == 0 { 2 } else { 5 };
         let hangs = self.behaviour.hangs == Some(Phase::Test) && self.role(index) == Role::Test;
         let ends = (!hangs).then(|| now + takes.seconds());
-        self.runs.insert(id, OneRun { index, try_, sent, ends, canceled: false, deleted: false });
+        self.runs.insert(id, OneRun { index, try_, sent, ends, canceled: false, doomed: false });
         self.tokens.insert(token.to_owned(), id);
         Ok(id)
     }
 
     /// None if it is gone.
     fn run(&self, id: i64, now: Timestamp) -> Option<Run> {
-        let run = self.runs.get(&id).filter(|run| !run.deleted)?;
-        let over = run.ends.is_some_and(|ends| ends <= now);
+        let run = self.runs.get(&id).filter(|run| !run.is_gone(now))?;
+        let over = run.is_over(now);
         let result = if run.canceled { RunResult::Canceled } else { RunResult::Success };
         let state = RunState {
             life_cycle_state: if over { LifeCycle::Terminated } else { LifeCycle::Running },
@@ -166,32 +186,50 @@ impl Databricks {
 
     /// A run that is gone counts as canceled.
     pub(super) fn cancel(&mut self, id: i64, now: Timestamp) {
-        let hears = !self.behaviour.deaf;
-        let active = self.runs.get_mut(&id).filter(|run| hears && run.ends.is_none_or(|ends| ends > now));
-        if let Some(run) = active {
-            (run.canceled, run.ends) = (true, Some(now + CANCELLATION.seconds()));
+        if let Some(run) = self.runs.get_mut(&id).filter(|_| !self.behaviour.deaf) {
+            run.cancel(now);
         }
     }
 
-    /// Somebody deletes the runs there are.
-    pub(crate) fn delete_runs(&mut self) {
-        self.runs.values_mut().for_each(|run| run.deleted = true);
+    /// Somebody deletes a run: whether that is done. One under way is not deleted.
+    pub(super) fn delete(&mut self, id: i64, now: Timestamp) -> bool {
+        self.runs.get_mut(&id).is_some_and(|run| {
+            run.doomed = run.doomed || run.is_over(now);
+            run.is_gone(now)
+        })
+    }
+
+    /// Somebody cancels the runs there are, and deletes each as soon as it is over.
+    pub(crate) fn delete_runs(&mut self, now: Timestamp) {
+        for run in self.runs.values_mut() {
+            run.cancel(now);
+            run.doomed = true;
+        }
     }
 
     /// Whether this run has not stopped yet.
     pub(super) fn is_alive(&self, id: i64, now: Timestamp) -> bool {
-        self.runs.get(&id).is_some_and(|run| !run.deleted && run.ends.is_none_or(|ends| ends > now))
+        self.runs.get(&id).is_some_and(|run| !run.is_over(now))
     }
 
     /// Runs that go on without being canceled.
     pub(super) fn active(&self, now: Timestamp) -> Vec<i64> {
-        let active = |run: &OneRun| !run.deleted && !run.canceled && run.ends.is_none_or(|ends| ends > now);
-        self.runs.iter().filter(|(_, run)| active(run)).map(|(id, _)| *id).collect()
+        self.runs.iter().filter(|(_, run)| !run.canceled && !run.is_over(now)).map(|(id, _)| *id).collect()
+    }
+
+    /// All that are not over, with the cluster that each is on.
+    pub(super) fn active_runs(&self, now: Timestamp) -> Vec<ActiveRun> {
+        let listed = |(id, run): (&i64, &OneRun)| ActiveRun {
+            run_id: *id,
+            name: format!("dbxdemo {}", run.index),
+            clusters: run.sent["task"]["existing_cluster_id"].as_str().map(str::to_owned).into_iter().collect(),
+        };
+        self.runs.iter().filter(|(_, run)| !run.is_over(now)).map(listed).collect()
     }
 
     /// How many of its runs are not over.
     pub(super) fn running(&self, now: Timestamp) -> usize {
-        self.runs.values().filter(|run| !run.deleted && run.ends.is_none_or(|ends| ends > now)).count()
+        self.runs.values().filter(|run| !run.is_over(now)).count()
     }
 
     /// The notebooks of all runs that ever were, each with its try.

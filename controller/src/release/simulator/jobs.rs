@@ -52,13 +52,15 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Creating one that exists is a conflict, and no second Job.
-    pub(super) fn create(&mut self, name: &str, job: &str, now: Timestamp) {
-        self.work.insert(name.to_owned(), job.to_owned());
-        if !self.alive.contains_key(name) {
-            self.alive.insert(name.to_owned(), now);
-            *self.created.entry(name.to_owned()).or_default() += 1;
+    /// Creating one that exists is a conflict, and no second Job: the HTTP status of the refusal.
+    pub(super) fn create(&mut self, name: &str, job: &str, now: Timestamp) -> Result<(), u16> {
+        if self.alive.contains_key(name) {
+            return Err(409);
         }
+        self.work.insert(name.to_owned(), job.to_owned());
+        self.alive.insert(name.to_owned(), now);
+        *self.created.entry(name.to_owned()).or_default() += 1;
+        Ok(())
     }
 
     /// Lets time pass: pods of Jobs that are over hand in what they have.
@@ -95,8 +97,8 @@ impl Jobs {
         build::Look { job, result: self.results.get(name).cloned(), pod }
     }
 
-    pub(super) fn delete(&mut self, name: &str) {
-        self.alive.remove(name);
+    pub(super) fn delete(&mut self, name: &str) -> Result<(), u16> {
+        self.alive.remove(name).map(drop).ok_or(404)
     }
 
     /// Somebody deletes what is there.

@@ -10,6 +10,7 @@
 //! | `ticket.rs`, `rules.rs` | what every effect and every write must keep |
 //! | `run.rs` | one run from a release's creation to its end |
 //! | `kill.rs`, `promises.rs` | all points of a scenario, and what must hold after each |
+//! | `contract.rs` | the parts of the outside, shown what the real ones are shown |
 //! | `properties.rs` | several kills in a row, clocks that jump, and `decide` shown anything at all |
 //! | `many` | several releases of one pipeline |
 //! | `stories.rs` | what users see of one release, told one by one |
@@ -19,7 +20,6 @@
 mod budget;
 pub(super) mod bundles;
 pub(super) mod clusters;
-#[path = "../../../../tests/src/contract.rs"]
 mod contract;
 pub(super) mod databricks;
 mod elsewhere;

@@ -26,7 +26,9 @@ impl Outside {
                 });
                 View::Build(Box::new(build::View(looks.collect())))
             }
-            Phase::Install => View::Install(self.databricks.clusters.view(self.now)),
+            Phase::Install => {
+                View::Install(self.databricks.clusters.view(self.now, self.databricks.active_runs(self.now)))
+            }
             Phase::Test => {
                 let ids = runs_of(&status).into_iter().filter_map(|run| Some((run.index, run.run_id?)));
                 let runs = ids.map(|(index, id)| (index, self.databricks.sight(id, self.now))).collect();
@@ -69,7 +71,10 @@ impl Outside {
                 return Ok(Outcome::Resolved(Box::new(resolved)));
             }
             Effect::Gate(effect) => return Ok(Outcome::Gate(self.locks.pass(effect))),
-            Effect::Build(build::Effect::CreateJob { job, name, .. }) => self.jobs.create(name, job, now),
+            Effect::Build(build::Effect::CreateJob { job, name, .. }) => {
+                // A conflict: the attempt has its Job.
+                let _ = self.jobs.create(name, job, now);
+            }
             Effect::Build(build::Effect::Slots { jobs }) => {
                 return Ok(Outcome::Slots(self.locks.slots(release, jobs)));
             }
@@ -133,7 +138,8 @@ impl Outside {
     fn bundle(&mut self, release: &DatabricksRelease, effect: bundle::Effect) -> Outcome {
         match effect {
             bundle::Effect::Create { attempt } => {
-                self.bundles.create(&bundle::job_name(release, attempt), self.script.bundle, self.now);
+                // A conflict: the attempt has its Job.
+                let _ = self.bundles.create(&bundle::job_name(release, attempt), self.script.bundle, self.now);
                 Outcome::Done
             }
             bundle::Effect::Read { attempt } => {
@@ -174,7 +180,8 @@ impl Outside {
         match phase {
             Phase::Build => {
                 for running in building(release) {
-                    self.jobs.delete(&running.name);
+                    // One that is gone is what was asked for.
+                    let _ = self.jobs.delete(&running.name);
                 }
             }
             Phase::Test => {
@@ -185,7 +192,7 @@ impl Outside {
             }
             Phase::Deploy => {
                 if let Some(ticket) = bundle::ticket_of(release) {
-                    self.bundles.delete(&ticket.job, self.script.bundle);
+                    let _ = self.bundles.delete(&ticket.job, self.script.bundle);
                 }
             }
             Phase::Install | Phase::Operate => {}

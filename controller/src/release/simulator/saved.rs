@@ -1,4 +1,4 @@
-//! The saved jobs of the workspace: ours, and other people's.
+//! The saved jobs of the workspace: ours, and other people's. They pass the same contract as those of the emulator.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,11 @@ pub(crate) fn digest(name: &str) -> String {
     format!("new settings of {name}")
 }
 
+/// How a job of ours is to be.
+pub(super) fn wanted(name: &str) -> Wanted {
+    Wanted { name: name.to_owned(), key: name.to_owned(), digest: digest(name) }
+}
+
 impl Saved {
     pub(super) fn new(behaviour: Behaviour) -> Self {
         Self { behaviour, ..Self::default() }
@@ -58,15 +63,17 @@ impl Saved {
     }
 
     pub(super) fn view(&self, release: &DatabricksRelease) -> View {
-        let wanted = release.spec.operate.jobs.iter().map(|job| {
-            let name = job.name.clone();
-            Wanted { key: name.clone(), digest: digest(&name), name }
-        });
+        let wanted = release.spec.operate.jobs.iter().map(|job| wanted(&job.name));
+        View { wanted: wanted.collect(), found: self.found(), us: US.to_owned() }
+    }
+
+    /// Those that have our tags.
+    pub(super) fn found(&self) -> Vec<Found> {
         let found = self.jobs.iter().filter(|(_, job)| job.ours).map(|(id, job)| {
             let Job { name, digest, creator, .. } = job.clone();
             Found { id: *id, key: name, digest, creator, created: *id }
         });
-        View { wanted: wanted.collect(), found: found.collect(), us: US.to_owned() }
+        found.collect()
     }
 
     /// Changes what was asked for; what is gone counts as deleted.

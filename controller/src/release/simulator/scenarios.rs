@@ -369,7 +369,7 @@ fn job_deleted() -> Scenario {
 
 fn runs_deleted() -> Scenario {
     let behaviour = Behaviour { hangs: Some(Phase::Test), ..Behaviour::default() };
-    let users = vec![User { when: all_submitted, then: |outside| outside.databricks.delete_runs() }];
+    let users = vec![User { when: all_submitted, then: |outside| outside.databricks.delete_runs(outside.now) }];
     let script = Script { users, ..behaving(behaviour) };
     scenario("runs deleted under us", ReleaseResult::Failed, Reason::NotebookFailed, script)
 }

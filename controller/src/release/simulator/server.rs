@@ -138,8 +138,8 @@ mod tests {
 
     use futures::FutureExt;
 
-    use super::super::contract::{self, ApiServer};
     use super::*;
+    use crate::contract::kubernetes::{self as contract, ApiServer};
 
     struct Fake(RefCell<Server>);
 

@@ -46,7 +46,7 @@ struct Probe {
     sites: Vec<PathBuf>,
 }
 
-/// A checked Python with PySpark and Java, ready to start drivers.
+/// A checked Python with PySpark, ready to start drivers.
 pub(crate) struct Program {
     python: PathBuf,
     /// The folder that holds the package.
@@ -56,11 +56,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Checks Python and Java and unpacks the program below `data`.
+    /// Checks Python and unpacks the program below `data`.
     pub(crate) async fn prepare(python: &Path, data: &Path) -> anyhow::Result<Self> {
         let probe = probe_python(python).await?;
-        let java = probe_java().await?;
-        tracing::info!(python = probe.python, pyspark = probe.pyspark, java, "drivers can be started");
+        tracing::info!(python = probe.python, pyspark = probe.pyspark, "drivers can be started");
         let home = data.join("driver");
         let package = home.join(PACKAGE);
         fs::create_dir_all(&package)?;
@@ -128,7 +127,8 @@ async fn probe_python(python: &Path) -> anyhow::Result<Probe> {
     Ok(probe)
 }
 
-async fn probe_java() -> anyhow::Result<String> {
+/// Finds the Java that Spark needs.
+pub(crate) async fn probe_java() -> anyhow::Result<()> {
     let java = std::env::var_os("JAVA_HOME").map_or_else(|| "java".into(), |home| PathBuf::from(home).join("bin/java"));
     let output = run(Command::new(&java).arg("-version")).await;
     let output = output.with_context(|| {
@@ -137,7 +137,9 @@ async fn probe_java() -> anyhow::Result<String> {
     if !output.status.success() {
         bail!("{} -version failed: {}", java.display(), last_line(&output.stderr));
     }
-    Ok(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned())
+    let java = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+    tracing::info!(java, "Java is there");
+    Ok(())
 }
 
 async fn run(command: &mut Command) -> anyhow::Result<Output> {
