@@ -219,7 +219,9 @@ fn any_phase() -> impl Strategy<Value = PhaseStatus> {
 /// Lines as a build that was begun has them: its attempts are those of the job that makes the artifact.
 fn begun(mut jobs: Vec<BuildJobStatus>, attempts: u32) -> Vec<BuildJobStatus> {
     let artifact = jobs.iter_mut().find(|job| job.name == Build::ARTIFACT && job.state != PhaseState::Pending);
-    artifact.into_iter().for_each(|job| job.attempts = attempts);
+    if let Some(artifact) = artifact {
+        artifact.attempts = attempts;
+    }
     jobs
 }
 
@@ -232,7 +234,7 @@ fn any_lines() -> impl Strategy<Value = Vec<BuildJobStatus>> {
         let jobs = names.zip(lines.into_iter().flatten());
         jobs.map(|(name, (state, attempts, retry_at, reason))| BuildJobStatus {
             state,
-            attempts,
+            attempts: if state == PhaseState::Pending { 0 } else { attempts },
             retry_at: retry_at.filter(|_| state == PhaseState::Running),
             reason,
             ..BuildJobStatus::pending(name)
