@@ -197,8 +197,8 @@ impl Databricks for Real {
         self.jobs.put(&self.client, name, ours).await
     }
 
-    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)]) -> Result<Counts, Trouble> {
-        let changes = self.site.deploy(self.connection(), uid, notebooks).await?;
+    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)], tries: u32) -> Result<Counts, Trouble> {
+        let changes = self.site.deploy(self.connection(), uid, notebooks, tries).await?;
         Ok((changes.added, changes.changed, changes.removed))
     }
 

@@ -62,8 +62,9 @@ pub(crate) trait Databricks {
     /// There is a job with other settings, ours or somebody else's.
     async fn put_job(&self, name: &str, ours: bool) -> Result<i64, Trouble>;
 
-    /// Deploys these notebooks as a release of this uid, and removes what an earlier one has left.
-    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)]) -> Result<Counts, Trouble>;
+    /// Deploys these notebooks as a release of this uid, and removes what an earlier one has left. It writes so many times,
+    /// and hears of the last one.
+    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)], tries: u32) -> Result<Counts, Trouble>;
     /// The notebooks there are, in order.
     async fn notebooks(&self) -> Result<Vec<String>, Trouble>;
     /// Whether this is what a notebook says.
@@ -73,7 +74,7 @@ pub(crate) trait Databricks {
 }
 
 /// The cases by name.
-pub(crate) const CASES: [&str; 24] = [
+pub(crate) const CASES: [&str; 25] = [
     "a token begins one run",
     "a run ends by itself",
     "a run that is canceled ends so, however often it is asked to",
@@ -96,6 +97,7 @@ pub(crate) const CASES: [&str; 24] = [
     "a job that is reset keeps its id",
     "a job that is gone counts as deleted, and can't be reset",
     "what is deployed is there, and once",
+    "a deployment that is asked for again and again is one",
     "another content is written over the one before",
     "what nobody wants any more is removed, and what others have put stays",
 ];
@@ -130,6 +132,7 @@ pub(crate) async fn check(case: &str, workspace: &impl Databricks) -> Result<(),
         "a job that is reset keeps its id" => jobs::reset(workspace).await,
         "a job that is gone counts as deleted, and can't be reset" => jobs::gone(workspace).await,
         "what is deployed is there, and once" => files::deployed(workspace).await,
+        "a deployment that is asked for again and again is one" => files::asked_again(workspace).await,
         "another content is written over the one before" => files::overwritten(workspace).await,
         "what nobody wants any more is removed, and what others have put stays" => files::removed(workspace).await,
         other => Err(format!("there is no case {other}")),

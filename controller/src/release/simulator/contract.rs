@@ -112,8 +112,8 @@ impl Workspace for Fake {
         Ok(self.databricks().saved.put(name, "old settings", US, ours))
     }
 
-    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)]) -> Result<Counts, Trouble> {
-        let changes = self.databricks().workspace.deploy(uid, notebooks)?;
+    async fn deploy(&self, uid: &str, notebooks: &[(&str, &str)], tries: u32) -> Result<Counts, Trouble> {
+        let changes = self.databricks().workspace.deploy(uid, notebooks, tries)?;
         Ok((changes.added, changes.changed, changes.removed))
     }
 
