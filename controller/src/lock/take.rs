@@ -85,7 +85,7 @@ impl Locks {
     }
 
     async fn attempt(&self, lock: &Lock, holder: &Holder, witness: &impl Witness) -> Result<Attempt, Trouble> {
-        if let Some(held) = self.leftover(lock, witness).await? {
+        if let Some(held) = self.leftover(lock, holder, witness).await? {
             return Ok(Attempt::Held(Box::new(held)));
         }
         let leases = self.leases();
@@ -153,9 +153,11 @@ impl Locks {
         Ok(held)
     }
 
-    /// What is known to be left of a holder that has ended, if it may still be alive.
-    async fn leftover(&self, lock: &Lock, witness: &impl Witness) -> Result<Option<Held>, Trouble> {
-        let Some(left) = self.leftovers.known(&self.namespace, lock.name()) else { return Ok(None) };
+    /// What is known to be left of a holder that has ended, if it may still be alive. An heir asks for itself: less keeps it.
+    async fn leftover(&self, lock: &Lock, holder: &Holder, witness: &impl Witness) -> Result<Option<Held>, Trouble> {
+        let left = self.leftovers.known(&self.namespace, lock.name());
+        let left = left.filter(|left| holder.inherits_from.as_ref() != Some(&left.tenant.uid));
+        let Some(left) = left else { return Ok(None) };
         self.alive(lock, &left.tenant, &left.work, witness).await
     }
 

@@ -152,6 +152,24 @@ async fn work_that_goes_on_is_looked_for_again_without_asking_kubernetes() {
     assert_eq!(locks.take(&wanted, &holder("two"), &alive).await, Ok(Taken::All));
 }
 
+/// What a stranger has found out keeps no heir: of the release that it makes up for, only what the Lease names does.
+#[tokio::test]
+async fn a_rollback_takes_over_although_a_stranger_waits() {
+    let (cluster, wanted) = (Cluster::default(), clusters(&["a"]));
+    let locks = cluster.locks();
+    locks.take(&wanted, &holder("one"), &Says::over()).await.unwrap();
+    let (store, mut watch) = reflector::store::<Lease>();
+    locks.leftovers.watch(store);
+    let mut lease = cluster.state().lease(only(&wanted).name()).unwrap().clone();
+    lease["metadata"]["namespace"] = json!(NAMESPACE);
+    watch.apply_watcher_event(&Event::Apply(serde_json::from_value(lease).unwrap()));
+    cluster.state().put_release("one", "uid-one", "Failed", &[12]);
+    let alive = Says(Ok(vec!["run 12 (RUNNING)".to_owned()]));
+    held(locks.take(&wanted, &holder("two"), &alive).await);
+    let rollback = Holder { inherits_from: Some("uid-one".to_owned()), ..holder("back") };
+    assert_eq!(locks.take(&wanted, &rollback, &alive).await, Ok(Taken::All));
+}
+
 #[tokio::test]
 async fn work_that_ended_frees_the_lock_that_was_left() {
     let (cluster, wanted) = (Cluster::default(), clusters(&["a"]));
