@@ -1,5 +1,5 @@
 //! What somebody changed that releases wait for: a workspace's windows, rules or suspension, a pipeline's concurrency. Who
-//! waits is woken by the change, and asks nobody meanwhile.
+//! waits is woken by the change.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

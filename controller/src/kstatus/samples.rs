@@ -38,7 +38,7 @@ impl Look {
 }
 
 pub(crate) fn any_look() -> impl Strategy<Value = Look> {
-    let trouble = proptest::option::weighted(0.7, any_trouble());
+    let trouble = proptest::option::weighted(0.7, any_trouble(any_words()));
     let token = proptest::option::of(select(vec!["1", "2", ""]).prop_map(str::to_owned));
     (1..4_i64, trouble, any_words(), any_time(), token).prop_map(|(generation, trouble, words, now, requested_at)| {
         Look { generation, trouble, words, now, requested_at }
@@ -66,15 +66,12 @@ fn any_condition(type_: &'static str) -> impl Strategy<Value = Condition> {
     )
 }
 
-fn any_trouble() -> impl Strategy<Value = Trouble> {
-    (any_reason(), any_words(), any::<bool>()).prop_map(|(reason, message, transient)| Trouble {
-        reason,
-        message,
-        transient,
-    })
+/// Any trouble, said in these words.
+pub(crate) fn any_trouble(words: impl Strategy<Value = String>) -> impl Strategy<Value = Trouble> {
+    (any_reason(), words, any::<bool>()).prop_map(|(reason, message, transient)| Trouble { reason, message, transient })
 }
 
-fn any_reason() -> impl Strategy<Value = Reason> {
+pub(crate) fn any_reason() -> impl Strategy<Value = Reason> + Clone {
     select(Reason::iter().collect::<Vec<_>>())
 }
 

@@ -12,19 +12,19 @@ use super::super::clusters::{CLUSTER, OLD_WHEEL, WHEEL, installed};
 use super::super::jobs::{Build, handed_in};
 use super::super::locks;
 use super::releases::{any_time, time, words};
-use super::statuses::any_reason;
 use super::tickets::CLUSTERS;
 use crate::artifact::Fetched;
 use crate::databricks::clusters::{ActiveRun, ClusterState};
 use crate::databricks::libraries::{InstallState, Library};
 use crate::databricks::runs::{LifeCycle, Run, RunResult, RunState};
-use crate::phase::{Outcome, Trouble, View, begin, build, deploy, gate, install, job, operate, test};
+use crate::kstatus::samples::{any_reason, any_trouble};
+use crate::phase::{Outcome, View, begin, build, deploy, gate, install, job, operate, test};
 use crate::queue::{Newer, Slots};
 
 /// Mostly what the release is looked at for; else anything.
 pub(super) fn any_observed(release: &DatabricksRelease, now: Timestamp) -> impl Strategy<Value = Observed> + use<> {
     let fitting = due(release, None, now).map_or_else(|| Just(View::Nothing).boxed(), any_view_of);
-    let view = prop_oneof![18 => fitting, 1 => any_view(), 1 => any_trouble().prop_map(View::Trouble)];
+    let view = prop_oneof![18 => fitting, 1 => any_view(), 1 => any_trouble(words()).prop_map(View::Trouble)];
     (proptest::option::weighted(0.4, any_outcome()), view, any_newer()).prop_map(|(outcome, view, newer)| Observed {
         outcome,
         view,
@@ -62,14 +62,6 @@ fn any_work_of(phase: Phase) -> BoxedStrategy<View> {
     }
 }
 
-fn any_trouble() -> impl Strategy<Value = Trouble> {
-    (any_reason(), words(), any::<bool>()).prop_map(|(reason, message, transient)| Trouble {
-        reason,
-        message,
-        transient,
-    })
-}
-
 fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         Just(Outcome::Done),
@@ -86,7 +78,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         (0..9_u32, any::<i64>()).prop_map(|(index, run_id)| Outcome::Submitted { index, run_id }),
         (0..9_u32, any_collected()).prop_map(|(index, one)| Outcome::Collected { index, collected: Box::new(one) }),
         words().prop_map(|uri| Outcome::Published { uri }),
-        any_trouble().prop_map(Outcome::Trouble),
+        any_trouble(words()).prop_map(Outcome::Trouble),
     ]
 }
 

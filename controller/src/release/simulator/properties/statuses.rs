@@ -10,6 +10,7 @@ use strum::IntoEnumIterator;
 
 use super::releases::{any_time, time, words};
 use super::tickets::{any_ticket, of_attempt};
+use crate::kstatus::samples::any_reason;
 
 /// What is over, one phase under way or next, and what is still to come; or what stands there before the phases do.
 pub(super) fn any_status() -> impl Strategy<Value = DatabricksReleaseStatus> {
@@ -99,10 +100,6 @@ fn any_record() -> impl Strategy<Value = DatabricksReleaseStatus> {
             }
         },
     )
-}
-
-pub(super) fn any_reason() -> impl Strategy<Value = Reason> + Clone {
-    select(Reason::iter().collect::<Vec<_>>())
 }
 
 fn any_waiting() -> impl Strategy<Value = Waiting> {
